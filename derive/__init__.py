@@ -1,0 +1,1 @@
+"""derive: gradients of neural-network code in index notation, step by step."""
