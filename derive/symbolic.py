@@ -1,6 +1,6 @@
 """Derivatives of plain SymPy expressions with symbolic sizes: the second deriver, independent of the engine.
 
-    p = softmax(x[i], (i, C))                        exp(x[i])/Sum(exp(x[_i]), (_i, 0, C - 1))
+    p = softmax(x[i], (i, C))                        exp(x[i])/Sum(exp(x[_j]), (_j, 0, C - 1))
     jacobian(p, x[k], where={s[i]: p})               s[i]*(KroneckerDelta(i, k) - s[k])
 
 SymPy differentiates; this module keeps the letters apart.  SymPy alone returns s_i(δ_ij − 1) for ∂p_i/∂x_j when
@@ -15,7 +15,7 @@ an `IndexedBase` with a shape, else the widest range over which the expression i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import sympy
@@ -38,7 +38,7 @@ def softmax(e: Expr, over: Over) -> Expr:
     `e` has any other letters as batch axes and the result has the letters of `e`.  Raises Usage without a range.
     Source: Bishop 2006, PRML, eq. 4.62; Goodfellow et al. 2016, Deep Learning, eq. 6.29.
     """
-    return sympy.exp(_expr(e)) / _sum(sympy.exp(e), over)
+    return sympy.exp(_expr(e)) / _sum(sympy.exp(e), over, e)
 
 
 def log_softmax(e: Expr, over: Over) -> Expr:
@@ -46,7 +46,7 @@ def log_softmax(e: Expr, over: Over) -> Expr:
 
     Source: Goodfellow et al. 2016, Deep Learning, eq. 6.30.
     """
-    return _expr(e) - sympy.log(_sum(sympy.exp(e), over))
+    return _expr(e) - sympy.log(_sum(sympy.exp(e), over, e))
 
 
 def log(e: Expr) -> Expr:
@@ -87,8 +87,8 @@ def _expr(e: object) -> Expr:
     return e
 
 
-def _sum(e: Expr, over: Over) -> Expr:
-    """Σ of `e` over one letter, which becomes a fresh dummy of the same name."""
+def _sum(e: Expr, over: Over, beside: Expr = S.Zero) -> Expr:
+    """Σ of `e` over one letter, which becomes a dummy; its name is used neither inside nor in what stands beside."""
     letter, *bounds = over if isinstance(over, tuple) else (over,)
     if not isinstance(letter, Symbol | Idx) or len(bounds) > 2:
         raise Usage(f"not an axis: {over!r}", "a sum needs a letter and a range", "(j, C) or (j, 1, C)")
@@ -97,14 +97,19 @@ def _sum(e: Expr, over: Over) -> Expr:
     bounds = bounds or [_shape_of(e, letter)]
     first, last = bounds if len(bounds) == 2 else (0, bounds[0] - 1)
     label = getattr(letter, "label", letter)
-    fresh = Dummy(label.name, integer=True)
+    fresh = Dummy(_name(label.name, (e.atoms(Symbol) - {label}) | beside.atoms(Symbol)), integer=True)
     own = {idx: fresh for idx in e.atoms(Idx) if idx.label == label}
     return Sum(_put(_fresh(e), {label: fresh} | own), (fresh, first, last))
 
 
+def _name(first: str, used: Iterable[Symbol]) -> str:
+    names = {letter.name for letter in used}
+    return next(name for name in (first, *"ijklmpqr", *map("m{}".format, range(len(names) + 1))) if name not in names)
+
+
 def _shape_of(e: Expr, letter: Symbol | Idx) -> Expr:
     for entry in e.atoms(Indexed):
-        for place, size in zip(entry.indices, entry.base.shape or ()):
+        for place, size in zip(entry.indices, entry.base.shape or (), strict=False):
             if place == letter:
                 return size
     raise Usage(f"the range of {letter} is unknown", "no array that it indexes has a shape", f"({letter}, C)")
@@ -189,8 +194,6 @@ def _check(e: Expr) -> None:
     for node in sympy.preorder_traversal(_expr(e)):
         if isinstance(node, ExprWithLimits) and not isinstance(node, Sum | sympy.Product):
             raise Usage(f"{node.func.__name__} is not supported", "only Sum and Product bind letters here", "")
-        if isinstance(node, ExprWithLimits) and any(len(limit) != 3 for limit in node.limits):
-            raise Usage(f"no range in {node}", "a sum needs its first and last index", "Sum(x[j], (j, 0, C - 1))")
 
 
 def _check_entry(wrt: Expr) -> None:
@@ -206,7 +209,8 @@ def _check_names(where: Mapping) -> None:
         if not isinstance(name, Indexed | Symbol) or not all(t.is_Symbol for t in letters):
             raise Usage(f"not a name: {name}", "a definition names an array by letters", "where={s[i]: ...}")
         if extra := _letters(_plain(d)) & _plain(d).free_symbols - set(letters):
-            raise Usage(f"{min(map(str, extra))} is free in the definition of {name}", "", "bind it, or index the name")
+            what = f"{min(map(str, extra))} is free in the definition of {name}"
+            raise Usage(what, "a definition has the letters of its name", "bind the letter, or index the name by it")
 
 
 def _declared(given: list[Expr]) -> dict[Symbol, Idx]:
@@ -271,6 +275,7 @@ def _binder(height: int) -> Dummy:
     return Dummy(f"b{height}", integer=True)
 
 
+@lru_cache(1000)
 def _alpha(e: Expr) -> Expr:
     """The form that is equal for expressions equal up to bound letters: each is named by the height of its sum."""
 
@@ -285,14 +290,15 @@ def _alpha(e: Expr) -> Expr:
 
 def _lettered(e: Expr, bound: list[Tuple]) -> Expr:
     """The author's bound letters again, where neither the result nor a sum inside uses them; else dummies."""
-    taken = {str(letter) for letter in e.free_symbols}
-    dummies: dict[Dummy, Dummy] = {}
+    free = {letter for letter in e.free_symbols if letter.is_Symbol}
+    dummies: dict[tuple, Dummy] = {}
 
     def name(limit: Tuple, body: Tuple) -> Symbol:
+        used = free | body.atoms(Symbol)
         own = [letter for letter, *ends in bound if ends == list(limit[1:])]
-        spare = [letter for letter in own if str(letter) not in taken and not body.has(letter)]
-        spare += [dummies.setdefault(limit[0], Dummy(own[0].name if own else "m", integer=True))]
-        return spare[0]
+        spare = [letter for letter in own if letter.name == _name(letter.name, used)]
+        other = _name(own[0].name if own else "i", used)
+        return spare[0] if spare else dummies.setdefault((limit[0], other), Dummy(other, integer=True))
 
     return _renamed(_alpha(e), name)
 
@@ -465,9 +471,9 @@ def _matches(e: Expr, pattern: Expr) -> Iterator[dict[Symbol, Expr]]:
     entries = sorted(e.atoms(Indexed), key=sympy.default_sort_key)
     for own, other in product(pattern.atoms(Indexed), entries):
         if own.base == other.base:
-            for letter, t in zip(own.indices, other.indices):
+            for letter, t in zip(own.indices, other.indices, strict=False):
                 found.get(letter, {})[t] = None
-    yield from (dict(zip(letters, values)) for values in product(*found.values()))
+    yield from (dict(zip(letters, values, strict=True)) for values in product(*found.values()))
 
 
 def _swapped(e: Expr, old: Expr, change: Callable) -> Expr:
@@ -496,7 +502,7 @@ def _replaced(layer: Expr, old: Expr, new: Expr) -> Expr:
 
 
 def _generated(layer: Expr, d: Expr, name: Expr) -> Expr:
-    """From name = (a g + b)/(c g + f), with g the one exp (or else the one entry) in d: g = (f name − b)/(a − c name)."""
+    """name = (a g + b)/(c g + f), g the one exp (or else the one entry) in d, gives g = (f name − b)/(a − c name)."""
     g, found = Dummy("g"), d.atoms(sympy.exp) or d.atoms(Indexed)
     if len(found) != 1:
         return layer

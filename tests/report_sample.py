@@ -22,7 +22,7 @@ from derive.writers.document import (
     RuleUse,
     Verification,
 )
-from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Num, Op, Row, Script, Sym, Text, Under, row
+from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Num, Op, Script, Sym, Text, Under, row
 
 PARTIAL = Op("partial", "prefix")
 PLUS, MINUS, EQ, NEG = Op("plus"), Op("minus"), Op("eq"), Op("minus", "prefix")
@@ -80,6 +80,7 @@ Y_I, Y_M = Script(Sym("y"), I_), Script(Sym("y"), M_)
 NC, N1, SCALAR = row(Sym("N"), TIMES, Sym("C")), row(Sym("N"), TIMES, ONE), Text("scalar")
 CHAIN = ("Z", "E", "s", "r", "P", "Q", "L")
 SQUARED = Num("2")
+PRIME = Sym("′", "roman")
 
 
 def crumbs(current: str) -> tuple[Crumb, ...]:
@@ -153,7 +154,7 @@ CARD_2 = Card(
                 fresh(Frac(redex(D_MI, D_KJ), at("P", "i", "j"))),
             ),
             "derivative of log",
-            row(Script(Sym("log", "function"), None, Sym("′", "roman")), Sym("x"), EQ, ONE, Op("slash", "tight"), Sym("x")),
+            row(Script(Sym("log", "function"), None, PRIME), Sym("x"), EQ, ONE, Op("slash", "tight"), Sym("x")),
             conditions=("needs P ≠ 0: true, e^x > 0",),
         ),
         Line(
@@ -232,7 +233,7 @@ CARD_4 = Card(
             row(fresh(NEG), d("L", at("r", "i")), fresh(Frac(ONE, Script(Sym("s"), I_, SQUARED)))),
             "power rule",
             row(
-                Script(Fence(Script(Sym("x"), None, Sym("n"))), None, Sym("′", "roman")),
+                Script(Fence(Script(Sym("x"), None, Sym("n"))), None, PRIME),
                 EQ,
                 Sym("n"),
                 Script(Sym("x"), None, row(Sym("n"), MINUS, ONE)),
@@ -337,7 +338,7 @@ CARD_6 = Card(
             row(redex(d("L", at("E", "i", "j"))), at("E", "i", "j")),
             "chain rule; derivative of exp",
             row(
-                Script(Fence(Script(Sym("e"), None, Sym("x"))), None, Sym("′", "roman")),
+                Script(Fence(Script(Sym("e"), None, Sym("x"))), None, PRIME),
                 EQ,
                 Script(Sym("e"), None, Sym("x")),
                 Text(", and "),
@@ -595,8 +596,7 @@ def backward(y, P):
 
 
 
-F, G, X = Sym("f"), Sym("g"), Sym("x")
-PRIME = Sym("′", "roman")
+F, X = Sym("f"), Sym("x")
 RULES = (
     RuleUse(
         "chain rule",
@@ -718,6 +718,3 @@ def hostile_report() -> Report:
         rules=(RuleUse(HOSTILE, HOSTILE, tuple(f"{n}.{m}" for n in range(9) for m in range(9))),),
         detail="every",
     )
-
-
-__all__ = ["HOSTILE", "Row", "hostile_report", "sample_report", "sum_of_terms"]

@@ -133,7 +133,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
 
 
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Over all axes but the second: batch statistics in training (the running ones are not updated), else given ones."""
+    """Over all axes but the second: batch statistics in training (running ones are not updated), else given ones."""
     shape = [-1 if k == 1 else 1 for k in range(np.ndim(x))]
     weight, bias = (None if v is None else v.reshape(shape) for v in (weight, bias))
     if training:
@@ -196,7 +196,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         raise Unsupported(f"padding={padding!r}", "it depends on the kernel", "write the number of rows and columns")
     ph, pw = _pair(padding)
     x = np.pad(x, [(0, 0), (0, 0), (ph, ph), (pw, pw)])
-    parts = zip(np.split(x, groups, 1), np.split(weight, groups, 0))
+    parts = zip(np.split(x, groups, 1), np.split(weight, groups, 0), strict=False)
     where = (_pair(stride), _pair(dilation))
     y = [np.einsum("ncijhw,fcij->nfhw", _windows(u, w.shape[2:], *where), w) for u, w in parts]
     y = np.concatenate(y, 1)

@@ -155,12 +155,12 @@ def sigmoid(x):
 
 def softplus(x, beta=1.0, threshold=20.0):
     """log(1 + exp βx) / β; torch's linear branch above the threshold differs by less than 3e-9 and is left out."""
-    return logaddexp(beta * x, 0.0 * x) / beta
+    return logaddexp(beta * x, 0.0) / beta
 
 
 def relu(x):
     """max(x, 0), slope zero at zero."""
-    return np.where(real(x) > 0, x, 0 * x)[()]
+    return np.where(real(x) > 0, x, 0)[()]
 
 
 def leaky_relu(x, negative_slope=0.01):

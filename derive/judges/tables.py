@@ -8,16 +8,62 @@ renamed once (`dim` → `axis`), so every function here has one spelling.
 from __future__ import annotations
 
 import math
-from collections import namedtuple
-from dataclasses import dataclass
 
 import numpy as np
 
 from derive.errors import Unsupported
 from derive.judges import functional as F
 from derive.judges import numeric as N
+from derive.judges.shapes import (
+    ARRAY,
+    BOOL,
+    FLOAT,
+    INT,
+    Best,
+    Kind,
+    add_at,
+    arange,
+    array,
+    asarray,
+    cast,
+    chunk,
+    concatenate,
+    copyto,
+    einsum,
+    expand,
+    eye,
+    fill,
+    fill_diagonal,
+    filled,
+    filled_like,
+    flatten,
+    flip,
+    full,
+    full_like,
+    gather,
+    index_add,
+    index_select,
+    kind_of,
+    masked_fill,
+    numpy_pad,
+    permute,
+    pick_diagonal,
+    put_along_axis,
+    repeat,
+    reshape,
+    roll,
+    scatter,
+    scatter_add,
+    sizes,
+    squeeze,
+    stack,
+    subtract_at,
+    take,
+    torch_split,
+    transpose,
+    unbind,
+)  # fmt: skip
 
-Best = namedtuple("Best", "values indices")
 KEYWORDS = {"dim": "axis", "keepdim": "keepdims", "input": "x", "a": "x", "dims": "axis", "other": "b"}
 KEYWORDS |= {"a_min": "low", "a_max": "high", "min": "low", "max": "high", "newshape": "shape", "size": "shape"}
 IGNORED = {"device", "requires_grad", "non_blocking", "memory_format", "copy", "generator", "optimize", "inplace"}
@@ -29,298 +75,6 @@ class Table(dict):
     def __init__(self, name, rows, call=None):
         super().__init__(rows)
         self.name, self.call = name, call
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A number type: f (all floats are one), i or b; `types` serve isinstance; `a` is the array type."""
-
-    code: str
-    types: tuple = ()
-
-    @property
-    def dtype(self):
-        """The NumPy type; every float is a double."""
-        return {"f": float, "i": int, "b": bool}[self.code]
-
-
-FLOAT, INT = Kind("f", (float, np.floating, complex, np.complexfloating)), Kind("i", (int, np.integer))
-BOOL, ARRAY = Kind("b", (bool, np.bool_)), Kind("a", (np.ndarray,))
-
-
-def cast(x, kind):
-    """x as that type; a float stays what it is (aliased), an integer type truncates the real part."""
-    x = np.asarray(x)
-    if kind.code == "f":
-        return x if x.dtype.kind in "fc" else x.astype(float)
-    return N.real(x).astype(kind.dtype)
-
-
-def kind_of(x):
-    """The Kind of an array."""
-    return {"f": FLOAT, "c": FLOAT, "b": BOOL}.get(np.asarray(x).dtype.kind, INT)
-
-
-def sizes(shape):
-    """(2, 3), ((2, 3),) or 2 as a tuple."""
-    one = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    return tuple(int(n) for n in one)
-
-
-def bounded(shape):
-    """The shape, refused when it would not fit a judge's memory."""
-    if math.prod(shape) > 10**8:
-        raise Unsupported(f"an array of shape {shape}", "the judge works at small sizes")
-    return shape
-
-
-# -- making arrays ---------------------------------------------------------------------------------------------
-
-
-def array(x, dtype=None):
-    """A new array from numbers, lists and arrays."""
-    y = np.array(x)
-    if y.dtype.kind not in "fciub":
-        raise Unsupported("an array of something other than numbers", "only numbers can be differentiated")
-    return y if dtype is None else np.array(cast(y, dtype))
-
-
-def asarray(x, dtype=None):
-    """The same array where it is one already."""
-    return array(x, dtype) if not isinstance(x, np.ndarray) else x if dtype is None else cast(x, dtype)
-
-
-def filled(value):
-    """zeros, ones, empty: `f((2, 3))`, `f(2, 3)`, of floats unless told."""
-
-    def make(*shape, dtype=None, **kw):
-        if len(shape) > 1 and isinstance(shape[-1], Kind):
-            shape, dtype = shape[:-1], shape[-1]
-        shape = sizes((kw.pop("shape"),) if "shape" in kw else shape)
-        kind = (dtype or FLOAT).dtype
-        return np.full(bounded(shape), 0 if kind is not float and value != value else value, kind, **kw)
-
-    return make
-
-
-def filled_like(value):
-    """zeros_like and friends: integer arrays stay integer."""
-
-    def make(x, dtype=None):
-        kind = dtype or kind_of(x)
-        return np.full(np.shape(x), 0 if kind.code != "f" and value != value else value, kind.dtype)
-
-    return make
-
-
-def full(shape, fill_value, dtype=None):
-    """A constant array; its type is that of the constant."""
-    y = np.full(bounded(sizes((shape,))), fill_value)
-    return y if dtype is None else cast(y, dtype)
-
-
-def full_like(x, fill_value, dtype=None):
-    """A constant array of x's shape and type."""
-    y = np.broadcast_to(fill_value, np.shape(x))
-    kind = dtype or kind_of(x)
-    return np.array(cast(y, kind) if kind.code == "f" else N.real(y).astype(kind.dtype))
-
-
-def arange(*args, dtype=None):
-    """Equally spaced numbers."""
-    y = np.arange(*args)
-    return y if dtype is None else cast(y, dtype)
-
-
-def eye(n, m=None, dtype=None, **kw):
-    """The identity."""
-    return np.eye(n, m, dtype=(dtype or FLOAT).dtype, **kw)
-
-
-# -- shapes ----------------------------------------------------------------------------------------------------
-
-
-def reshape(x, *shape, **kw):
-    """`x.reshape(2, -1)`, `np.reshape(x, (2, -1))`, `x.view(2, -1)`."""
-    if kw.pop("order", "C") != "C":
-        raise Unsupported("a Fortran order", "entries are counted with the last axis fastest", "transpose first")
-    return np.reshape(x, sizes((kw["shape"],) if "shape" in kw else shape))
-
-
-def flatten(x, start_dim=0, end_dim=-1):
-    """Axes from start to end joined (torch)."""
-    n = np.ndim(x)
-    start, end = start_dim % max(n, 1), end_dim % max(n, 1)
-    return np.reshape(x, np.shape(x)[:start] + (-1,) + np.shape(x)[end + 1 :])
-
-
-def squeeze(x, axis=None):
-    """Axes of length 1 dropped; a named axis of another length stays, as in torch."""
-    if axis is None:
-        return np.squeeze(x)
-    return np.squeeze(x, tuple(a for a in N.axes(x, axis) if np.shape(x)[a] == 1))
-
-
-def expand(x, *shape):
-    """Broadcast; −1 keeps a length."""
-    shape = sizes(shape)
-    own = (1,) * (len(shape) - np.ndim(x)) + np.shape(x)
-    return np.broadcast_to(x, tuple(o if n == -1 else n for n, o in zip(shape, own)))
-
-
-def repeat(x, *times):
-    """torch's repeat: tiles."""
-    return np.tile(x, sizes(times))
-
-
-def transpose(x, *axes):
-    """NumPy's transpose: a permutation, or all axes reversed."""
-    return np.transpose(x, sizes(axes) if axes and axes != (None,) else None)
-
-
-def permute(x, *axis, **kw):
-    """torch's permute."""
-    return np.transpose(x, sizes((kw["axis"],) if "axis" in kw else axis))
-
-
-def torch_split(x, split_size, axis=0):
-    """Pieces of one size (the last may be smaller), or of the sizes given."""
-    n = np.shape(x)[axis]
-    given = not isinstance(split_size, int)
-    cuts = np.cumsum(split_size)[:-1] if given else range(split_size, n, split_size)
-    return tuple(np.split(x, list(cuts), axis))
-
-
-def chunk(x, chunks, axis=0):
-    """At most so many pieces of equal size."""
-    return torch_split(x, -(-np.shape(x)[axis] // chunks), axis)
-
-
-def unbind(x, axis=0):
-    """The slices along axis."""
-    return tuple(np.moveaxis(x, axis, 0))
-
-
-def concatenate(arrays, axis=0):
-    """Arrays joined along axis (None: flattened)."""
-    return np.concatenate(list(arrays), axis)
-
-
-def stack(arrays, axis=0):
-    """Arrays joined along a new axis."""
-    return np.stack(list(arrays), axis)
-
-
-def roll(x, shift=None, axis=None, shifts=None):
-    """Entries moved round."""
-    return np.roll(x, shift if shifts is None else shifts, axis)
-
-
-def flip(x, *axis, **kw):
-    """Order reversed along the axes."""
-    return np.flip(x, kw.get("axis") if "axis" in kw or not axis else sizes(axis))
-
-
-def numpy_pad(x, pad_width, mode="constant", constant_values=0):
-    """np.pad with a constant."""
-    if mode != "constant":
-        raise Unsupported(f"padding mode {mode!r}", "only constant padding is supported")
-    return np.pad(x, pad_width, constant_values=constant_values)
-
-
-def pick_diagonal(x, k=0, **kw):
-    """torch.diagonal and np.diagonal."""
-    return np.diagonal(x, kw.get("offset", k), kw.get("dim1", kw.get("axis1", 0)), kw.get("dim2", kw.get("axis2", 1)))
-
-
-def einsum(spec, *operands):
-    """Named sums over products."""
-    return np.einsum(spec, *(operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands))
-
-
-# -- picking and storing ---------------------------------------------------------------------------------------
-
-
-def gather(x, axis, index):
-    """torch.gather: x at index along axis; index may be smaller in the other axes."""
-    return x[_along(index, axis)]
-
-
-def _along(index, axis):
-    index = np.asarray(index)
-    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[axis] = index
-    return tuple(grid)
-
-
-def scatter(x, axis, index, src):
-    """x[…, index, …] = src, in place."""
-    x[_along(index, axis)] = src if np.ndim(src) == 0 else src[tuple(slice(n) for n in np.shape(index))]
-    return x
-
-
-def scatter_add(x, axis, index, src):
-    """x[…, index, …] += src with repetitions, in place."""
-    np.add.at(x, _along(index, axis), src[tuple(slice(n) for n in np.shape(index))])
-    return x
-
-
-def index_add(x, axis, index, src):
-    """Rows of src added at index, in place."""
-    np.add.at(np.moveaxis(x, axis, 0), index, np.moveaxis(src, axis, 0))
-    return x
-
-
-def index_select(x, axis, index):
-    """Rows at index."""
-    return np.take(x, index, axis)
-
-
-def masked_fill(x, mask, value):
-    """value where the mask is true."""
-    return np.where(mask, value, x)
-
-
-def take(x, indices, axis=None):
-    """Entries or rows at indices."""
-    return np.take(x, indices, axis)
-
-
-def put_along_axis(x, indices, values, axis):
-    """np.put_along_axis, in place."""
-    np.put_along_axis(x, indices, values, axis)
-
-
-def fill(x, value):
-    """Every entry replaced, in place."""
-    x[...] = value
-    return x
-
-
-def add_at(x, index, values):
-    """np.add.at: repeated indices count."""
-    np.add.at(x, index, values)
-
-
-def subtract_at(x, index, values):
-    """np.subtract.at."""
-    np.subtract.at(x, index, values)
-
-
-def copyto(x, values):
-    """np.copyto."""
-    x[...] = values
-
-
-def fill_diagonal(x, value):
-    """np.fill_diagonal."""
-    np.fill_diagonal(x, value)
-
-
-MUTATORS = {add_at, subtract_at, copyto, fill_diagonal, put_along_axis, fill}
-# torch's in-place forms that are not simply "compute, then store in x"
-IN_PLACE = {"scatter_": scatter, "scatter_add_": scatter_add, "index_add_": index_add, "fill_": fill}
-IN_PLACE |= {"zero_": lambda x: fill(x, 0), "copy_": fill, "masked_fill_": lambda x, m, v: fill(x, masked_fill(x, m, v))}
 
 
 # -- dialects --------------------------------------------------------------------------------------------------
@@ -423,7 +177,8 @@ SHAPING = {
     "triu": lambda x, k=0, **kw: np.triu(x, kw.get("diagonal", k)), "diag": lambda x, k=0: np.diag(x, k),
     "diagonal": pick_diagonal, "trace": lambda x: np.trace(x), "take_along_axis": np.take_along_axis, "take": take,
     "where": N.where, "meshgrid": np.meshgrid, "fliplr": np.fliplr, "flipud": np.flipud, "rot90": np.rot90,
-    "array_split": lambda x, n, axis=0: np.array_split(x, n, axis), "diff": lambda x, n=1, axis=-1: np.diff(x, n, axis),
+    "array_split": lambda x, n, axis=0: np.array_split(x, n, axis),
+    "diff": lambda x, n=1, axis=-1: np.diff(x, n, axis),
 }  # fmt: skip
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 TYPES = {name: FLOAT for name in "float float16 float32 float64 half double bfloat16 single longdouble".split()}
@@ -433,7 +188,8 @@ MAKING = {
     "zeros": filled(0.0), "ones": filled(1.0), "empty": filled(math.nan), "zeros_like": filled_like(0),
     "ones_like": filled_like(1), "empty_like": filled_like(math.nan), "full": full, "full_like": full_like,
     "arange": arange, "eye": eye, "asarray": asarray, "einsum": einsum, "outer": lambda x, b: np.outer(x, b),
-    "linspace": lambda start, stop, num=50, **kw: np.linspace(start, stop, kw.get("steps", num)), "logspace": np.logspace,
+    "linspace": lambda start, stop, num=50, **kw: np.linspace(start, stop, kw.get("steps", num)),
+    "logspace": np.logspace,
 }  # fmt: skip
 TRIANGLE = {
     "cumsum": lambda x, axis=None, dtype=None: np.cumsum(x, axis), "inner": lambda x, b: np.inner(x, b),
@@ -449,21 +205,22 @@ LINALG = {
 }  # fmt: skip
 REDUCTIONS = {
     "sum": N.total, "mean": N.mean, "prod": N.prod, "max": N.amax, "min": N.amin, "amax": N.amax, "amin": N.amin,
-    "var": N.variance, "std": N.deviation, "nansum": N.total,
+    "var": N.variance, "std": N.deviation,
 }  # fmt: skip
-del REDUCTIONS["nansum"]
 
 NUMPY = Table("numpy", SHARED | {name: numpy_reduction(f) for name, f in REDUCTIONS.items()} | {
     "add": Table("numpy.add", {"at": add_at, "outer": np.add.outer}, call=lambda x, b: x + b),
     "subtract": Table("numpy.subtract", {"at": subtract_at, "outer": np.subtract.outer}, call=lambda x, b: x - b),
     "multiply": Table("numpy.multiply", {"outer": np.multiply.outer}, call=lambda x, b: x * b),
-    "array": array, "ascontiguousarray": asarray, "copy": lambda x: np.array(x), "power": N.power, "float_power": N.power,
+    "array": array, "ascontiguousarray": asarray, "copy": lambda x: np.array(x), "power": N.power,
+    "float_power": N.power,
     "transpose": transpose, "permute_dims": transpose, "concat": concatenate, "sort": N.sort, "argsort": N.argsort,
     "expand_dims": lambda x, axis: np.expand_dims(x, axis), "split": lambda x, n, axis=0: np.split(x, n, axis),
     "repeat": lambda x, repeats, axis=None: np.repeat(x, repeats, axis), "newaxis": None, "pad": numpy_pad,
     "nonzero": lambda x: np.nonzero(N.real(x)), "atleast_1d": np.atleast_1d, "atleast_2d": np.atleast_2d,
     "shape": lambda x: np.shape(x), "ndim": lambda x: np.ndim(x), "size": lambda x, axis=None: np.size(x, axis),
-    "rint": N.steps(np.rint), "fix": N.steps(np.fix), "cbrt": N.cbrt, "mod": N.mod, "average": average, "fabs": N.absolute,
+    "rint": N.steps(np.rint), "fix": N.steps(np.fix), "cbrt": N.cbrt, "mod": N.mod, "average": average,
+    "fabs": N.absolute,
     "linalg": Table("numpy.linalg", LINALG | {"norm": N.matrix_norm}), "identity": eye, "ndindex": np.ndindex,
     "ix_": np.ix_, "tri": lambda n, m=None, k=0: np.tri(n, m, k), "copyto": copyto, "fill_diagonal": fill_diagonal,
     "put_along_axis": put_along_axis, "acos": N.arccos, "asin": N.arcsin, "atan": np.arctan, "atan2": N.arctan2,
@@ -517,18 +274,64 @@ TORCH_METHODS = ELEMENTWISE | PAIRWISE | SHAPING | ACTIVATIONS | TRIANGLE | LINA
     "scatter_add": lambda x, *a: scatter_add(np.array(x), *a), "index_add": lambda x, *a: index_add(np.array(x), *a),
     "norm": lambda x, ord=2, axis=None, keepdims=False, **kw: N.norm(x, kw.get("p", ord), axis, keepdims),
     "dist": lambda x, b: N.norm(x - b), "numel": lambda x: int(np.size(x)), "clone": lambda x: np.array(x),
-    "lerp": lambda x, end, weight: x + weight * (end - x), "inverse": np.linalg.inv, "nonzero": lambda x: np.argwhere(x),
-    "roll": roll, "ger": lambda x, b: np.outer(x, b), "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b,
+    "lerp": lambda x, end, weight: x + weight * (end - x), "inverse": np.linalg.inv,
+    "nonzero": lambda x: np.argwhere(x),
+    "roll": roll, "ger": lambda x, b: np.outer(x, b),
+    "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b,
     "cat": concatenate, "broadcast_to": lambda x, *shape: expand(x, *shape),
 }  # fmt: skip
 TORCH = Table("torch", SHARED | TORCH_METHODS | {
-    "nn": None, "tensor": array, "as_tensor": asarray, "from_numpy": asarray, "Parameter": asarray, "concat": concatenate,
+    "nn": None, "tensor": array, "as_tensor": asarray, "from_numpy": asarray, "Parameter": asarray,
+    "concat": concatenate,
     "linalg": Table("torch.linalg", LINALG | {
         "norm": lambda x, ord=None, axis=None, keepdims=False: N.matrix_norm(x, ord, axis, keepdims),
         "vector_norm": lambda x, ord=2, axis=None, keepdims=False: N.norm(x, ord, axis, keepdims)}),
     "special": Table("torch.special", {"expit": N.sigmoid, "erf": N.erf, "logsumexp": N.logsumexp}),
     "no_grad": "no_grad", "inference_mode": "no_grad", "newaxis": None, "FloatTensor": array, "LongTensor": array,
 })  # fmt: skip
+
+
+def stateless(f):
+    """A layer without parameters: what its constructor was given follows the inputs."""
+    return lambda parameter, own, options, *xs: f(*xs, *own, **options)
+
+
+def _layer_norm(parameter, own, options, x):
+    shape = own[0] if own else options["normalized_shape"]
+    rank = len(shape) if isinstance(shape, (tuple, list)) else 1
+    eps = options.get("eps", own[1] if len(own) > 1 else 1e-5)
+    return F.layer_norm(x, np.shape(x)[-rank:], parameter("weight", None), parameter("bias", None), eps)
+
+
+def _batch_norm(parameter, own, options, x):
+    """In training, as a fresh module is."""
+    eps = options.get("eps", own[1] if len(own) > 1 else 1e-5)
+    return F.batch_norm(x, None, None, parameter("weight", None), parameter("bias", None), True, eps=eps)
+
+
+def _conv(f):
+    return lambda parameter, own, options, x: f(
+        x, parameter("weight"), parameter("bias", None), *own[3:], **{k: options[k] for k in options if k in CONV}
+    )
+
+
+CONV = ("stride", "padding", "dilation", "groups")
+LAYERS = {name: stateless(FUNCTIONAL[function]) for name, function in {
+    "ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "GELU": "gelu", "SiLU": "silu", "Softplus": "softplus",
+    "LeakyReLU": "leaky_relu", "ELU": "elu", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Mish": "mish",
+    "LogSigmoid": "logsigmoid", "Softsign": "softsign", "Hardtanh": "hardtanh", "ReLU6": "relu6",
+    "Dropout": "dropout",
+    "CrossEntropyLoss": "cross_entropy", "NLLLoss": "nll_loss", "MSELoss": "mse_loss", "L1Loss": "l1_loss",
+    "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits", "SELU": "selu",
+    "MaxPool2d": "max_pool2d", "AvgPool2d": "avg_pool2d", "HuberLoss": "huber_loss", "Hardswish": "hardswish",
+}.items()} | {
+    "Identity": lambda parameter, own, options, x: x,
+    "Flatten": stateless(lambda x, start=1, end=-1: flatten(x, start, end)),
+    "Linear": lambda parameter, own, options, x: F.linear(x, parameter("weight"), parameter("bias", None)),
+    "Embedding": lambda parameter, own, options, x: F.embedding(x, parameter("weight"), *own[2:], **options),
+    "LayerNorm": _layer_norm, "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm,
+    "Conv1d": _conv(F.conv1d), "Conv2d": _conv(F.conv2d), "Sequential": None, "ModuleList": None,
+}  # fmt: skip
 
 
 def python_number(f):
@@ -545,7 +348,8 @@ MATH = Table("math", CONSTANTS | {"tau": math.tau} | {name: python_number(f) for
     "sqrt": N.sqrt, "exp": np.exp, "log": lambda x, *b: N.log(x) / N.log(*b) if b else N.log(x), "log2": N.log2,
     "log10": N.log10, "log1p": N.log1p, "expm1": np.expm1, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "atan": np.arctan, "atan2": N.arctan2, "fabs": N.absolute,
-    "pow": lambda x, b: N.power(x * 1.0, b), "erf": N.erf, "hypot": PAIRWISE["hypot"], "asin": N.arcsin, "acos": N.arccos,
+    "pow": lambda x, b: N.power(x * 1.0, b), "erf": N.erf, "hypot": PAIRWISE["hypot"], "asin": N.arcsin,
+    "acos": N.arccos,
     "prod": lambda x: N.prod(np.array(list(x))), "fsum": lambda x: N.total(np.array(list(x))),
 }.items()} | {
     "floor": lambda x: math.floor(N.real(x)), "ceil": lambda x: math.ceil(N.real(x)), "isnan": lambda x: x != x,
@@ -567,9 +371,12 @@ COMMON_METHODS = {
     "to": lambda x, *to, dtype=None, **kw: next((cast(x, k) for k in (*to, dtype) if isinstance(k, Kind)), x),
     "type": cast, "type_as": lambda x, like: cast(x, kind_of(like)), "numel": lambda x: int(np.size(x)),
     "dim": lambda x: np.ndim(x), "nelement": lambda x: int(np.size(x)), "expand": expand, "view": reshape,
-    "expand_as": lambda x, like: np.broadcast_to(x, np.shape(like)), "view_as": lambda x, like: x.reshape(np.shape(like)),
-    "reshape_as": lambda x, like: x.reshape(np.shape(like)), "clone": lambda x: np.array(x), "is_contiguous": lambda x: True,
-    "new_zeros": lambda x, *n, **kw: MAKING["zeros"](*n, **kw), "new_ones": lambda x, *n, **kw: MAKING["ones"](*n, **kw),
+    "expand_as": lambda x, like: np.broadcast_to(x, np.shape(like)),
+    "view_as": lambda x, like: x.reshape(np.shape(like)),
+    "reshape_as": lambda x, like: x.reshape(np.shape(like)), "clone": lambda x: np.array(x),
+    "is_contiguous": lambda x: True,
+    "new_zeros": lambda x, *n, **kw: MAKING["zeros"](*n, **kw),
+    "new_ones": lambda x, *n, **kw: MAKING["ones"](*n, **kw),
     "new_full": lambda x, n, v, **kw: full(n, v, **kw), "unsqueeze": TORCH_METHODS["unsqueeze"],
 }  # fmt: skip
 METHODS = {
@@ -577,10 +384,10 @@ METHODS = {
     False: TORCH_METHODS | COMMON_METHODS | {name: NUMPY[name] for name in (
         "sum mean prod max min var std clip round cumsum cumprod argmax argmin argsort any all dot trace diagonal "
         "transpose reshape ravel squeeze repeat take swapaxes copy nonzero").split()
-    } | {"flatten": SHAPING["ravel"]},
+    } | {"flatten": lambda x: np.array(x).reshape(-1)},
     True: TORCH_METHODS | COMMON_METHODS | {
         "repeat": repeat, "size": lambda x, axis=None: np.shape(x) if axis is None else np.shape(x)[axis],
-        "copy": lambda x: np.array(x), "new_tensor": lambda x, v, **kw: array(v), "stride": None,
+        "copy": lambda x: np.array(x), "new_tensor": lambda x, v, **kw: array(v),
     },
 }  # fmt: skip
 PROPERTIES = {
@@ -612,8 +419,10 @@ BUILTINS = {
     "reversed": reversed, "slice": slice, "max": python_max(max), "min": python_max(min), "abs": N.absolute,
     "sum": lambda xs, start=0: sum(xs, start), "sorted": lambda xs, **kw: sorted(xs, key=N.real, **kw), "map": map,
     "any": lambda xs: any(N.real(x) for x in xs), "all": lambda xs: all(N.real(x) for x in xs), "pow": N.power,
-    "round": lambda x, n=None: round(N.real(x), n), "str": str, "isinstance": is_instance, "divmod": divmod, "set": set,
-    "float": FLOAT, "int": INT, "bool": BOOL, "True": True, "False": False, "Ellipsis": ..., "next": next, "iter": iter,
+    "round": lambda x, n=None: round(N.real(x), n), "str": str, "isinstance": is_instance, "divmod": divmod,
+    "set": set,
+    "float": FLOAT, "int": INT, "bool": BOOL, "True": True, "False": False, "Ellipsis": ..., "next": next,
+    "iter": iter,
 }  # fmt: skip
 CONTAINERS = {
     list: {"append": list.append, "extend": list.extend, "insert": list.insert, "pop": list.pop, "copy": list.copy,

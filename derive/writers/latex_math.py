@@ -31,10 +31,14 @@ SIGNS = {
     "floor_divide": r"\mathbin{/\!/}", "mod": r"\bmod", "approx": r"\approx",
 }  # fmt: skip
 # Signs that TeX sets without space by itself; the others need braces where they stand tight.
-_ORDINARY = frozenset("slash partial transpose infinity delta ellipsis vdots ddots nabla not".split())  # noqa: SIM905
+_ORDINARY = frozenset(
+    ["slash", "partial", "transpose", "infinity", "delta", "ellipsis", "vdots", "ddots", "nabla", "not"]
+)
 _TIGHT = {"bar": "|", "floor_divide": "/{\\!}/"}
-_NAMED = frozenset("arccos arcsin arctan arg cos cosh cot coth det dim exp gcd inf ln log max min sin sinh sup tan tanh"
-                   .split())  # fmt: skip
+_NAMED = frozenset(
+    ["arccos", "arcsin", "arctan", "arg", "cos", "cosh", "cot", "coth", "det", "dim", "exp", "gcd", "inf", "ln", "log",
+     "max", "min", "sin", "sinh", "sup", "tan", "tanh"]
+)  # fmt: skip
 _BIG = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min",
         "argmax": r"\operatorname*{arg\,max}", "argmin": r"\operatorname*{arg\,min}"}  # fmt: skip
 _BRACKETS = {"paren": ("(", ")"), "bracket": ("[", "]"), "brace": (r"\{", r"\}"), "abs": ("|", "|"),
@@ -85,7 +89,8 @@ class _Printer:
             case Fence():
                 return self._fence(node, style)
             case Mark(body, kind):
-                return f"{_MARKS[kind]}{{{self.put(body, style)}}}" if self.marks else self._plain_group(body, style)
+                text = f"{{}}{self.put(body, style)}{{}}" if _binary(body, style) else self.put(body, style)
+                return f"{_MARKS[kind]}{{{text}}}" if self.marks else self.put(body, style)
             case Grid(rows, kind):
                 return self._grid(rows, kind, style)
             case Under(body, label):
@@ -93,13 +98,13 @@ class _Printer:
         raise AssertionError(f"latex: have you added a new layout node? {type(node).__name__}")
 
     def _row(self, items: tuple[Node, ...], style: int) -> str:
-        parts = [self.put(items[0], style)] if items else []
+        parts = ["{}" * _binary(items[0], style), self.put(items[0], style)] if items else []
         for left, right in pairwise(items):
             text = self.put(right, style)
             if isinstance(right, Op) and right.role == "prefix" and right.sign in ("minus", "plus"):
                 text = text if isinstance(left, Op | Big) else f"{{{text}}}"
-            parts += [_gap(left, right, style), text]
-        return _joined(parts)
+            parts += [_gap(left, right, style, self.marks), text]
+        return _joined([*parts, "{}" * (len(items) > 1 and _binary(items[-1], style))])
 
     def _base(self, base: Node, style: int) -> str:
         text = self.put(base, style)
@@ -123,9 +128,6 @@ class _Printer:
         return _joined(
             [f"{opens}{left}" * (fence.sides != "right"), body, f"{closes}{right}" * (fence.sides != "left")]
         )
-
-    def _plain_group(self, body: Node, style: int) -> str:
-        return self.put(body, style)
 
     def _grid(self, rows: tuple[tuple[Node, ...], ...], kind: str, style: int) -> str:
         body = r" \\ ".join(" & ".join(self._cell(cell, max(1, style)) for cell in cells) for cells in rows)
@@ -206,11 +208,16 @@ def _height(node: Node, style: int) -> int:
     return 0
 
 
-def _edge(node: Node, last: bool) -> tuple[Node, bool]:
-    """The leaf at one end, and whether a mark hides it from TeX's own spacing."""
+def _binary(node: Node, style: int) -> bool:
+    """An infix sign at the end of a row or mark: TeX sets its space only between two things, so one is put there."""
+    return style < 2 and isinstance(node, Op) and node.role == "infix" and node.sign not in _ORDINARY | {"comma"}
+
+
+def _edge(node: Node, last: bool, marks: bool) -> tuple[Node, bool]:
+    """The leaf at one end, and whether a printed mark hides it from TeX's own spacing."""
     marked = False
     while isinstance(node, Mark | Row) and (isinstance(node, Mark) or node.items):
-        marked = marked or isinstance(node, Mark)
+        marked = marks and (marked or isinstance(node, Mark))
         node = node.body if isinstance(node, Mark) else node.items[-1 if last else 0]
     return node, marked
 
@@ -225,9 +232,9 @@ def _long(node: Node) -> bool:
     return isinstance(inner, Sym) and len(inner.text) > 1 and inner.style != "greek"
 
 
-def _gap(left: Node, right: Node, style: int) -> str:
+def _gap(left: Node, right: Node, style: int, marks: bool) -> str:
     """A thin space between two factors, where TeX does not set one itself."""
-    (a, a_marked), (b, b_marked) = _edge(left, True), _edge(right, False)
+    (a, a_marked), (b, b_marked) = _edge(left, True, marks), _edge(right, False, marks)
     if isinstance(a, Op | Text) or isinstance(b, Op | Text):
         return ""
     if isinstance(b, Fence) and b.kind in ("paren", "bracket", "brace"):

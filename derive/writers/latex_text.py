@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import keyword
+import re
 import tokenize
 import unicodedata
 
@@ -23,8 +24,6 @@ _SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
-    "-": "-{}",
-    "'": "'{}",
     "\n": " ",
     "\t": " ",
     "…": r"\dots{}",
@@ -37,19 +36,19 @@ _SPECIAL = {
     "”": r"\textquotedblright{}",
     "\u00a0": "~",
 }
-# In the mono face quotes are straight and nothing joins: `--`, `<<`, `,,`.
-_SPECIAL_CODE = _SPECIAL | {"'": r"\textquotesingle{}", ",": ",{}", "?": "?{}", "!": "!{}", " ": r"\ ", "\n": ""}
+_SPECIAL_CODE = _SPECIAL | {"'": r"\textquotesingle{}", " ": r"\ ", "\n": ""}
+_LIGATURE = re.compile(r"(?<=([-',]))(?=\1)")  # two of these would be set as one
 _BREAK_AFTER = frozenset(" ,([=.")
 
 GREEK = {
-    letter: "\\" + name
-    for name, letter in zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
-        " omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega varepsilon vartheta varphi".split(),
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩϵϑϕ",
-        strict=True,
-    )
-}
+    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "ϵ": r"\epsilon",
+    "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta", "ϑ": r"\vartheta", "ι": r"\iota", "κ": r"\kappa",
+    "λ": r"\lambda", "μ": r"\mu", "µ": r"\mu", "ν": r"\nu", "ξ": r"\xi", "π": r"\pi", "ρ": r"\rho",
+    "σ": r"\sigma", "ς": r"\varsigma", "τ": r"\tau", "υ": r"\upsilon", "φ": r"\varphi", "ϕ": r"\phi",
+    "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega", "Γ": r"\Gamma", "Δ": r"\Delta", "Θ": r"\Theta",
+    "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Υ": r"\Upsilon", "Φ": r"\Phi",
+    "Ψ": r"\Psi", "Ω": r"\Omega",
+}  # fmt: skip
 # The sign of a character in a formula.
 MATH = GREEK | {
     "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "√": r"\surd", "∞": r"\infty", "∈": r"\in",
@@ -68,12 +67,12 @@ MATH = GREEK | {
 
 def escape(text: str) -> str:
     """A string as running text: it prints as it reads and cannot be anything but text."""
-    return "".join(_spell(c, _SPECIAL) for c in text)
+    return _LIGATURE.sub("{}", "".join(_spell(c, _SPECIAL) for c in text))
 
 
 def mono(text: str) -> str:
     """A string for the mono face on one line, every space kept; it never breaks."""
-    return "".join(_spell(c, _SPECIAL_CODE) for c in text)
+    return _LIGATURE.sub("{}", "".join(_spell(c, _SPECIAL_CODE) for c in text))
 
 
 def breakable(text: str) -> str:
@@ -91,13 +90,22 @@ def _spell(character: str, special: dict[str, str]) -> str:
     return _foreign(character)
 
 
+# Accents by their combining character, and the Latin letters that are no accented ones.
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
+    "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
+}  # fmt: skip
+_LATIN = {"ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}",
+          "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "§": r"\S{}", "¶": r"\P{}", "©": r"\copyright{}"}  # fmt: skip
+
+
 def _foreign(character: str) -> str:
-    """A letter outside ASCII: accented Latin as it is, a compatibility form by its plain letters, else by its number."""
+    """A letter outside ASCII: accented Latin by its accent, a compatibility form by plain letters, else its number."""
     base, *marks = unicodedata.normalize("NFD", character)
-    if base.isascii() and base.isalpha() and len(marks) == 1 and "À" <= character <= "ž":
-        return character
-    if character in "ßæœøåÆŒØÅłŁ":
-        return character
+    if len(marks) == 1 and marks[0] in _ACCENTS and base.isascii() and base.isalpha():
+        return rf"\{_ACCENTS[marks[0]]}{{{base}}}"
+    if character in _LATIN:
+        return _LATIN[character]
     plain = unicodedata.normalize("NFKD", character)
     if plain and all(c.isascii() and c.isalnum() for c in plain):
         return plain
@@ -131,7 +139,7 @@ def _spans(source: str) -> list[tuple[str, Spans]]:
 
 def _wrapped(text: str, spans: Spans, columns: int) -> list[tuple[str, Spans]]:
     """A line cut at spaces, brackets or commas into pieces of at most `columns`; later ones hang under the first."""
-    hang = "\N{RIGHTWARDS ARROW WITH HOOK}".rjust(len(text) - len(text.lstrip()) + 2) + " "
+    hang = "↪".rjust(len(text) - len(text.lstrip()) + 2) + " "
     hang = hang if len(hang) < columns // 2 else "↪ "
     pieces, start, lead = [], 0, ""
     while len(text) - start > columns - len(lead):
