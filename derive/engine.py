@@ -30,7 +30,8 @@ class Gradients:
     """What differentiation found: the program with its gradient equations, and a derivation for every gradient.
 
     `derivations` runs in the order of the derivation, by the name of the array; `upstream` names, for every output
-    that is not a lone scalar, the input that holds its upstream gradient; `closed` holds the closed forms found.
+    that is not a lone scalar, the input that holds its upstream gradient; `closed` holds the closed forms worth showing,
+    `carried` also the longer ones on the way to them.
     """
 
     forward: Program
@@ -40,6 +41,7 @@ class Gradients:
     of: tuple[str, ...]
     upstream: Mapping[str, str] = field(default_factory=dict)
     closed: Mapping[str, Derivation] = field(default_factory=dict)
+    carried: Mapping[str, Derivation] = field(default_factory=dict)
 
     @property
     def loss(self) -> str | None:

@@ -471,7 +471,7 @@ def negate(e: Expr) -> Expr:
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
-    """The power; exponents 0 and 1 and integer powers of numbers are carried out."""
+    """The power; exponents 0 and 1, integer powers of numbers and of powers are carried out."""
     if isinstance(exponent, Num) and isinstance(exponent.value, Fraction):
         if exponent.value == 1:
             return base
@@ -480,6 +480,8 @@ def power(base: Expr, exponent: Expr) -> Expr:
         if isinstance(base, Num) and isinstance(base.value, Fraction) and exponent.value.denominator == 1:
             if base.value or exponent.value > 0:
                 return Num(base.value**exponent.value.numerator)
+        if isinstance(base, Pow) and isinstance(base.exponent, Num) and exponent.value.denominator == 1:
+            return power(base.base, Num(base.exponent.value * exponent.value))
     return ONE if isinstance(base, Num) and base.value == 1 else Pow(base, exponent)
 
 
@@ -726,7 +728,12 @@ def negation(cond: Cond) -> Cond:
 # ---------------------------------------------------------------- equality
 
 
-def _key(t: Term | Index, depth: dict[Index, int]) -> str:
+def key_with(t: Term | Index, names: Mapping[Index, str]) -> str:
+    """The canonical text with some free indices under given names."""
+    return _key(t, dict(names))
+
+
+def _key(t: Term | Index, depth: dict[Index, int | str]) -> str:
     """The canonical text: bound indices by depth, commuting parts sorted."""
     if isinstance(t, Index):
         return f"^{depth[t]}" if t in depth else f"#{t.number}"

@@ -27,23 +27,36 @@ ADD, MUL, NEG, POW, ATOM = 1, 2, 3, 4, 5
 
 
 def letters(t: Term | Index) -> dict[Index, str]:
-    """A printed letter for every index of a term: its own name, numbered where that is taken."""
+    """A printed letter for every index of a term: its own name, numbered where that name is taken in its scope."""
     taken = {letter for u in x.walk(t) for letter in _size_letters(u)} | set(t.names if isinstance(t, Term) else ())
     chosen: dict[Index, str] = {}
-    for i in _indices(t):
-        name, count = i.name, 1
-        while name in taken or not name:
-            count += 1
-            name = f"{i.name}{count}"
-        taken.add(name)
-        chosen[i] = name
+    scope: set[str] = set()
+    for i in sorted(x.free_indices(t), key=lambda i: i.number):
+        chosen[i] = _fresh_letter(i, taken | scope)
+        scope.add(chosen[i])
+    _name_binders(t, scope, taken, chosen)
     return chosen
 
 
-def _indices(t: Term | Index) -> list[Index]:
-    free = sorted(x.free_indices(t), key=lambda i: i.number)
-    bound = [u.index for u in x.walk(t) if isinstance(u, (x.Reduce, x.ArgBest))]
-    return list(dict.fromkeys([*free, *bound]))
+def _fresh_letter(i: Index, taken: set[str]) -> str:
+    name, count = i.name or "i", 1
+    while name in taken:
+        count += 1
+        name = f"{i.name}{count}"
+    return name
+
+
+def _name_binders(t: Term | Index, scope: set[str], taken: set[str], chosen: dict[Index, str]) -> None:
+    """Letters for the bound indices, outermost first; sums side by side may share a letter."""
+    if isinstance(t, (x.Reduce, x.ArgBest)):
+        held = chosen.get(t.index)
+        if held is None or held in scope:
+            busy = scope | taken | (set(chosen.values()) if held else set())
+            chosen[t.index] = _fresh_letter(t.index, busy)
+        scope = scope | {chosen[t.index]}
+    for part_ in x.parts(t):
+        if isinstance(part_, Term):
+            _name_binders(part_, scope, taken, chosen)
 
 
 def _size_letters(u: Term | Index) -> frozenset[str]:

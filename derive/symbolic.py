@@ -540,7 +540,7 @@ def _length(e: Expr) -> tuple[int, int]:
 def _short(layer: Expr) -> Expr:
     forms = [layer, sympy.factor_terms(layer)]
     if not layer.has(sympy.Piecewise):
-        forms.append(sympy.factor(layer))
+        forms.append(sympy.factor_terms(sympy.cancel(layer)))
     forms += [turned for form in forms for turned in _turned(-form)]
     return min(forms, key=_length)
 

@@ -37,7 +37,7 @@ def times(a, b):
     for many, seq in ((a, b), (b, a)):
         if isinstance(seq, (list, tuple, str)) and isinstance(many, int) and many * len(seq) > 10**6:
             raise Unsupported("a repetition this long", "the judge bounds its work")
-    return operator.mul(a, b)
+    return N.product(a, b)
 
 
 def remainder(a, b):
@@ -61,7 +61,7 @@ def shift(f):
 
 
 OPERATORS = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: times, ast.Div: operator.truediv, ast.Pow: N.power,
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: times, ast.Div: N.quotient, ast.Pow: N.power,
     ast.FloorDiv: N.floor_divide, ast.Mod: remainder, ast.MatMult: operator.matmul, ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.LShift: shift(operator.lshift),
     ast.RShift: shift(operator.rshift),
@@ -210,7 +210,7 @@ class Expressions:
                 found.append(slice(*(None if b is None else self.eval(b, scope) for b in (n.lower, n.upper, n.step))))
             else:
                 parts = self.items([n], scope)
-                found += [p.item() if isinstance(p, np.ndarray) and not p.ndim and p.dtype.kind in "iu" else p for p in parts]
+                found += [p.item() if isinstance(p, np.ndarray) and not p.ndim else p for p in parts]
         return found
 
     def subscript(self, node, scope):

@@ -20,6 +20,7 @@ from derive.errors import NotDifferentiable, ShapeMismatch, Span, UnknownName, U
 from derive.judges import machine as M
 from derive.judges import numeric as N
 from derive.judges import shapes as S
+from derive.judges import source as R
 
 __all__ = ["Trace", "run", "complex_step", "richardson", "central"]
 
@@ -43,7 +44,7 @@ class Trace:
 def run(source: str, inputs: dict, function: str | None = None, *, bump=None) -> Trace:
     """Evaluates the source on the inputs.
 
-    function: None is `forward`, else the only function or class with a forward, else the flat script; `Class.method`
+    function: None is `forward`, else the only class with such a method, the only function, the flat script; `Class.method`
     picks a method.  bump = (name, occurrence, delta) adds delta to that version of the name right after it is made:
     0 is the input, None the last.  Raises Unsupported, UnknownName, Unreadable or ShapeMismatch with line and column.
     """
@@ -93,7 +94,7 @@ class _Code:
 
 def _only(code, inputs):
     """The only class with a forward, or the only function if the inputs are its parameters; else the script."""
-    methods = [(c, R.Class(c, None).find("forward", _Code(code))) for c in code.classes.values()]
+    methods = [(c, _method(c, code)) for c in code.classes.values()]
     methods = [pair for pair in methods if pair[1] is not None]
     if len(methods) == 1:
         return methods[0]
@@ -105,6 +106,14 @@ def _only(code, inputs):
         names = ", ".join([*code.functions, *code.classes])
         raise Unsupported("a choice of several functions", f"the source has {names or 'none'}", "name one: function=…")
     return None, None
+
+
+def _method(node, code):
+    """forward, else the only method without underscores, else __call__."""
+    find = R.Class(node, None).find
+    public = [d for d in node.body if isinstance(d, ast.FunctionDef) and not d.name.startswith("_")]
+    only = public[0] if len(public) == 1 else None
+    return find("forward", _Code(code)) or only or find("__call__", _Code(code))
 
 
 def start(m) -> R.Returned:

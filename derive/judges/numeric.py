@@ -122,6 +122,35 @@ def power(a, b):
     return np.where(bad, np.nan, y)[()] if np.any(bad) else y
 
 
+def _finite(y):
+    return not is_complex(y) or np.isfinite(y).all()
+
+
+def _slopes(*terms):
+    """Σ factor · slope, where no slope counts zero even beside an infinite factor."""
+    return sum(np.where(slope == 0, 0, factor * slope) for factor, slope in terms)
+
+
+def product(a, b):
+    """a·b; beside −∞ (a masked score times a scale) NumPy's complex product would be NaN."""
+    y = a * b
+    if _finite(y):
+        return y
+    out = np.empty(np.shape(y), complex)
+    out.real, out.imag = real(a) * real(b), _slopes((real(a), np.imag(b)), (real(b), np.imag(a)))
+    return out[()]
+
+
+def quotient(a, b):
+    """a / b, with the same care."""
+    y = a / b
+    if _finite(y):
+        return y
+    out, ratio = np.empty(np.shape(y), complex), np.divide(real(a), real(b))
+    out.real, out.imag = ratio, _slopes((1 / real(b), np.imag(a)), (-ratio / real(b), np.imag(b)))
+    return out[()]
+
+
 def floor_divide(a, b):
     """a // b of the real parts."""
     return real(a) // real(b)

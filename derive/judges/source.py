@@ -100,12 +100,13 @@ def imported(node) -> dict:
     if isinstance(node, ast.Import):
         tops = [a.name if a.asname else a.name.split(".")[0] for a in node.names]
         return {a.asname or top: _module(top) for a, top in zip(node.names, tops, strict=True)}
-    base = T.MODULES.get(node.module) if not node.level else None
-    found = {}
+    base = Foreign("." * node.level) if node.level else _module(node.module)
+    known, found = base if isinstance(base, T.Table) else {}, {}
     for a in node.names:
-        inner = base.get(a.name) if base is not None else None
-        whole = f"{node.module}.{a.name}"
-        found[a.asname or a.name] = inner if base is not None and a.name in base else _module(whole)
+        if a.name == "*":
+            found |= known
+        else:
+            found[a.asname or a.name] = known[a.name] if a.name in known else _module(f"{node.module}.{a.name}")
     return found
 
 
@@ -208,7 +209,6 @@ class Missing:
 
 NN = T.Table("torch.nn", {"functional": T.FUNCTIONAL, "Module": Foreign("torch.nn.Module"), "Parameter": S.asarray})
 NN |= {name: partial(lambda kind, *own, **options: Layer(None, "", kind, own, options), name) for name in T.LAYERS}
-NN = T.Table("torch.nn", NN)
 T.TORCH["nn"] = NN
 DEFAULTS = {"np": T.NUMPY, "numpy": T.NUMPY, "torch": T.TORCH, "F": T.FUNCTIONAL, "math": T.MATH, "nn": NN}
 

@@ -43,7 +43,8 @@ class Statements:
     def assign(self, node, scope):
         """a = b = value."""
         first = node.targets[0]
-        if isinstance(first, ast.Attribute) and self.given(first, scope):
+        place = first.value if isinstance(first, ast.Subscript) else first
+        if isinstance(place, ast.Attribute) and self.given(place, scope):
             return
         value = self.eval(node.value, scope)
         for target in node.targets:
@@ -55,7 +56,7 @@ class Statements:
             self.store(node.target, self.eval(node.value, scope), scope)
 
     def given(self, target, scope) -> bool:
-        """In a constructor: self.W = <initialiser> gives way to an input of that dotted name."""
+        """In a constructor: self.W = <initialiser>, self.W['b'] = <initialiser> give way to an input of that name."""
         if scope.label is None or not scope.label.endswith("__init__."):
             return False
         base = self.eval(target.value, scope)

@@ -135,7 +135,7 @@ def positions(f):
 
 def divide(x, b, rounding_mode=None):
     """Quotient, or torch's floor division."""
-    return N.floor_divide(x, b) if rounding_mode == "floor" else x / b
+    return N.floor_divide(x, b) if rounding_mode == "floor" else N.quotient(x, b)
 
 
 def average(x, axis=None, weights=None):
@@ -159,7 +159,7 @@ ELEMENTWISE = {
     "deg2rad": np.deg2rad, "positive": np.positive, "clip": N.clip,
 }  # fmt: skip
 PAIRWISE = {
-    "subtract": lambda x, b: x - b, "multiply": lambda x, b: x * b, "divide": divide, "true_divide": divide,
+    "subtract": lambda x, b: x - b, "multiply": N.product, "divide": divide, "true_divide": divide,
     "floor_divide": N.floor_divide, "remainder": N.mod, "fmod": lambda x, b: x - b * np.trunc(N.real(x) / N.real(b)),
     "maximum": N.maximum, "minimum": N.minimum, "fmax": N.maximum, "fmin": N.minimum, "logaddexp": N.logaddexp,
     "hypot": lambda x, b: N.sqrt(x * x + b * b), "arctan2": N.arctan2, "matmul": lambda x, b: x @ b,
@@ -211,7 +211,7 @@ REDUCTIONS = {
 NUMPY = Table("numpy", SHARED | {name: numpy_reduction(f) for name, f in REDUCTIONS.items()} | {
     "add": Table("numpy.add", {"at": add_at, "outer": np.add.outer}, call=lambda x, b: x + b),
     "subtract": Table("numpy.subtract", {"at": subtract_at, "outer": np.subtract.outer}, call=lambda x, b: x - b),
-    "multiply": Table("numpy.multiply", {"outer": np.multiply.outer}, call=lambda x, b: x * b),
+    "multiply": Table("numpy.multiply", {"outer": np.multiply.outer}, call=N.product),
     "array": array, "ascontiguousarray": asarray, "copy": lambda x: np.array(x), "power": N.power,
     "float_power": N.power,
     "transpose": transpose, "permute_dims": transpose, "concat": concatenate, "sort": N.sort, "argsort": N.argsort,
@@ -258,7 +258,7 @@ TORCH_METHODS = ELEMENTWISE | PAIRWISE | SHAPING | ACTIVATIONS | TRIANGLE | LINA
     name: torch_reduction(REDUCTIONS[name]) for name in ("sum", "mean", "prod", "amax", "amin")
 } | {
     "var": torch_spread(N.variance), "std": torch_spread(N.deviation), "add": lambda x, b, alpha=1: x + alpha * b,
-    "sub": lambda x, b, alpha=1: x - alpha * b, "mul": lambda x, b: x * b, "div": divide, "pow": N.power,
+    "sub": lambda x, b, alpha=1: x - alpha * b, "mul": N.product, "div": divide, "pow": N.power,
     "max": torch_extreme(N.amax, np.argmax, N.maximum), "min": torch_extreme(N.amin, np.argmin, N.minimum),
     "neg": np.negative, "rsqrt": lambda x: 1 / N.sqrt(x), "clamp": N.clip, "clamp_min": lambda x, low: N.clip(x, low),
     "clamp_max": lambda x, high: N.clip(x, None, high), "asin": N.arcsin, "acos": N.arccos, "atan": np.arctan,

@@ -9,6 +9,7 @@ from derive.matching import match, occurrences
 from derive.notation import letters, text
 from derive.program import Equation
 from derive.rule import Context, Move, rule
+from derive.rules.scalars import collected
 
 NAMEABLE = (x.Call, x.Mul, x.Reduce, x.Cases, x.Pow, x.Add)
 
@@ -55,6 +56,56 @@ def _trivial_sum(e: x.Add) -> bool:
     return any(isinstance(t, x.Num) for t in e.terms)
 
 
+@rule("take into the sum", "c[]*(sum[j:C] f[j]) = sum[j:C] c[]*f[j]",
+      "r[]*(sum[i:C] e[i]*y[i]) -> sum[i:C] p[i]*y[i] where p[i] := e[i]*r[]", (x.Mul,), phase="fold")  # fmt: skip
+def take_into_the_sum(e: x.Mul, context: Context) -> Move | None:
+    """A factor goes under the sum where what it meets there has a name."""
+    for place, s in enumerate(e.factors):
+        if not (isinstance(s, x.Reduce) and s.op == "sum"):
+            continue
+        for k, f in enumerate(e.factors):
+            if k == place or s.index in f.free or isinstance(f, x.Num):
+                continue
+            found = call_by_name.apply(x.mul(s.body, f), context)
+            if found is not None and _weight(found.after) <= _weight(s.body):
+                rest = [g for m, g in enumerate(e.factors) if m not in (k, place)]
+                inner = x.reduce_("sum", s.index, found.after, s.guard)
+                return Move(x.mul(*rest, inner), found.instance, found.uses, fresh=found.fresh)
+    return None
+
+
+@rule("normalised rows sum to one", "sum[j:C] p[i,j] = 1 where p[i,j] := e[i,j]/(sum[k:C] e[i,k])",
+      "sum[j:C] q[i,j] -> 1 where q[i,j] := f[i,j]/(sum[k:C] f[i,k])", (x.Reduce,), phase="facts")  # fmt: skip
+def normalised_rows(e: x.Reduce, context: Context) -> Move | None:
+    """An array that was divided by its own sum sums to one."""
+    if e.op != "sum" or e.guard is not None or not isinstance(e.body, x.Entry):
+        return None
+    equation = context.program.equation(e.body.name)
+    if equation is None or not isinstance(equation.rhs, x.Mul):
+        return None
+    factors = equation.instance(e.body.slots).factors
+    inside = [f for f in factors if e.index in f.free]
+    outside, used = _written_out([f for f in factors if e.index not in f.free], context)
+    total = x.reduce_("sum", e.index, x.mul(*inside))
+    if x.mul(*outside).key == x.power(total, x.MINUS_ONE).key:
+        return Move(x.ONE, f"{equation.name} is divided by its own sum", (equation.name, *used))
+    return None
+
+
+def _written_out(factors: list[Expr], context: Context) -> tuple[list[Expr], tuple[str, ...]]:
+    """Factors with the names of sums and reciprocals written out, and those names."""
+    used: list[str] = []
+
+    def change(t: x.Entry) -> Expr | None:
+        equation = context.program.equation(t.name)
+        if equation is None or not (isinstance(equation.rhs, x.Reduce) or _inverts(equation.rhs)):
+            return None
+        used.append(t.name)
+        return x.replace_entries(equation.instance(t.slots), change)
+
+    return [x.replace_entries(f, change) for f in factors], tuple(used)
+
+
 @rule("declared fact", "sum[c:C] Y[i,c] = 1", "a[i]*(sum[c:C] Y[i,c]) -> a[i]", (x.Reduce,), phase="facts")
 def use_fact(e: x.Reduce, context: Context) -> Move | None:
     """A fact that was declared of an input is put in."""
@@ -81,13 +132,49 @@ def _others(e: x.Entry) -> frozenset:
     return frozenset().union(*(x.free_indices(s) for s in e.slots[:-1]))
 
 
-@rule("substitute", "u[i] = f[i] where u[i] := f[i]", "y[i]*∂e[i] -> y[i]*g[i]", (x.Entry,), phase="unfold")
-def substitute_gradient(e: x.Entry, context: Context) -> Move | None:
-    """A gradient that was found before is put in."""
-    equation = context.program.equation(e.name)
-    if equation is None or e.name == context.target or e.name not in context.hidden:
+@rule("reciprocal by name", "1/s[i] = r[i] where r[i] := 1/s[i]", "a[i]*s[i]^(-2) -> a[i]*r[i]^2", (x.Pow,), level=2,
+      phase="reciprocal")  # fmt: skip
+def reciprocal_by_name(e: x.Pow, context: Context) -> Move | None:
+    """A reciprocal that has a name is called by it, and the reciprocal of a reciprocal by the first name."""
+    if not (isinstance(e.exponent, x.Num) and e.exponent.value < 0 and isinstance(e.base, x.Entry)):
         return None
-    return Move(equation.instance(e.slots), f"{e.name}", (e.name,))
+    n = x.Num(-e.exponent.value)
+    own = context.program.equation(e.base.name)
+    if own is not None and _inverts(own.rhs):
+        return Move(x.power(own.instance(e.base.slots).base, n), f"1/{own.name} is {own.rhs.base.name}", (own.name,))
+    for equation in context.program.equations:
+        if _inverts(equation.rhs) and equation.rhs.base.name == e.base.name:
+            found = match(equation.rhs.base, e.base, equation.indices)
+            if found is not None and all(i in found for i in equation.indices if i.size.number != 1):
+                slots = tuple(found.get(i, x.whole_slot(0)) for i in equation.indices)
+                named = x.Entry(equation.name, slots)
+                return Move(x.power(named, n), f"1/{e.base.name} is {equation.name}", (equation.name,))
+    return None
 
 
-__all__ = ["call_by_name", "one_hot_sum", "substitute_gradient", "use_fact"]
+def _inverts(rhs: Expr) -> bool:
+    return isinstance(rhs, x.Pow) and rhs.exponent.key == x.MINUS_ONE.key and isinstance(rhs.base, x.Entry)
+
+
+@rule("write out and cancel", "e[i]/p[i] = 1/r[] where p[i] := e[i]*r[]", "e[i]*y[i]/p[i] -> y[i]/r[]", (x.Mul,),
+      phase="cancel by definition")  # fmt: skip
+def write_out_and_cancel(e: x.Mul, context: Context) -> Move | None:
+    """A quotient of a name by what it is made of cancels once the name is written out."""
+    for place, f in enumerate(e.factors):
+        base = f.base if isinstance(f, x.Pow) else f
+        equation = context.program.equation(base.name) if isinstance(base, x.Entry) else None
+        if equation is None or not isinstance(equation.rhs, x.Mul) or equation.name in context.hidden:
+            continue
+        n = f.exponent if isinstance(f, x.Pow) else x.ONE
+        parts = [x.power(p, n) for p in equation.instance(base.slots).factors]
+        after = collected(x.mul(*e.factors[:place], *parts, *e.factors[place + 1 :]))
+        if _weight(after) < _weight(e):
+            return Move(after, f"{equation.name} = {text(equation.rhs)}", (equation.name,))
+    return None
+
+
+def _weight(e: Expr) -> int:
+    return sum(1 for t in x.walk(e) if isinstance(t, (x.Entry, x.Call, x.Reduce, x.Pow)))
+
+
+__all__ = ["call_by_name", "normalised_rows", "take_into_the_sum", "one_hot_sum", "reciprocal_by_name", "use_fact", "write_out_and_cancel"]

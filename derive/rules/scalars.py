@@ -41,6 +41,11 @@ def _collected(e: Mul) -> tuple[list[tuple[Expr, Fraction]], list[Expr]]:
     return powers, [base for base, n in sums.values() if not n]
 
 
+def collected(e: Expr) -> Expr:
+    """A product with the powers of each base added up."""
+    return _rebuilt(_collected(e)[0]) if isinstance(e, Mul) else e
+
+
 def _rebuilt(powers: list[tuple[Expr, Fraction]]) -> Expr:
     return x.mul(*(x.power(base, x.Num(n)) for base, n in powers))
 

@@ -184,7 +184,8 @@ def _aslant(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
     else:
         out = f"({s}) -- @ ({t})" if near else f"({s}.south east) to[out=-70,in=180] @ ({t}.west)"
     bend = "left" if b.lane < a.lane else "right"
-    return out, f"([xshift=1mm,yshift=-1mm]{t}.south) to[bend {bend}={18 + 3 * min(lift, 3)}] @ ([yshift=-1.2mm]{s}.east)"
+    home = f"([xshift=1mm,yshift=-1mm]{t}.south) to[bend {bend}={18 + 3 * min(lift, 3)}] @ ([yshift=-1.2mm]{s}.east)"
+    return out, home
 
 
 def _wrap(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -98,6 +99,7 @@ class _Printer:
         raise AssertionError(f"latex: have you added a new layout node? {type(node).__name__}")
 
     def _row(self, items: tuple[Node, ...], style: int) -> str:
+        items = items if self.marks else tuple(_unmarked(items))
         parts = ["{}" * _binary(items[0], style), self.put(items[0], style)] if items else []
         for left, right in pairwise(items):
             text = self.put(right, style)
@@ -135,6 +137,15 @@ class _Printer:
 
     def _cell(self, cell: Node, style: int) -> str:
         return r"\cdots" if isinstance(cell, Op) and cell.sign == "ellipsis" else self.put(cell, style)
+
+
+def _unmarked(items: Iterable[Node]) -> Iterator[Node]:
+    """The items of a row with the bodies of its marks put among them."""
+    for item in items:
+        if isinstance(item, Mark):
+            yield from _unmarked(item.body.items if isinstance(item.body, Row) else (item.body,))
+        else:
+            yield item
 
 
 def _joined(parts: list[str]) -> str:

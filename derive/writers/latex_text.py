@@ -39,6 +39,7 @@ _SPECIAL = {
 _SPECIAL_CODE = _SPECIAL | {"'": r"\textquotesingle{}", " ": r"\ ", "\n": ""}
 _LIGATURE = re.compile(r"(?<=([-',]))(?=\1)")  # two of these would be set as one
 _BREAK_AFTER = frozenset(" ,([=.")
+_LONG_WORD, _SHORT_CODE = 18, 40
 
 GREEK = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "ϵ": r"\epsilon",
@@ -66,8 +67,18 @@ MATH = GREEK | {
 
 
 def escape(text: str) -> str:
-    """A string as running text: it prints as it reads and cannot be anything but text."""
+    """A string as text: it prints as it reads and cannot be anything but text."""
     return _LIGATURE.sub("{}", "".join(_spell(c, _SPECIAL) for c in text))
+
+
+def prose(text: str) -> str:
+    """A string as running text: as `escape`, and words too long for a margin may be broken at their signs."""
+    return "".join(_long_word(word) if len(word) > _LONG_WORD else escape(word) for word in re.split(r"(\s+)", text))
+
+
+def _long_word(word: str) -> str:
+    pieces = re.findall(rf"\w{{1,{_LONG_WORD}}}|\W", word)
+    return r"\dvbreak{}".join(escape(piece) for piece in pieces)
 
 
 def mono(text: str) -> str:
@@ -76,7 +87,9 @@ def mono(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """A string for the mono face that may be broken after a space, comma, bracket, dot or equals sign."""
+    """A string for the mono face; a long one may be broken after a space, comma, bracket, dot or equals sign."""
+    if len(text) <= _SHORT_CODE:
+        return mono(text)
     return "".join(_spell(c, _SPECIAL_CODE) + (r"\dvbreak{}" if c in _BREAK_AFTER else "") for c in text)
 
 

@@ -170,7 +170,7 @@ def width(node: Node, style: int = 0) -> float:
             return width(body, style) + _REDEX_PADDING * (kind == "redex")
         case Grid(rows, kind):
             columns = [max(width(cell, max(1, style)) for cell in column) for column in zip(*rows, strict=False)]
-            return sum(columns) + scale * (len(columns) - 1 + 1.2 * (kind != "plain"))
+            return sum(columns) + scale * (0.95 * (len(columns) - 1) + 0.9 * (kind != "plain"))
         case Under(body, label):
             return max(width(body, style), width(label, max(2, style)))
     raise AssertionError(f"width: have you added a new layout node? {type(node).__name__}")

@@ -1,0 +1,103 @@
+"""Closed forms: a gradient written without the gradients between it and the loss, when that is as short.
+
+Going backwards, each let-form is taken with the closed forms of the gradients it mentions put in, multiplied out,
+cancelled and called by name.  A closed form is kept for the reader when it is no longer than the let-form that it
+replaces; longer ones are carried along a while, since a later step may cancel them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from derive import expr as x
+from derive.derivation import Derivation, Rewriter, Step
+from derive.engine import Gradients
+from derive.expr import Entry, Expr
+from derive.program import Equation, Program, gradient_name
+from derive.rule import RULES, Context
+
+SLACK = 2
+SHORT = 6
+PATIENCE = 14
+FUEL = 60
+SIMPLIFY = ("deltas", "facts", "tidy", "reciprocal", "cancel by definition", "fold")
+
+
+def close(gradients: Gradients) -> Gradients:
+    """The same gradients with every closed form that is worth showing."""
+    carried: dict[str, tuple[Derivation, Expr]] = {}
+    shown: dict[str, Derivation] = {}
+    inputs = {v.name for v in gradients.program.inputs}
+    for name, found in gradients.derivations.items():
+        inner = _inner_gradients(found.result, inputs)
+        if not inner:
+            carried[gradient_name(name)] = (found, found.result)
+            continue
+        if not all(g in carried for g in inner):
+            continue
+        closed = _collapse(gradients, found, {g: carried[g][1] for g in inner})
+        if measure(closed.result) <= measure(found.result) + PATIENCE:
+            carried[gradient_name(name)] = (closed, closed.result)
+            if measure(closed.result) <= max(measure(found.result) + SLACK, SHORT):
+                shown[name] = closed
+    found = {d.name: d for d, _ in carried.values() if d.kind == "closed"}
+    return replace(gradients, closed=shown, carried=found)
+
+
+def measure(e: Expr) -> int:
+    """How long an expression is to read: its entries, functions, powers, deltas, and twice its sums."""
+    weights = {x.Entry: 1, x.Call: 1, x.Pow: 1, x.Ind: 1, x.Reduce: 2, x.Cases: 2, x.Num: 1, x.Whole: 1}
+    total = 0
+    stack: list = [e]
+    while stack:
+        t = stack.pop()
+        total += weights.get(type(t), 0)
+        stack += [] if isinstance(t, (Entry, x.Whole, x.Ind)) else x.parts(t)
+    return total
+
+
+def _inner_gradients(e: Expr, inputs: set[str]) -> list[str]:
+    return [n for n in sorted(e.names) if n.startswith("∂") and n not in inputs]
+
+
+def _collapse(gradients: Gradients, found: Derivation, known: Mapping[str, Expr]) -> Derivation:
+    """The let-form with known closed forms put in, simplified by rules; the shortest line reached is the result."""
+    indices = {g: gradients.program.equation(g) for g in known}
+    context = Context(gradients.forward, found.target.name, frozenset())
+    tries = [_simplified(found, known, indices, context, expand) for expand in (False, True)]
+    steps = min(tries, key=lambda steps: measure(steps[-1].line))
+    return Derivation(found.name, found.target, found.indices, tuple(steps), kind="closed")
+
+
+def _simplified(found: Derivation, known: Mapping, equations: Mapping, context: Context, expand: bool) -> list[Step]:
+    work = Rewriter(found.target, context)
+    work.start("its gradient", found.result, instance="as derived", level=2)
+    work.start(
+        "substitute",
+        x.replace_entries(found.result, lambda e: _put(e, known, equations)),
+        redexes=tuple(t for t in x.walk(found.result) if isinstance(t, Entry) and t.name in known),
+        instance=", ".join(known),
+        uses=tuple(known),
+    )
+    base = RULES.phase(*SIMPLIFY)
+    work.run(base, FUEL)
+    if expand:
+        work.run((*base, *RULES.phase("expand")), FUEL)
+    work.run(RULES.phase("factor"), FUEL)
+    work.run(base, FUEL)
+    return work.steps
+
+
+def closed_program(gradients: Gradients) -> Program:
+    """The program in which every gradient with a closed form has it as its equation: what substitutions rely on."""
+    closed = {d.target.name: d.result for d in gradients.carried.values()}
+    equations = tuple(replace(e, rhs=closed.get(e.name, e.rhs)) for e in gradients.program.equations)
+    return replace(gradients.program, equations=equations)
+
+
+def _put(e: Entry, known: Mapping[str, Expr], equations: Mapping[str, Equation]) -> Expr | None:
+    if e.name not in known:
+        return None
+    indices = equations[e.name].indices
+    return x.substitute(x.refresh(known[e.name]), dict(zip(indices, e.slots, strict=True)))

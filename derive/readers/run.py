@@ -1,0 +1,299 @@
+"""The state of one reading: what is known of sizes, the equations so far, buffers and their versions, loops.
+
+A reading restarts from the top whenever use forces two sizes to be equal or an int to be static (`Knowledge` keeps
+what was found), so that every part of it may assume that sizes are compared once and for all.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from derive import expr as x
+from derive.errors import Problem, ShapeMismatch, Span, Unsupported
+from derive.expr import Entry, Expr, Slot
+from derive.index import Index, Quotient, Size
+from derive.program import Equation, Variable
+from derive.readers.values import UNIT, Array, Buffer, Fixed, Restart, Shape, Slots, View, unit
+
+
+@dataclass
+class Knowledge:
+    """What survives a restart: forced equalities of sizes, static ints, shapes guessed for the hint."""
+
+    sizes: dict[str, Size] = field(default_factory=dict)
+    statics: set[str] = field(default_factory=set)
+    guesses: dict[str, Shape] = field(default_factory=dict)
+    found: dict[str, Shape] = field(default_factory=dict)
+    generated: dict[str, int] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
+    integers: set[str] = field(default_factory=set)
+
+    def settled(self, n: Size) -> Size:
+        """The size with every forced equality applied."""
+        return n.substitute(self.sizes)
+
+    def new_letter(self, hint: str, length: int | None = None) -> Size:
+        """A letter of ours, to be renamed to a readable one at the end."""
+        letter = f"{hint}_"
+        while letter in self.generated:
+            letter += "_"
+        self.generated[letter] = len(self.generated)
+        if length is not None:
+            self.lengths[letter] = length
+        return Size.of(letter)
+
+    def set_size(self, letter: str, value: Size) -> None:
+        """From now on a letter stands for `value`."""
+        step = {letter: value}
+        self.sizes = {k: v.substitute(step) for k, v in self.sizes.items()} | step
+        raise Restart
+
+
+@dataclass
+class Local:
+    """Where a name's versions are collected: the helper it is local to ('' for the pass itself) and the name."""
+
+    helper: str
+    name: str
+    internals: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """One reading of a source; see the module's docstring."""
+
+    knowledge: Knowledge
+    lines: list[str]
+    path: str
+    flavor: str
+    inputs: dict[str, Variable] = field(default_factory=dict)
+    equations: list[Equation] = field(default_factory=list)
+    locals: dict[tuple[str, str], Local] = field(default_factory=dict)
+    loops: list[Index] = field(default_factory=list)
+    scopes: list[dict] = field(default_factory=list)
+    helper: str = ""
+    depth: int = 0
+    fuel: int = 200_000
+    notes: dict[int, str] = field(default_factory=dict)
+    node: ast.AST | None = None
+    statement: ast.AST | None = None
+    statics: dict[str, object] = field(default_factory=dict)
+    carried: list[dict[str, str]] = field(default_factory=list)
+    offset: tuple[int, int] = (0, 0)
+    random: Callable[[Shape, str], Array] | None = None
+
+    # -- places and problems
+
+    def span(self, node: ast.AST | None = None) -> Span | None:
+        """The place of a node in the source, columns counted in characters from 1."""
+        node = node or self.node
+        if node is None or not hasattr(node, "lineno"):
+            return None
+        line = self.lines[node.lineno - 1] if node.lineno <= len(self.lines) else ""
+        end_line = self.lines[node.end_lineno - 1] if node.end_lineno <= len(self.lines) else ""
+        column = len(line.encode()[: node.col_offset].decode(errors="replace")) + 1
+        end = len(end_line.encode()[: node.end_col_offset].decode(errors="replace")) + 1
+        return Span(node.lineno, column, node.end_lineno, end, line, self.path)
+
+    def problem(self, kind: type[Problem], what: str, why: str = "", hint: str = "", node: ast.AST | None = None):
+        """A problem at a node, by default the one that is being read."""
+        return kind(what, why, hint, self.span(node), self.path)
+
+    def unsupported(self, what: str, why: str = "", hint: str = "", node: ast.AST | None = None) -> Problem:
+        return self.problem(Unsupported, what, why, hint, node)
+
+    def mismatch(self, what: str, why: str = "", hint: str = "") -> Problem:
+        return self.problem(ShapeMismatch, what, why, hint)
+
+    def spend(self) -> None:
+        """Count one evaluation; a source that needs too many is refused."""
+        self.fuel -= 1
+        if self.fuel < 0:
+            raise self.unsupported("this pass is too long to read", "its static loops unroll to too many operations",
+                                   "use symbolic sizes for the long loops")  # fmt: skip
+
+    # -- sizes
+
+    def unify(self, a: Size, b: Size, what: str = "these axes") -> None:
+        """Force two sizes to be equal; restarts the reading when that is news."""
+        if a == b or without_quotients(a) == without_quotients(b):
+            return
+        self.check_lengths(a, b, what)
+        letter, value = self.solved(a - b)
+        if letter is None:
+            raise self.mismatch(f"{what} have the sizes {self.show(a)} and {self.show(b)}",
+                                "the operation needs them to be equal", "declare the shapes: # shapes: X (n, d) · …")
+        self.knowledge.set_size(letter, value)
+
+    def show(self, n: Size) -> str:
+        """A size for a message: a letter of ours with its sampled length."""
+        lengths = self.knowledge.lengths
+        if n.letters and n.letters <= lengths.keys():
+            return str(n.at(lengths))
+        return str(n)
+
+    def check_lengths(self, a: Size, b: Size, what: str) -> None:
+        """Where sample data give both lengths, they must agree."""
+        lengths = self.knowledge.lengths
+        known = [n.at(lengths) if n.letters <= lengths.keys() else None for n in (a, b)]
+        if None not in known and known[0] != known[1]:
+            raise self.mismatch(f"{what} have {known[0]} and {known[1]} entries", "the operation needs equal lengths")
+
+    def solved(self, difference: Size) -> tuple[str | None, Size]:
+        """A letter and its value that make a difference zero: letters of ours first, the newest before older ones."""
+        found: list[tuple[tuple, str, Size]] = []
+        for monomial, c in difference.terms:
+            if len(monomial) != 1 or not isinstance(monomial[0], str) or abs(c) != 1:
+                continue
+            letter = monomial[0]
+            rest = difference - Size(((monomial, c),))
+            if letter in rest.letters:
+                continue
+            value = -rest if c == 1 else rest
+            if value.number is not None and value.number < 0:
+                continue
+            order = self.knowledge.generated.get(letter)
+            found.append(((order is None, -(order or 0)), letter, value))
+        if not found:
+            return self._common_factor(difference)
+        own = [f for f in found if f[0][0] is False]
+        _, letter, value = min(own or found, key=lambda f: (f[0], _declared_order(f[1])))
+        return letter, value
+
+    def _common_factor(self, difference: Size) -> tuple[str | None, Size]:
+        """n*d − n*e is zero where d − e is."""
+        if len(difference.terms) < 2:
+            return None, UNIT
+        for atom in difference.terms[0][0]:
+            if isinstance(atom, str) and all(atom in m for m, _ in difference.terms):
+                smaller = difference.divided(Size.of(atom))
+                if smaller is not None:
+                    return self.solved(smaller)
+        return None, UNIT
+
+    def named_size(self, name: str, n: Size) -> None:
+        """`N = X.shape[0]`: the author's name for a letter of ours."""
+        generated, letter = self.knowledge.generated, n.letter
+        if letter in generated and name not in self.knowledge.sizes and name.isidentifier() and name != "_":
+            taken = set(self.knowledge.lengths) | {a for v in self.inputs.values() for s in v.shape for a in s.letters}
+            if name in taken:
+                return
+            if letter in self.knowledge.lengths:
+                self.knowledge.lengths[name] = self.knowledge.lengths[letter]
+            self.knowledge.set_size(letter, Size.of(name))
+
+    # -- names and versions
+
+    def local(self, name: str, helper: str | None = None) -> Local:
+        helper = self.helper if helper is None else helper
+        return self.locals.setdefault((helper, name), Local(helper, name))
+
+    def new_internal(self, name: str, helper: str | None = None) -> str:
+        """The internal name of the next version of a local; the final names are given at the end."""
+        local = self.local(name, helper)
+        internal = f"{local.helper}:{name}:{len(local.internals)}"
+        local.internals.append(internal)
+        return internal
+
+    # -- indices and equations
+
+    def fresh(self, shape: Shape) -> tuple[Index, ...]:
+        """A new index for every axis; its letter is chosen when the equation is finished."""
+        return tuple(Index("o" if unit(n) else "i", n) for n in shape)
+
+    def define(self, internal: str, array: Array, node: ast.AST | None = None) -> tuple[Index, ...]:
+        """Add the equation of an array under an internal name; return the loop indices it stands over."""
+        indices = self.fresh(array.shape)
+        rhs = array.body(indices)
+        over = tuple(p for p in self.loops if p in rhs.free)
+        lead = tuple(p.fresh() for p in over)
+        rhs = x.substitute(rhs, dict(zip(over, lead, strict=True)))
+        self.add_equation(internal, (*lead, *indices), rhs, array.sort, node)
+        return over
+
+    def add_equation(self, internal: str, indices: tuple[Index, ...], rhs: Expr, sort: str, node=None) -> None:
+        node = node or self.statement
+        words = self.notes.get(getattr(node, "lineno", -1), "")
+        self.equations.append(Equation(internal, indices, rhs, self.span(node), sort=sort, words=words))
+
+    def store(self, name: str, array: Array, helper: str | None = None, node: ast.AST | None = None) -> Array:
+        """Bind an array to a name: one equation, and a buffer of its own unless it is a view."""
+        internal = self.new_internal(name, helper)
+        over = self.define(internal, array, node)
+        if array.view is not None:
+            view = array.view
+        else:
+            buffer = Buffer(internal, array.shape, array.sort, {internal}, over)
+            view = whole_view(buffer)
+        view.buffer.versions.add(internal)
+        return replace(entries(internal, array.shape, array.sort, over), view=view)
+
+    def once(self, array: Array, name: str) -> Array:
+        """An array that a definition mentions several times: given a name unless it is a plain entry."""
+        return array if array.cheap else self.store(name, array.detached())
+
+    def current(self, array: Array) -> Array:
+        """The array as its buffer stands now: what a name or a container slot holds after later stores."""
+        view = array.view
+        if view is None:
+            return array
+        anchor, loops = view.buffer.anchor, view.buffer.loops
+        return replace(array, body=lambda slots: entry_at(anchor, (*loops, *view.reach(slots)), loops, view.buffer))
+
+
+def without_quotients(n: Size) -> Size:
+    """k·(a//k) taken as a: sizes divide where the source divides them."""
+    total = Size()
+    for monomial, c in n.terms:
+        product = Size.of(c)
+        left = list(monomial)
+        for atom in monomial:
+            if isinstance(atom, Quotient):
+                under = atom.under.terms[0][0] if len(atom.under.terms) == 1 else None
+                if under is not None and atom.under.terms[0][1] == 1 and all(a in left for a in under):
+                    for a in (*under, atom):
+                        left.remove(a)
+                    product = product * atom.over
+        for atom in left:
+            product = product * Size((((atom,), 1),))
+        total = total + product
+    return total
+
+
+def _declared_order(letter: str) -> str:
+    return chr(0x10FFFF - min(ord(letter[0]), 0x10FFF0)) + letter
+
+
+def entry_at(name: str, slots: Slots, loops: tuple = (), buffer: Buffer | None = None) -> Expr:
+    """An entry; the place on an axis of length 1 is written 0."""
+    return Entry(name, slots)
+
+
+def entries(name: str, shape: Shape, sort: str, over: tuple[Index, ...] = ()) -> Array:
+    """A named array as an abstract one."""
+
+    def body(slots: Slots) -> Expr:
+        placed = tuple(x.whole_slot(0) if unit(n) else s for s, n in zip(slots, shape, strict=True))
+        return Entry(name, (*over, *placed))
+
+    return Array(shape, body, sort, cheap=True)
+
+
+def whole_view(buffer: Buffer) -> View:
+    """A buffer as a view of itself."""
+    from derive.readers.values import Along
+
+    selectors = tuple(Along(k, x.whole_slot(0), UNIT) for k in range(len(buffer.shape)))
+    return View(buffer, lambda slots: slots, selectors)
+
+
+def fraction(value: float) -> Fraction | None:
+    """The decimal that a Python float shows; None for inf and nan."""
+    return Fraction(repr(value)) if value == value and abs(value) != float("inf") else None
+
+
+__all__ = ["Fixed", "Knowledge", "Local", "Run", "Slot", "entries", "fraction", "whole_view", "without_quotients"]
