@@ -16,6 +16,7 @@ from derive.engine import Gradients
 from derive.expr import Entry, Expr
 from derive.program import Equation, Program, gradient_name
 from derive.rule import RULES, Context
+from derive.rules.scalars import coefficient
 
 SLACK = 2
 SHORT = 6
@@ -86,7 +87,19 @@ def _simplified(found: Derivation, known: Mapping, equations: Mapping, context: 
         work.run((*base, *RULES.phase("expand")), FUEL)
     work.run(RULES.phase("factor"), FUEL)
     work.run(base, FUEL)
+    work.steps[-1] = replace(work.steps[-1], line=positive_first(work.line))
     return work.steps
+
+
+def positive_first(e: Expr) -> Expr:
+    """A sum with its negative terms last, as people write it: s − y, not −y + s."""
+
+    def change(t: x.Term) -> Expr | None:
+        if isinstance(t, x.Add) and coefficient(t.terms[0])[0] < 0:
+            return x.add(*sorted(t.terms, key=lambda u: coefficient(u)[0] < 0))
+        return None
+
+    return x.rewrite(e, change)
 
 
 def closed_program(gradients: Gradients) -> Program:

@@ -30,10 +30,10 @@ def match(pattern: Expr, e: Expr, variables: tuple[Index, ...]) -> dict[Index, x
 
 def occurrences(pattern: Expr, e: Expr, variables: tuple[Index, ...]) -> Match | None:
     """A match of the whole expression, or of a part of its factors or terms; all variables must be determined."""
-    free = frozenset(variables)
+    free = frozenset(i for i in variables if i.size.number != 1)
     for found, rest in _partial(pattern, e, free):
         if free <= found.keys():
-            return Match({i: found[i] for i in free}, rest)
+            return Match({i: found.get(i, x.whole_slot(0)) for i in variables}, rest)
     return None
 
 

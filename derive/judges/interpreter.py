@@ -44,7 +44,7 @@ class Trace:
 def run(source: str, inputs: dict, function: str | None = None, *, bump=None) -> Trace:
     """Evaluates the source on the inputs.
 
-    function: None is `forward`, else the only class with such a method, the only function, the flat script; `Class.method`
+    function: None is `forward`, else the only class with such a method, the only function, the script; `Class.method`
     picks a method.  bump = (name, occurrence, delta) adds delta to that version of the name right after it is made:
     0 is the input, None the last.  Raises Unsupported, UnknownName, Unreadable or ShapeMismatch with line and column.
     """

@@ -86,7 +86,7 @@ class Prover:
         for term in left.values():
             for base, n in term.powers:
                 if n < 0 and n.denominator == 1 and not base.free & set(term.binders):
-                    if isinstance(base, (x.Add, x.Whole)):
+                    if isinstance(base, (x.Add, x.Whole, x.Reduce)):
                         if n < worst.get(base.key, (base, Fraction(0)))[1]:
                             worst[base.key] = (base, n)
         return next(iter(worst.values()), None)

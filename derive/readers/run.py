@@ -16,7 +16,7 @@ from derive.errors import Problem, ShapeMismatch, Span, Unsupported
 from derive.expr import Entry, Expr, Slot
 from derive.index import Index, Quotient, Size
 from derive.program import Equation, Variable
-from derive.readers.values import UNIT, Array, Buffer, Fixed, Restart, Shape, Slots, View, unit
+from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Shape, Slots, View, unit
 
 
 @dataclass
@@ -227,7 +227,7 @@ class Run:
         if array.view is not None:
             view = array.view
         else:
-            buffer = Buffer(internal, array.shape, array.sort, {internal}, over)
+            buffer = Buffer(internal, array.shape, array.sort, {internal}, over, tuple(self.loops))
             view = whole_view(buffer)
         view.buffer.versions.add(internal)
         return replace(entries(internal, array.shape, array.sort, over), view=view)
@@ -241,8 +241,9 @@ class Run:
         view = array.view
         if view is None:
             return array
-        anchor, loops = view.buffer.anchor, view.buffer.loops
-        return replace(array, body=lambda slots: entry_at(anchor, (*loops, *view.reach(slots)), loops, view.buffer))
+        buffer = view.buffer
+        whole = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
+        return replace(array, body=lambda slots: whole.body(view.reach(slots)))
 
 
 def without_quotients(n: Size) -> Size:
@@ -268,11 +269,6 @@ def _declared_order(letter: str) -> str:
     return chr(0x10FFFF - min(ord(letter[0]), 0x10FFF0)) + letter
 
 
-def entry_at(name: str, slots: Slots, loops: tuple = (), buffer: Buffer | None = None) -> Expr:
-    """An entry; the place on an axis of length 1 is written 0."""
-    return Entry(name, slots)
-
-
 def entries(name: str, shape: Shape, sort: str, over: tuple[Index, ...] = ()) -> Array:
     """A named array as an abstract one."""
 
@@ -285,8 +281,6 @@ def entries(name: str, shape: Shape, sort: str, over: tuple[Index, ...] = ()) ->
 
 def whole_view(buffer: Buffer) -> View:
     """A buffer as a view of itself."""
-    from derive.readers.values import Along
-
     selectors = tuple(Along(k, x.whole_slot(0), UNIT) for k in range(len(buffer.shape)))
     return View(buffer, lambda slots: slots, selectors)
 
@@ -296,4 +290,4 @@ def fraction(value: float) -> Fraction | None:
     return Fraction(repr(value)) if value == value and abs(value) != float("inf") else None
 
 
-__all__ = ["Fixed", "Knowledge", "Local", "Run", "Slot", "entries", "fraction", "whole_view", "without_quotients"]
+__all__ = ["Knowledge", "Local", "Run", "Slot", "entries", "fraction", "whole_view", "without_quotients"]

@@ -34,6 +34,7 @@ class Buffer:
     sort: str
     versions: set[str] = field(default_factory=set)
     loops: tuple[Index, ...] = ()
+    born: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,23 @@ def known_positive(e: Expr) -> bool:
     return False
 
 
+@rule("logarithm of a quotient", "log(exp(a[])/exp(b[])) = log(exp(a[])) - log(exp(b[]))",
+      "log(exp(x[i])/(sum[j:n] exp(x[j]))) -> log(exp(x[i])) - log(sum[j:n] exp(x[j]))", (x.Call,), phase="logarithm")  # fmt: skip
+def logarithm_of_a_quotient(e: x.Call, context: Context) -> Move | None:
+    """The logarithm turns a product into a sum and a quotient into a difference; all factors are positive."""
+    if e.op != "log" or not isinstance(e.args[0], Mul) or not known_positive(e.args[0]):
+        return None
+    terms = [x.mul(x.Num(n), x.Call("log", (base,))) for base, n in as_powers(e.args[0])]
+    return Move(x.add(*terms), conditions=("the factors are positive",))
+
+
+@rule("logarithm of an exponential", "log(exp(a[])) = a[]", "log(exp(x[i])) -> x[i]", (x.Call,), phase="logarithm")
+def logarithm_of_an_exponential(e: x.Call, context: Context) -> Move | None:
+    """The logarithm undoes the exponential."""
+    inner = e.args[0] if e.op == "log" else None
+    return Move(inner.args[0]) if isinstance(inner, x.Call) and inner.op == "exp" else None
+
+
 @rule("take out of the sum", "sum[j:C] c[]*f[j] = c[]*(sum[j:C] f[j])",
       "sum[j:C] a[i]*f[j] -> a[i]*(sum[j:C] f[j])", (Reduce,), level=2, phase="tidy")  # fmt: skip
 def take_out(e: Reduce, context: Context) -> Move | None:

@@ -82,7 +82,9 @@ def _stacked(lines: Sequence[Node], printed=latex) -> Ready:
     """Lines under each other, the later ones indented, the axis that of the first."""
     if len(lines) == 1:
         return Ready(printed(lines[0]))
-    rows = [printed(line) if not n else rf"\hspace{{{HANG:g}em}}{printed(row(line))}" for n, line in enumerate(lines)]
+    style = "" if printed is latex else r"\textstyle "  # aligned sets each row in display style
+    hang = rf"\hspace{{{HANG:g}em}}"
+    rows = [style + hang * bool(n) + printed(line) for n, line in enumerate(lines)]
     return Ready(r"\begin{aligned}[t] & " + r" \\ & ".join(rows) + r" \end{aligned}")
 
 

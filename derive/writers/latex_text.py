@@ -73,11 +73,16 @@ def escape(text: str) -> str:
 
 def prose(text: str) -> str:
     """A string as running text: as `escape`, and words too long for a margin may be broken at their signs."""
-    return "".join(_long_word(word) if len(word) > _LONG_WORD else escape(word) for word in re.split(r"(\s+)", text))
+    return "".join(_long_word(word) if _cost(word) > _LONG_WORD else escape(word) for word in re.split(r"(\s+)", text))
+
+
+def _cost(text: str) -> int:
+    """Letters that the text takes in print: a sign of a formula two, a character without a letter its number."""
+    return sum(1 if c.isascii() else 2 if c in MATH else len(_foreign(c).removeprefix(r"\dvunicode")) for c in text)
 
 
 def _long_word(word: str) -> str:
-    pieces = re.findall(rf"\w{{1,{_LONG_WORD}}}|\W", word)
+    pieces = re.findall(rf"[A-Za-z0-9]{{1,{_LONG_WORD}}}|.", word)
     return r"\dvbreak{}".join(escape(piece) for piece in pieces)
 
 
@@ -155,9 +160,11 @@ def _wrapped(text: str, spans: Spans, columns: int) -> list[tuple[str, Spans]]:
     hang = "↪".rjust(len(text) - len(text.lstrip()) + 2) + " "
     hang = hang if len(hang) < columns // 2 else "↪ "
     pieces, start, lead = [], 0, ""
-    while len(text) - start > columns - len(lead):
-        limit = start + columns - len(lead)
-        cut = max((n for n in range(start + columns // 2, limit + 1) if text[n - 1] in " ,(["), default=limit)
+    while _cost(text[start:]) > columns - len(lead):
+        limit = start + 1
+        while _cost(text[start : limit + 1]) <= columns - len(lead):
+            limit += 1
+        cut = max((n for n in range((start + limit) // 2, limit + 1) if text[n - 1] in " ,(["), default=limit)
         pieces.append((lead + text[start:cut], _shifted(spans, start, cut, len(lead))))
         start, lead = cut, hang
     return [*pieces, (lead + text[start:], _shifted(spans, start, len(text), len(lead)))]

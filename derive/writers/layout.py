@@ -218,14 +218,18 @@ def _split_before(items: tuple[Node, ...], signs: frozenset[str]) -> list[tuple[
 
 
 def _fill(terms: list[tuple[Node, ...]], room: float) -> tuple[Node, ...]:
-    """Terms put on lines, as many as fit on each; a term too wide for any line is broken itself."""
+    """Terms put on lines, as many as fit on each; a term too wide for any line is broken itself, beside a short head."""
     lines: list[Node] = []
     for term in terms:
-        inner = room - HANG * bool(lines)
-        if lines and width(row(lines[-1], *term)) <= room - HANG * (len(lines) > 1):
+        inner = room - HANG * (len(lines) > 1)
+        left = inner - width(lines[-1]) if lines else 0.0
+        if lines and width(row(lines[-1], *term)) <= inner:
             lines[-1] = row(lines[-1], *term)
+        elif left > room / 2 and width(row(*term)) > room - HANG:
+            first, *rest = break_lines(row(*term), left)
+            lines = [*lines[:-1], row(lines[-1], first), *rest]
         else:
-            lines += break_lines(row(*term), inner)
+            lines += break_lines(row(*term), room - HANG * bool(lines))
     return tuple(lines)
 
 
@@ -233,7 +237,7 @@ def _open_widest(items: tuple[Node, ...], room: float) -> tuple[Node, ...]:
     """One term too wide: its widest factor is opened; without one to open, a product goes on with a dot."""
     for at in sorted(range(len(items)), key=lambda n: -width(items[n])):
         before, after = items[:at], items[at + 1 :]
-        aside = max(width(row(*before)) if before else 0, HANG) + (width(row(*after)) if after else 0)
+        aside = width(Row(before)) + width(Row(after)) + 2 * _THIN
         pieces = _open(items[at], max(room - aside, room / 3))
         if len(pieces) > 1:
             opened = (row(*before, pieces[0]), *pieces[1:-1], row(pieces[-1], *after))

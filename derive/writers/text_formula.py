@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from derive.writers.layout import (
@@ -37,15 +37,14 @@ SIGNS = {
     "approx": "≈",
 }  # fmt: skip
 _CLINGING = frozenset(["comma", "colon"])  # no space before
-_TIGHT = frozenset(["slash", "partial", "nabla", "transpose", "not"])  # no space at all, whatever the role
-_PREFIX = frozenset(["partial", "nabla", "minus", "plus", "not"])
+_PREFIXES = frozenset(["partial", "nabla", "not"])  # no space after, whatever the role
+_MULTIPLYING = frozenset(["cdot", "times", "odot", "oslash", "slash", "floor_divide", "mod", *_PREFIXES])
 _VALUES = frozenset(["transpose", "infinity", "delta", "ellipsis", "vdots", "ddots"])  # signs that stand for a thing
 _BIG = {"sum": "Σ", "prod": "Π", "max": "max", "min": "min", "argmax": "argmax", "argmin": "argmin"}
 _BRACKETS = {"paren": ("(", ")"), "bracket": ("[", "]"), "brace": ("{", "}"), "abs": ("|", "|"), "norm": ("‖", "‖"),
              "angle": ("⟨", "⟩"), "floor": ("⌊", "⌋"), "eval": ("(", ")|")}  # fmt: skip
 _SAME_SIDES = {"abs": ("|", "abs"), "norm": ("‖", "norm")}  # brackets that cannot nest: written as functions then
 _RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_RAISED_SIGNS = {"transpose": "ᵀ"}
 _BOLD = {c: chr(first + n) for letters, first in (("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0x1D400),
          ("abcdefghijklmnopqrstuvwxyz", 0x1D41A), ("0123456789", 0x1D7CE)) for n, c in enumerate(letters)}  # fmt: skip
 _GRIDS = {"cases": ("{", " ", "}"), "matrix": ("[", ", ", "]"), "plain": ("(", ", ", ")")}
@@ -86,23 +85,22 @@ def _put(node: Node) -> str:
             return plain(words)
         case Op(sign):
             return SIGNS[sign]
-        case Row(items):
-            return _row(items)
+        case Row() | Mark():
+            return _row(node, _spaced)
         case Frac(over, under):
-            return f"{_operand(over)}/{_operand(under)}"
+            return f"{_atom(over)}/{_atom(under)}"
         case Script(base, sub, sup):
-            return _base(base) + _lowered(base, sub) + _raised(sup)
+            return _base(base, sub) + _lowered(sub, _takes_letters(_bare(base))) + _raised(sup)
         case Big(op, sub, sup):
-            return _BIG[op] + _lowered(Sym("S"), sub) + _raised(sup)
+            return _BIG[op] + _lowered(sub, len(_BIG[op]) == 1) + (f"^{_atom(sup)}" if sup is not None else "")
         case Fence():
             return _fence(node)
-        case Mark(body, kind):
-            return OPENING[kind] + _put(body) + CLOSING[kind]
         case Grid(rows, kind):
             opening, between, closing = _GRIDS[kind]
-            return opening + "; ".join(between.join(map(_put, cells)) for cells in rows) + closing
+            body = "; ".join(between.join(map(_put, cells)) for cells in rows)
+            return opening + body + ";" * (len(rows) == 1) + closing
         case Under(body, label):
-            return f"{_operand(body)} ‹{_put(label)}›"
+            return f"{_atom(body)} ‹{_put(label)}›"
     raise AssertionError(f"text: have you added a new layout node? {type(node).__name__}")
 
 
@@ -115,61 +113,156 @@ def _symbol(sym: Sym) -> str:
     return f"`{name}`" if _LIKE_A_SUBSCRIPT.fullmatch(name) else name
 
 
-@dataclass(frozen=True)
-class _Edges:
-    """The leaves at the two ends of a node, marks and rows seen through."""
-
-    first: Node
-    last: Node
-
-
-def _edges(node: Node) -> _Edges:
-    first = last = node
-    while isinstance(first, Mark | Row) and (isinstance(first, Mark) or first.items):
-        first = first.body if isinstance(first, Mark) else first.items[0]
-    while isinstance(last, Mark | Row) and (isinstance(last, Mark) or last.items):
-        last = last.body if isinstance(last, Mark) else last.items[-1]
-    return _Edges(first, last)
+def _fence(fence: Fence) -> str:
+    body, (opening, closing) = _put(fence.body), _BRACKETS[fence.kind]
+    sign, name = _SAME_SIDES.get(fence.kind, ("", ""))
+    if sign and (sign in body or fence.sides != "both"):
+        opening, closing = f"{name}(", ")"
+    return opening * (fence.sides != "right") + body + closing * (fence.sides != "left")
 
 
-def _row(items: tuple[Node, ...]) -> str:
-    """Things side by side; a fraction among factors stands in brackets."""
-    parts = []
-    for at, item in enumerate(items):
-        before = _edges(items[at - 1]).last if at else None
-        after = _edges(items[at + 1]).first if at + 1 < len(items) else None
-        if at:
-            parts.append(" " * _spaced(items[at - 1], item))
-        parts.append(_factor(item, _is_factor(before) or _is_factor(after) or _is_operator(before)))
-    return "".join(parts)
-
-
-def _is_factor(node: Node | None) -> bool:
-    """A neighbour that multiplies."""
-    if isinstance(node, Op):
-        return node.sign in _VALUES or node.sign in ("cdot", "times", "odot", "oslash", "slash", "floor_divide", "mod")
-    return node is not None and not isinstance(node, Text)
-
-
-def _is_operator(node: Node | None) -> bool:
-    return isinstance(node, Op) and node.sign in ("partial", "nabla", "not")
-
-
-def _factor(node: Node, among: bool) -> str:
-    """The node, in brackets if it is a fraction among factors."""
+def _flat(node: Node) -> Iterator[Node | str]:
+    """The things of nested rows and marks from left to right; a mark is its two characters."""
     match node:
-        case Mark(body, kind) if among:
-            return OPENING[kind] + _factor(body, True) + CLOSING[kind]
-        case Frac() if among:
-            return f"({_put(node)})"
-        case Row(items) if among and len(items) > 1:
-            first, last = _factor(items[0], True), _factor(items[-1], True)
-            plain_row = _row(items)
-            return plain_row if not any(isinstance(n, Frac | Mark) for n in (items[0], items[-1])) else _framed(
-                items, first, last
-            )
+        case Row(items):
+            for item in items:
+                yield from _flat(item)
+        case Mark(body, kind):
+            yield OPENING[kind]
+            yield from _flat(body)
+            yield CLOSING[kind]
+        case _:
+            yield node
+
+
+def _row(node: Node, spaced: Callable[[Node, Node], bool]) -> str:
+    """Things side by side; a fraction that multiplies stands in brackets."""
+    parts = list(_flat(node))
+    things = [n for n in parts if not isinstance(n, str)]
+    neighbours = zip([None, *things], things, [*things[1:], None], strict=False)
+    printed = [_factor(*three) for three in neighbours]
+    gaps = ["", *(" " * spaced(a, b) for a, b in pairwise(things))]
+    words = iter(zip(gaps, printed, strict=True))
+    line, opened = "", ""
+    for part in parts:
+        if not isinstance(part, str):
+            gap, word = next(words)
+            line, opened = line + gap + opened + word, ""
+        elif part in OPENING.values():
+            opened += part
+        else:
+            line, opened = line + opened + part, ""
+    return line
+
+
+def _factor(before: Node | None, node: Node, after: Node | None) -> str:
+    if isinstance(node, Frac) and (_multiplies(before) or _multiplies(after)):
+        return f"({_put(node)})"
     return _put(node)
 
 
-def _framed(items: tuple[Node, ...], first: str, last: str) -> str:
-    return first + last + str(items)
+def _multiplies(node: Node | None) -> bool:
+    """Whether a neighbour would take part of a fraction written on the line."""
+    if isinstance(node, Op):
+        return node.sign in _MULTIPLYING or node.sign in _VALUES
+    return node is not None and not isinstance(node, Text)
+
+
+def _spaced(a: Node, b: Node) -> bool:
+    """A space between two things, but not after a prefix, around a tight sign, or between function and bracket."""
+    if isinstance(a, Text) or isinstance(b, Text) or (isinstance(b, Op) and b.sign in _CLINGING):
+        return False
+    if isinstance(a, Op) and a.sign not in _VALUES:
+        return a.role == "infix" and a.sign not in _PREFIXES
+    if isinstance(b, Op) and b.sign not in _VALUES:
+        return b.role != "tight" or b.sign in _PREFIXES
+    return not (_is_function(a) and isinstance(b, Fence))
+
+
+def _compact(a: Node, b: Node) -> bool:
+    """The same inside a script, where only a comma or a word is followed by a space."""
+    if isinstance(a, Op) and a.sign not in _CLINGING | _VALUES:
+        return SIGNS[a.sign].isalpha()
+    if isinstance(b, Op) and b.sign not in _CLINGING | _VALUES | _PREFIXES:
+        return SIGNS[b.sign].isalpha()
+    return _spaced(a, b)
+
+
+def _is_function(node: Node) -> bool:
+    inner = node.base if isinstance(node, Script) else node
+    return isinstance(inner, Sym) and inner.style == "function"
+
+
+def _bare(node: Node) -> Node:
+    """The node without the marks and rows that hold nothing else."""
+    while isinstance(node, Mark) or (isinstance(node, Row) and len(node.items) == 1):
+        node = node.body if isinstance(node, Mark) else node.items[0]
+    return node
+
+
+def _is_letter(node: Node | str) -> bool:
+    return isinstance(node, Sym) and len(_symbol(node)) == 1
+
+
+def _takes_letters(base: Node) -> bool:
+    """Whether `_ij` below it cannot be read as part of its name."""
+    return _is_letter(base) or isinstance(base, Op) or (isinstance(base, Fence) and base.kind == "eval")
+
+
+def _is_atom(node: Node) -> bool:
+    """What needs no brackets as a part of a fraction or below a script."""
+    match _bare(node):
+        case Sym(name):
+            return " " not in name
+        case Num(digits):
+            return digits.replace(".", "").isdigit()
+        case Fence(sides="both") | Grid() | Script():
+            return True
+        case Op(sign):
+            return sign in _VALUES | _PREFIXES
+        case Row((Op(sign), thing)):
+            return sign in ("partial", "nabla") and _is_atom(thing)
+    return False
+
+
+def _atom(node: Node) -> str:
+    return _put(node) if _is_atom(node) else f"({_put(node)})"
+
+
+def _base(base: Node, sub: Node | None) -> str:
+    inner = _bare(base)
+    if isinstance(inner, Script):
+        closed = inner.sup is None and (inner.sub is None or sub is None)
+    else:
+        closed = _is_atom(inner) and not isinstance(inner, Row)
+    return _put(base) if closed else f"({_put(base)})"
+
+
+def _lowered(sub: Node | None, after_letter: bool) -> str:
+    """`_ij` for letters below a letter, or one number; everything else in braces: `_{i, Y_i}`."""
+    if sub is None:
+        return ""
+    things = list(_flat(sub))
+    nodes = [n for n in things if not isinstance(n, str)]
+    number = len(nodes) == 1 and isinstance(nodes[0], Num) and nodes[0].text.isdigit()
+    if after_letter and nodes and (number or all(map(_is_letter, nodes))):
+        return "_" + "".join(n if isinstance(n, str) else _put(n) for n in things)
+    return f"_{{{_row(sub, _compact)}}}"
+
+
+def _raised(sup: Node | None) -> str:
+    """`²` and `⁻¹` for small whole numbers, `′` and `ᵀ`, `^n` for a letter; everything else in brackets."""
+    match sup:
+        case None:
+            return ""
+        case Mark(body, kind):
+            return OPENING[kind] + _raised(body) + CLOSING[kind]
+        case Op("transpose"):
+            return "ᵀ"
+        case Sym("′"):
+            return "′"
+        case Num(digits) if digits.isdigit() and digits.isascii() and len(digits) <= 2:
+            return digits.translate(_RAISED)
+        case Row((Op("minus", "prefix"), Num(digits))) if digits.isdigit() and digits.isascii():
+            return ("−" + digits).translate(_RAISED)
+    return f"^{_put(sup)}" if _is_letter(sup) else f"^({_row(sup, _spaced)})"

@@ -1,0 +1,277 @@
+"""The judges' bench: one set of random data for one program, on which any two formulas are compared.
+
+Two verdicts on a pair: *value* (floats; a difference here is a difference) and *exact* (residues; equality here is
+`tested`).  A formula may mention arrays that the program does not have; they become inputs, shaped as they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from derive import expr as x
+from derive.errors import Problem
+from derive.expr import Entry, Expr
+from derive.index import Index, Size
+from derive.judges import data as draw
+from derive.judges.evaluate import Undecided, World
+from derive.judges.exact import LANES, Residues, Tower
+from derive.judges.value import Floats, Magnitudes, close
+from derive.program import Equation, Fact, Program, Variable
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where two formulas differ: the value of each index by name, and both values."""
+
+    place: Mapping[str, int]
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        place = ", ".join(f"{name}={k}" for name, k in self.place.items())
+        return f"at {place or 'the only entry'}: {self.left:.12g} against {self.right:.12g}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether two formulas are equal (None: not decided), and which judge says so.
+
+    `exact` with True is what may be called *tested*; `value` with True is evidence only.
+    """
+
+    equal: bool | None
+    how: Literal["value", "exact"]
+    detail: str = ""
+    where: Difference | None = None
+    sizes: Mapping[str, int] | None = None
+
+    def __bool__(self) -> bool:
+        return self.equal is True
+
+
+class Bench:
+    """Random data for one program.  Same program, seed and sizes: same data.
+
+    `extra` are formulas that will be judged: they raise the sizes and declare arrays that the program lacks.
+    `positive` draws all reals positive, for formulas with roots and logarithms of what no fact calls positive.
+    """
+
+    def __init__(self, program: Program, seed: int = 0, sizes: Mapping[str, int] | None = None,
+                 extra: Iterable[Expr] = (), positive: bool = False):  # fmt: skip
+        self.program, self.seed, self.positive = program, seed, positive
+        self.extra = tuple(extra)
+        chosen = draw.judging_sizes(program, *self.extra, seed=seed)
+        self.sizes = {**chosen, **(sizes or {})}
+        self.world = World(self.sizes, {e.name: e for e in program.equations})
+        self.floats = Floats(self.world, self._input)
+        self.magnitudes = Magnitudes(self.world, self.floats)
+        self.tower = Tower(self.world, self.floats, self._given_residues, seed)
+        self.facts: dict[str, list[Fact]] = {}
+        for fact in program.facts:
+            self.facts.setdefault(fact.array, []).append(fact)
+        self._used: dict[str, list[Entry]] = {}
+        self._seen: set[int] = set()
+        self._keep: list[Expr] = []
+        self._twin: Bench | None = None
+        formulas = [*(e.rhs for e in program.equations), *self.extra]
+        shapes = {name: item.shape for name, item in program.by_name.items()}
+        self._limits = draw.label_limits(formulas, shapes)
+        self._labels = draw.slot_names(formulas)
+        for e in self.extra:
+            self.admit(e)
+
+    # -- data
+
+    def add(self, equations: Iterable[Equation]) -> None:
+        """Further equations, for names that no formula judged so far mentions."""
+        self.world.equations |= {e.name: e for e in equations}
+
+    def admit(self, e: Expr) -> None:
+        """Learn from a formula the shapes of arrays that nothing declares, and numbers for new size letters."""
+        if id(e) in self._seen:
+            return
+        self._seen.add(id(e))
+        self._keep.append(e)
+        new = {n for n in e.names if n not in self.world.equations and n not in self.program}
+        if not (new or self._missing_letters(e)):
+            return
+        for a, n in draw.judging_sizes(Program((), (), ()), e, seed=self.seed).items():
+            if a not in self.sizes:
+                self.sizes[a] = self.world.sizes[a] = max([n - 1, *self.sizes.values()]) + 1
+        if not new:
+            return
+        self._labels |= draw.slot_names([e])
+        for t in x.walk(e):
+            if isinstance(t, Entry) and t.name in new:
+                self._used.setdefault(t.name, []).append(t)
+                for s in t.slots:
+                    if isinstance(s, Entry):
+                        self._limits.setdefault(s.name, Size.of(3))
+        for name, n in draw.label_limits([e], {k: v.shape for k, v in self.program.by_name.items()}).items():
+            self._limits.setdefault(name, n)
+
+    def _missing_letters(self, e: Expr) -> bool:
+        return any(a not in self.sizes for i in e.free for a in i.size.letters) or any(
+            a not in self.sizes for t in x.walk(e) for n in draw._sizes_of(t) for a in n.letters
+        )
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an input: declared, that of the array of which it is the gradient, or as used."""
+        base = name.lstrip("∂")
+        for known in (name, base):
+            if known in self.program:
+                return tuple(self.world.number(n) for n in self.program.shape(known))
+        uses = self._used.get(name)
+        if not uses:
+            raise Undecided(f"nothing tells the shape of `{name}`")
+        reach = [[int(self.floats.slot(s).data.max()) + 1 for s in e.slots] for e in uses]
+        if len({len(r) for r in reach}) > 1:
+            raise Undecided(f"`{name}` occurs with different numbers of indices")
+        return tuple(max(axis) for axis in zip(*reach, strict=True))
+
+    def _rng(self, name: str, what: int = 0) -> np.random.Generator:
+        return np.random.default_rng([self.seed, what, *name.encode()])
+
+    def _sort(self, name: str) -> str:
+        if name in self.program:
+            return self.program.sort(name)
+        return "int" if name in self._labels else "real"
+
+    def _discrete(self, name: str) -> bool:
+        return self._sort(name) != "real" or any(f.kind == "onehot" for f in self.facts.get(name, ()))
+
+    def _input(self, name: str) -> np.ndarray:
+        """The float data of an input, true to its facts."""
+        shape, rng, facts = self._shape(name), self._rng(name), self.facts.get(name, [])
+        if any(f.kind == "onehot" for f in facts):
+            return draw.onehot_data(rng, shape)
+        sort = self._sort(name)
+        if sort == "bool":
+            return draw.bool_data(rng, shape)
+        if sort == "int":
+            return draw.label_data(rng, shape, self._limit(name))
+        kinds = {f.kind for f in facts}
+        array = draw.real_data(rng, shape, self.positive or bool(kinds & {"positive", "equation"}))
+        if "symmetric" in kinds:
+            array = (array + array.T) / 2
+        for f in facts:
+            if f.kind == "equation":
+                array = self._solved(f, array)
+        return array
+
+    def _limit(self, name: str) -> int:
+        item = self.program.by_name.get(name)
+        limit = item.limit if isinstance(item, Variable) else None
+        limit = limit if limit is not None else self._limits.get(name)
+        return 3 if limit is None else self.world.number(limit)
+
+    def _solved(self, f: Fact, array: np.ndarray) -> np.ndarray:
+        """The data scaled so that the declared sum holds."""
+        axis, right = self.solving(f)
+        if np.any(right <= 0):
+            raise Undecided(f"the fact `{f.text}` is drawn only for positive sums")
+        return array * (right / array.sum(axis=axis, keepdims=True))
+
+    def solving(self, f: Fact) -> tuple[int, np.ndarray]:
+        """The axis that a sum fact runs over, and its right side with that axis kept at length one."""
+        axis = f.left.body.slots.index(f.left.index)
+        return axis, np.expand_dims(self.floats.over(f.right, f.indices), axis)
+
+    def _given_residues(self, name: str, level: int) -> np.ndarray:
+        """The residues of an input at one level: integers as they are, reals at random, true to the facts."""
+        shadow, field = self.floats.array(name), self.tower.field(level)
+        if self._discrete(name):
+            return field.integers(shadow)
+        rng = self._rng(name, level + 1)
+        array = field.random(rng, shadow)
+        for f in self.facts.get(name, ()):
+            if f.kind == "symmetric":
+                lower = np.tril(np.ones(shadow.shape, bool))[..., None]
+                array = np.where(lower, array, array.swapaxes(0, 1))
+            if f.kind == "equation":
+                array = self._solved_residues(f, array, level)
+        return array
+
+    def _solved_residues(self, f: Fact, array: np.ndarray, level: int) -> np.ndarray:
+        """The last entry along the sum's axis made what the others leave."""
+        axis = f.left.body.slots.index(f.left.index)
+        right = self.tower.at(level).over(f.right, f.indices)
+        first = np.take(array, range(array.shape[axis] - 1), axis=axis)
+        last = (right - first.sum(axis=axis)) % self.tower.field(level).p
+        return np.concatenate([first, np.expand_dims(last, axis)], axis=axis)
+
+    # -- questions
+
+    def value(self, e: Expr, axes: tuple[Index, ...]) -> np.ndarray:
+        """The float values with these axes, in this order; raises Undecided."""
+        self.admit(e)
+        with np.errstate(all="ignore"):
+            return self.floats.over(e, axes)
+
+    def residues(self, e: Expr, axes: tuple[Index, ...], level: int | None = None) -> np.ndarray:
+        """The residues with these axes and a last axis of lanes, at a level (default: the one that the formula needs)."""
+        self.admit(e)
+        with np.errstate(all="ignore"):
+            return self.tower.at(self.tower.level(e) if level is None else level).over(e, axes)
+
+    def same_value(self, a: Expr, b: Expr) -> bool | None:
+        """Whether two formulas have the same float values; None when that cannot be said."""
+        return self._value(a, b)[0]
+
+    def same_exact(self, a: Expr, b: Expr) -> bool | None:
+        """Whether two formulas have the same residues (and floats); None when that cannot be said."""
+        return self.same(a, b).equal if self._value(a, b)[0] is False else self._exact(a, b)
+
+    def same(self, a: Expr, b: Expr) -> Judgement:
+        """Both judges on one pair.  Where the mixed data leave a formula undefined, positive data are tried."""
+        equal, where, why = self._value(a, b)
+        if equal is None and not self.positive:
+            return self.twin.same(a, b)
+        if equal is None:
+            return Judgement(None, "value", why, None, self.sizes)
+        if equal is False:
+            return Judgement(False, "value", f"the values differ {where}", where, self.sizes)
+        exact = self._exact(a, b)
+        if exact is None:
+            return Judgement(True, "value", "the values agree; the residues cannot say", None, self.sizes)
+        if exact is False:
+            return Judgement(False, "exact", "the residues differ and nothing in the formulas is opaque", None, self.sizes)
+        return Judgement(True, "exact", f"equal in {LANES} lanes of residues", None, self.sizes)
+
+    @property
+    def twin(self) -> Bench:
+        """The same bench with all reals positive."""
+        if self._twin is None:
+            self._twin = Bench(self.program, self.seed, self.sizes, self.extra, positive=True)
+            self._twin.world.equations |= self.world.equations
+        return self._twin
+
+    def _value(self, a: Expr, b: Expr) -> tuple[bool | None, Difference | None, str]:
+        try:
+            self.admit(a)
+            self.admit(b)
+            axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+            with np.errstate(all="ignore"):
+                left, right = self.floats.over(a, axes), self.floats.over(b, axes)
+                fits = close(left, right, lambda: np.maximum(*(self.magnitudes.over(e, axes) for e in (a, b))))
+        except (Undecided, Problem) as problem:
+            return None, None, str(problem)
+        if fits is None:
+            return None, None, "a value is not finite"
+        if fits.all():
+            return True, None, ""
+        place = np.unravel_index(int(np.argmin(fits)), fits.shape)
+        names = {i.name: int(k) for i, k in zip(axes, place, strict=True)}
+        return False, Difference(names, float(left[place]), float(right[place])), ""
+
+    def _exact(self, a: Expr, b: Expr) -> bool | None:
+        axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+        try:
+            with np.errstate(all="ignore"):
+                return self.tower.equal(a, b, axes)
+        except (Undecided, Problem):
+            return None

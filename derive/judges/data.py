@@ -1,0 +1,206 @@
+"""Sizes and random data on which formulas are judged.
+
+Sizes are pairwise different and large enough that no mistake hides: with all sizes 1 half of the real mistakes are
+invisible, and a claim about four distinct indices says nothing on an axis of length three.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from derive import expr as x
+from derive.expr import Expr, Term
+from derive.index import Index, Quotient, Size
+from derive.program import Program
+
+LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
+SEARCH_LIMIT = 20_000
+
+# ---------------------------------------------------------------- sizes
+
+
+def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, int]:
+    """A length for every size letter of the program and of the expressions.
+
+    Pairwise different, at least 2, at least 3 where n − 1 occurs under a quotient or power, and one more than the
+    number of distinct indices (free and bound) that one formula puts on the axis, up to LARGEST_DEMAND.  Every derived
+    size is at least 1, and products split evenly (`C//G`).  When no such choice is found, the demands give way in
+    the reverse of that order.
+    """
+    formulas = [*(e.rhs for e in program.equations), *exprs]
+    sizes = _sizes_in(program, formulas)
+    letters = sorted(frozenset().union(program.sizes, *(n.letters for n in sizes)))
+    least = _demands(program, exprs, letters)
+    turn = seed % max(1, len(letters))
+    letters = sorted(letters[turn:] + letters[:turn], key=lambda a: least[a])
+    derived = [n for n in sizes if n.number is None and n.letter is None]
+    bound = {a for n in derived for a in n.letters}
+    chosen = _searched([a for a in letters if a in bound], least, derived)
+    for a in letters:
+        if a not in chosen:
+            chosen[a] = next(n for n in itertools.count(least[a]) if n not in chosen.values())
+    return chosen
+
+
+def _sizes_in(program: Program, formulas: list[Expr]) -> list[Size]:
+    found = [n for item in program.by_name.values() for n in item.shape]
+    for e in formulas:
+        for t in x.walk(e):
+            found += _sizes_of(t)
+    return list(dict.fromkeys(found))
+
+
+def _sizes_of(t: Term | Index) -> list[Size]:
+    match t:
+        case Index(size=n):
+            return [n]
+        case x.Reduce(index=i) | x.ArgBest(index=i):
+            return [i.size]
+        case x.Join(parts=joined):
+            return [n for _, n in joined]
+        case x.Part(divisor=divisor, modulus=modulus):
+            return [divisor] if modulus is None else [divisor, modulus]
+        case x.Affine(terms=terms, constant=constant):
+            return [n for n in (*(c for _, c in terms), constant) if n.letter]
+    return []
+
+
+def _demands(program: Program, exprs: Iterable[Expr], letters: list[str]) -> dict[str, int]:
+    least = dict.fromkeys(letters, 2)
+    counted = [({*e.indices, *_indices(e.rhs)}, e.rhs) for e in program.equations]
+    counted += [(_indices(e), e) for e in exprs]
+    for indices, e in counted:
+        sizes = [i.size.letter for i in indices]
+        for a in {n for n in sizes if n}:
+            least[a] = max(least[a], min(sizes.count(a) + 1, LARGEST_DEMAND))
+        for t in x.walk(e):
+            if isinstance(t, x.Pow):
+                for a in _decremented(t.base):
+                    least[a] = max(least[a], 3)
+    return least
+
+
+def _indices(e: Expr) -> set[Index]:
+    return {*e.free, *x.bound_indices(e)}
+
+
+def _decremented(e: Expr) -> set[str]:
+    """The letters n of which something like n − 1 occurs."""
+    wholes = [t.slot for t in x.walk(e) if isinstance(t, x.Whole) and isinstance(t.slot, x.Affine)]
+    return {a for s in wholes if not s.terms and s.constant.letter is None for a in s.constant.letters}
+
+
+def _searched(letters: list[str], least: Mapping[str, int], derived: list[Size]) -> dict[str, int]:
+    """The smallest lengths, in order, under which every derived size is legal."""
+    if not letters:
+        return {}
+    for even, different in ((True, True), (False, True), (True, False), (False, False)):
+        tries = 0
+        for spare in range(0, 4 * len(letters)):
+            for extra in _compositions(spare, len(letters)):
+                tries += 1
+                sizes = {a: least[a] + more for a, more in zip(letters, extra, strict=True)}
+                if (not different or len({*sizes.values()}) == len(sizes)) and _legal(derived, sizes, even):
+                    return sizes
+                if tries > SEARCH_LIMIT:
+                    break
+    return {a: least[a] + k for k, a in enumerate(letters)}
+
+
+def _compositions(total: int, places: int) -> Iterable[tuple[int, ...]]:
+    if places == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        for rest in _compositions(total - first, places - 1):
+            yield (first, *rest)
+
+
+def _legal(derived: list[Size], sizes: Mapping[str, int], even: bool) -> bool:
+    for n in derived:
+        try:
+            if n.at(sizes) < 1 or (even and not all(_divides(q, sizes) for q in _quotients(n))):
+                return False
+        except (KeyError, ZeroDivisionError):
+            return False
+    return True
+
+
+def _quotients(n: Size) -> list[Quotient]:
+    return [a for monomial, _ in n.terms for a in monomial if isinstance(a, Quotient)]
+
+
+def _divides(q: Quotient, sizes: Mapping[str, int]) -> bool:
+    return len(q.over.terms) > 1 or q.over.at(sizes) % q.under.at(sizes) == 0
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def real_data(rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
+    """Numbers of size 0.3 to 1.3, of both signs or positive: away from 0, of comparable weight."""
+    data = rng.uniform(0.3, 1.3, shape)
+    return data if positive else data * rng.choice([-1.0, 1.0], shape)
+
+
+def label_data(rng: np.random.Generator, shape: tuple[int, ...], limit: int) -> np.ndarray:
+    """Integers below the limit: one repeated and one unused where there is room."""
+    if limit <= 1:
+        return np.zeros(shape, np.int64)
+    used = rng.permutation(limit)[: limit - 1 if limit > 2 else limit]
+    count = int(np.prod(shape))
+    cover = np.resize(used, max(count, 1))[:count]
+    if count > 1 and len({*cover.tolist()}) == count:
+        cover[-1] = cover[0]
+    return rng.permutation(cover).reshape(shape)
+
+
+def bool_data(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros and ones, both of them where there are two entries."""
+    count = int(np.prod(shape))
+    return rng.permutation(np.resize([1, 0, 1], max(count, 1))[:count]).reshape(shape)
+
+
+def onehot_data(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows of zeros with a single one, along the last axis."""
+    labels = label_data(rng, shape[:-1], shape[-1])
+    return (labels[..., None] == np.arange(shape[-1])).astype(np.int64)
+
+
+# ---------------------------------------------------------------- what the formulas say about undeclared arrays
+
+
+def label_limits(formulas: Iterable[Expr], shapes: Mapping[str, tuple[Size, ...]]) -> dict[str, Size]:
+    """For arrays that stand in index positions: the length of the axis that they index, or are compared with."""
+    limits: dict[str, Size] = {}
+    for e in formulas:
+        for t in x.walk(e):
+            for name, n in _label_uses(t, shapes):
+                limits.setdefault(name, n)
+    return limits
+
+
+def _label_uses(t: Term | Index, shapes: Mapping[str, tuple[Size, ...]]) -> Iterable[tuple[str, Size]]:
+    if isinstance(t, x.Entry) and len(shapes.get(t.name, ())) == len(t.slots):
+        for s, n in zip(t.slots, shapes[t.name], strict=True):
+            if isinstance(s, x.Entry):
+                yield s.name, n
+    if isinstance(t, x.Rel):
+        for a, b in ((t.left, t.right), (t.right, t.left)):
+            if isinstance(a, x.Entry) and isinstance(b, Index):
+                yield a.name, b.size
+
+
+def slot_names(formulas: Iterable[Expr]) -> set[str]:
+    """The arrays that stand in an index position somewhere."""
+    found: set[str] = set()
+    for e in formulas:
+        for t in x.walk(e):
+            if isinstance(t, (x.Entry, x.Affine, x.Join, x.Part)):
+                found |= {s.name for s in x.parts(t) if isinstance(s, x.Entry)}
+            if isinstance(t, x.Rel) and any(isinstance(s, Index) for s in (t.left, t.right)):
+                found |= {s.name for s in (t.left, t.right) if isinstance(s, x.Entry)}
+    return found

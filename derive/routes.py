@@ -1,0 +1,192 @@
+"""Other roads to a gradient: a formula with everything written out, the logarithm trick, two cases, a lemma.
+
+Each road ends in a `Derivation` whose steps are judged like all others, so that roads to the same place agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import derive.rules  # noqa: F401  (fills the rule table)
+from derive import expr as x
+from derive.derivation import Derivation, Rewriter, Step
+from derive.expr import D, Entry, Expr
+from derive.index import Index
+from derive.program import Equation, Program
+from derive.rule import RULES, Context
+
+FUEL = 120
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something worth its own place in a report: a title, a sentence, derivations, and formulas to display.
+
+    `program` is what the derivations' steps rely on; `left` gives each derivation's left side.  `matrix` is an entry
+    formula over two indices to be set out as a matrix with dots, `name` says of what.
+    """
+
+    title: str
+    sentence: str
+    program: Program
+    left: tuple[Expr, ...] = ()
+    derivations: tuple[Derivation, ...] = ()
+    displays: tuple[tuple[Expr, Expr], ...] = ()
+    matrix: tuple[Expr, Index, Index, Expr] | None = None
+    about: tuple[str, ...] = ()
+
+
+def unfold(e: Expr, program: Program, only: Iterable[str] | None = None) -> Expr:
+    """The expression with defined names written out, down to the inputs (or only the given names)."""
+    only = None if only is None else frozenset(only)
+
+    def change(t: Entry) -> Expr | None:
+        equation = program.equation(t.name)
+        if equation is None or (only is not None and t.name not in only):
+            return None
+        return x.replace_entries(equation.instance(t.slots), change)
+
+    return x.replace_entries(e, change)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """An array that is exp(u) divided by its own sum: a softmax, along one axis."""
+
+    equation: Equation
+    argument: Entry
+    axis: Index
+    definition: Expr
+
+
+def softmaxes(program: Program) -> list[Normalised]:
+    """Every equation that, written out, is exp(u)/Σ exp(u) over one axis of an array u."""
+    found = []
+    for e in program.equations:
+        helpers = [h.name for h in program.equations if isinstance(h.rhs, (x.Reduce, x.Pow, x.Call)) and h.sort == "real"]
+        written = unfold(e.rhs, program, _softmax_parts(e, program, helpers))
+        match = _normalised(e, written)
+        if match is not None:
+            found.append(match)
+    return found
+
+
+def _softmax_parts(e: Equation, program: Program, helpers: list[str]) -> set[str]:
+    """The names that stand for exponentials, their sum or its reciprocal in an equation."""
+    parts: set[str] = set()
+    pending = [n for n in e.rhs.names if n in helpers]
+    while pending:
+        name = pending.pop()
+        rhs = program.equation(name).rhs
+        exponential = isinstance(rhs, x.Call) and rhs.op == "exp"
+        if exponential or isinstance(rhs, x.Reduce) or (isinstance(rhs, x.Pow) and rhs.exponent.key == x.MINUS_ONE.key):
+            parts.add(name)
+            pending += [] if exponential else [n for n in rhs.names if n in helpers and n not in parts]
+    return parts
+
+
+def _normalised(e: Equation, written: Expr) -> Normalised | None:
+    if not isinstance(written, x.Mul) or len(written.factors) != 2:
+        return None
+    over = next((f for f in written.factors if isinstance(f, x.Call) and f.op == "exp"), None)
+    under = next((f for f in written.factors if isinstance(f, x.Pow) and f.exponent.key == x.MINUS_ONE.key), None)
+    if over is None or under is None or not isinstance(under.base, x.Reduce) or not isinstance(over.args[0], Entry):
+        return None
+    total = under.base
+    for axis in e.indices:
+        if axis.size == total.index.size and x.substitute(over, {axis: total.index}).key == total.body.key:
+            return Normalised(e, over.args[0], axis, written)
+    return None
+
+
+def softmax_lemma(program: Program, s: Normalised) -> Finding:
+    """The softmax Jacobian s_i(δ_ik − s_k) by the logarithm trick: differentiate log s_i, then multiply by s_i."""
+    i = s.axis
+    k = Index("k" if i.name != "k" else "l", i.size)
+    own = Equation(s.equation.name, s.equation.indices, s.definition)
+    small = replace(program, equations=(own,), facts=())
+    wrt = x.substitute(s.argument, {i: k})
+    entry = own.lhs
+    log = Derivation(entry.name, Entry("log", ()), (i, k), tuple(_logarithm_steps(own, wrt, small)), kind="identity")
+    line = x.mul(entry, log.result)
+    jacobian = Derivation(
+        entry.name,
+        Entry("jacobian", ()),
+        (i, k),
+        (
+            Step("logarithmic derivative", x.mul(entry, D(x.Call("log", (entry,)), wrt)), instance="∂u = u ∂log u",
+                 conditions=(f"{entry.name} > 0",)),
+            Step("by the line above", line, instance="multiply by the entry itself"),
+        ),
+        kind="identity",
+    )  # fmt: skip
+    return Finding(
+        "The softmax Jacobian",
+        "Differentiate the logarithm of the softmax, then multiply by the softmax itself.",
+        small,
+        (D(x.Call("log", (entry,)), wrt), D(entry, wrt)),
+        (log, jacobian),
+        matrix=(line, i, k, D(entry, wrt)),
+        about=(s.equation.name, s.argument.name),
+    )
+
+
+def _logarithm_steps(own: Equation, wrt: Entry, small: Program) -> list[Step]:
+    work = Rewriter(D(x.Call("log", (own.lhs,)), wrt), Context(small, ""))
+    work.start("definition", D(x.Call("log", (x.refresh(own.rhs),)), wrt), instance=f"of {own.name}", uses=(own.name,))
+    work.run(RULES.phase("logarithm"), FUEL)
+    work.run(RULES.phase("calculus", "deltas", "tidy", "fold"), FUEL)
+    return work.steps
+
+
+def direct(program: Program, of: str, wrt: str) -> Finding:
+    """The gradient from one formula: everything between `wrt` and the output written out, then differentiated."""
+    shape = program.shape(wrt)
+    equation = program.equation(of)
+    between = program.depends([wrt]) & program.reaches([of])
+    indices = tuple(Index(n, size) for n, size in zip(_letters(program, wrt), shape, strict=True))
+    entry = Entry(wrt, tuple(x.whole_slot(0) if i.size.number == 1 else i for i in indices))
+    formula = unfold(x.refresh(equation.rhs), program, between - {wrt, of})
+    work = Rewriter(D(equation.lhs, entry), Context(program, ""))
+    work.start("write everything out", D(formula, entry), instance=f"{of} in terms of {wrt}", uses=tuple(between - {of, wrt}))
+    work.run(RULES.phase("calculus", "deltas", "tidy"), FUEL)
+    base = RULES.phase("deltas", "facts", "tidy", "fold", "reciprocal", "cancel by definition")
+    work.run(base, FUEL)
+    work.run((*base, *RULES.phase("expand")), FUEL)
+    work.run(RULES.phase("factor"), FUEL)
+    work.run(base, FUEL)
+    found = Derivation(wrt, Entry(f"∂{wrt}", entry.slots), indices, tuple(work.steps), kind="identity")
+    return Finding(
+        "In one go",
+        f"Everything between {wrt} and {of} is written out first and differentiated by the chain, product and quotient rules.",
+        program,
+        (D(equation.lhs, entry),),
+        (found,),
+        about=(wrt,),
+    )
+
+
+def _letters(program: Program, name: str) -> list[str]:
+    """Letters for the axes of an array, as the forward pass writes them where it can."""
+    equation = program.equation(name)
+    if equation is not None:
+        return [i.name for i in equation.indices]
+    for use in program.uses(name):
+        for t in x.walk(use.rhs):
+            if isinstance(t, Entry) and t.name == name:
+                return [s.name if isinstance(s, Index) else "i" for s in t.slots]
+    return [f"i{k}" for k in range(len(program.shape(name)))]
+
+
+def two_cases(e: Expr) -> list[tuple[x.Cond, Expr]] | None:
+    """The value of an expression where its one delta holds, and where it does not; None when it has none."""
+    deltas = {t.key: t for t in x.walk(e) if isinstance(t, x.Ind) and isinstance(t.cond, x.Rel) and t.cond.op == "eq"}
+    if len(deltas) != 1:
+        return None
+    key, delta = next(iter(deltas.items()))
+
+    def put(value: Expr) -> Expr:
+        return x.rewrite(e, lambda t: value if isinstance(t, x.Ind) and t.key == key else None)
+
+    return [(delta.cond, put(x.ONE)), (x.negation(delta.cond), put(x.ZERO))]

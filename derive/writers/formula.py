@@ -1,0 +1,517 @@
+"""An expression as the formula that a textbook author writes, as a layout tree.
+
+The author's order is kept: numbers and sizes come first as one coefficient, a minus sign before everything, negative
+powers as fractions, gradients outside of them.  Nested sums over plain bodies share one sign; a sum that is not the
+last factor is bracketed, so that no reader has to guess how far it reaches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from derive import expr as x
+from derive.expr import Cond, Entry, Expr, Term
+from derive.index import Index, Size
+from derive.ops import OPS
+from derive.program import Equation
+from derive.writers.layout import Big, Fence, Frac, Grid, Node, Num, Op, Row, Script, Sym, Text, row, width
+from derive.writers.letters import (
+    COMMA, EQ, MINUS, NEG, PARTIAL, PLUS, TIGHT_SLASH, Letters, Spelling, array, factor_size, index_symbol,
+    letters_for, size_node, symbol,
+)  # fmt: skip
+from derive.writers.marks import NO_MARKS, Marks, marked, tidy
+
+ADD, MUL, SCRIPT, ATOM = 1, 2, 3, 4  # how tightly a piece holds together
+FENCES = {"abs": "abs", "floor": "floor"}
+SIGNS = {"eq": Op("eq"), "lt": Op("lt"), "le": Op("le")}
+ONE = Num("1")
+SHORT_EXPONENT, FEW_FACTORS = 4.6, 3  # em; factors above one fraction bar
+PLAIN = Spelling()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A formula without its sign, how tightly it holds together, and whether a minus stands before it."""
+
+    node: Node
+    level: int
+    minus: bool = False
+
+    @property
+    def signed(self) -> Node:
+        return row(NEG, self.node) if self.minus else self.node
+
+
+def formula(
+    e: Term | Index,
+    spelling: Spelling = PLAIN,
+    letters: Letters | None = None,
+    *,
+    redexes: Iterable[int] = (),
+    fresh: Iterable[int] = (),
+    marks: Marks | None = None,
+    table: bool = False,
+) -> Node:
+    """The formula of an expression, slot or condition.
+
+    `redexes`, `fresh`: ids of the nodes to shade and to colour (or `marks` with both).  `table`: sums with both limits
+    and small fractions, as a table of definitions has them.
+    """
+    letters = letters or letters_for([e], spelling)
+    marks = marks or Marks(frozenset(redexes), frozenset(fresh))
+    return tidy(_Printer(spelling, letters, marks, table).term(e, letters.free))
+
+
+def equation_node(equation: Equation, spelling: Spelling = PLAIN, letters: Letters | None = None) -> Node:
+    """The meaning of an equation for the forward table: `s_i = Σ_{j=1}^{C} E_ij`."""
+    letters = letters or letters_for([equation.rhs, equation.lhs], spelling, equation.indices)
+    left = formula(equation.lhs, spelling, letters)
+    return row(left, EQ, formula(equation.rhs, spelling, letters, table=True))
+
+
+def gradient_node(name: str, spelling: Spelling, slots: tuple[Node, ...] = (), flat: bool = False) -> Node:
+    """∂L/∂x: as a fraction, or on one line."""
+    over, under = row(PARTIAL, symbol(spelling.shown(spelling.loss))), row(PARTIAL, array(name, spelling))
+    return row(over, TIGHT_SLASH, under) if flat else Frac(over, under)
+
+
+@dataclass(frozen=True)
+class _Printer:
+    spelling: Spelling
+    letters: Letters
+    marks: Marks
+    table: bool
+
+    def term(self, t: Term | Index, names: Mapping[Index, str]) -> Node:
+        if isinstance(t, (x.Rel, x.And, x.Or, x.Not)):
+            return self.cond(t, names)
+        return self.put(t, names) if isinstance(t, Expr) else self.slot(t, names)
+
+    def put(self, e: Expr, names: Mapping[Index, str], need: int = 0, closed: bool = False) -> Node:
+        """The formula, bracketed when it holds less tightly than needed; `closed`: it must not reach to the right."""
+        piece = self.piece(e, names, closed)
+        loose = (ADD if piece.minus else piece.level) < need
+        return marked(Fence(piece.signed) if loose else piece.signed, id(e), self.marks)
+
+    def piece(self, e: Expr, names: Mapping[Index, str], closed: bool = False) -> Piece:
+        match e:
+            case x.Num(value=value):
+                return _number(value)
+            case x.Whole(slot=x.Affine(terms=(), constant=n)):
+                return Piece(size_node(n), ADD if len(n.terms) > 1 else ATOM)
+            case x.Whole(slot=slot):
+                return Piece(self.slot(slot, names), ATOM if isinstance(slot, Index) else ADD)
+            case Entry():
+                return Piece(self.entry(e, names), ATOM)
+            case x.Ind(cond=cond):
+                return Piece(self.delta(cond, names), ATOM)
+            case x.Call():
+                return self.call(e, names, closed)
+            case x.Add(terms=terms):
+                return Piece(self.sum(terms, names), ADD)
+            case x.Mul():
+                return self.product(e, names, closed)
+            case x.Pow(base=base, exponent=exponent):
+                return self.power(base, exponent, names)
+            case x.Reduce():
+                return self.reduction(e, names, closed)
+            case x.Cases(branches=branches, otherwise=otherwise):
+                return Piece(self.cases(branches, otherwise, names), ATOM)
+            case x.D(body=body, wrt=wrt):
+                return self.derivative(e, body, wrt, names)
+        raise TypeError(f"have you added a new node? {type(e).__name__}")
+
+    # ------------------------------------------------------------ arrays and index positions
+
+    def entry(self, e: Entry, names: Mapping[Index, str]) -> Node:
+        """E_ij; a gradient as ∂L/∂E_ij."""
+        if e.name.startswith("∂"):
+            return self.gradient(e, names)
+        base, sub = array(e.name, self.spelling), self.subscript(e, names)
+        if sub is None:
+            return base
+        return Script(base.base, sub, base.sup) if isinstance(base, Script) and base.sub is None else (
+            Script(base if not isinstance(base, Script) else Fence(base), sub))  # fmt: skip
+
+    def gradient(self, e: Entry, names: Mapping[Index, str]) -> Node:
+        name, _, version = e.name[1:].partition("~")
+        total = version == "total"
+        under = self.entry(Entry(name if total or not version else f"{name}~{version}", e.slots), names)
+        node = Frac(row(PARTIAL, symbol(self.spelling.shown(self.spelling.loss))), row(PARTIAL, under))
+        upstream = name in self.spelling.given and not total
+        return Script(Fence(node, "eval"), Text("given")) if upstream else node
+
+    def subscript(self, e: Entry, names: Mapping[Index, str]) -> Node | None:
+        """The index positions, axes of length one left out; letters side by side, anything longer after commas."""
+        shape = self.spelling.shapes.get(e.name, ())
+        shown = [s for k, s in enumerate(e.slots) if not _single(s, shape[k] if len(shape) == len(e.slots) else None)]
+        if not shown:
+            return None
+        nodes = [self.slot(s, names) for s in shown]
+        if all(isinstance(n, Sym) and len(n.text) == 1 or isinstance(n, Sym) and n.style == "greek" for n in nodes):
+            return row(*nodes)
+        return _listed(nodes)
+
+    def slot(self, s: x.Slot, names: Mapping[Index, str]) -> Node:
+        match s:
+            case Index():
+                return index_symbol(names[s])
+            case Entry():
+                return self.entry(s, names)
+            case x.Affine(terms=terms, constant=constant):
+                return self.affine(terms, constant, names)
+            case x.Join(parts=joined):
+                return Fence(_listed([self.slot(p, names) for p, _ in joined]))
+            case x.Part(slot=inner, divisor=divisor, modulus=modulus):
+                return self.digit(inner, divisor, modulus, names)
+            case x.ArgBest(op=op, index=i, body=body):
+                inner = {**names, i: self.letters.bound(i, names)}
+                return row(Big(f"arg{op}", index_symbol(inner[i])), self.put(body, inner, ATOM))
+        raise TypeError(f"have you added a new slot? {type(s).__name__}")
+
+    def affine(self, terms: tuple[tuple[x.Slot, Size], ...], constant: Size, names: Mapping[Index, str]) -> Node:
+        items: list[Node] = []
+        for slot, c in terms:
+            negative = bool(c.terms) and c.terms[0][1] < 0
+            c = -c if negative else c
+            items += [MINUS if items else NEG] if negative else [PLUS] if items else []
+            inner = self.slot(slot, names)
+            items += [inner] if c.number == 1 else [factor_size(c), inner]
+        if constant.terms or not items:
+            tail = size_node(constant)
+            first = tail.items[0] if isinstance(tail, Row) else tail
+            items += [tail] if not items else [MINUS, *tail.items[1:]] if first == NEG else [PLUS, tail]
+        return row(*items)
+
+    def digit(self, inner: x.Slot, divisor: Size, modulus: Size | None, names: Mapping[Index, str]) -> Node:
+        """⌊c/E⌋ for the leading digit, c mod E for the last one."""
+        node = self.slot(inner, names)
+        node = Fence(node) if isinstance(node, Row) else node
+        if divisor.number != 1:
+            node = Fence(row(node, TIGHT_SLASH, factor_size(divisor)), "floor")
+        return node if modulus is None else row(node, Op("mod"), factor_size(modulus))
+
+    # ------------------------------------------------------------ conditions
+
+    def delta(self, cond: Cond, names: Mapping[Index, str]) -> Node:
+        """δ_ik for two plain positions, else the condition in brackets."""
+        if isinstance(cond, x.Rel) and cond.op == "eq" and all(map(_plain, (cond.left, cond.right))):
+            nodes = [self.slot(s, names) for s in (cond.left, cond.right)]
+            letters = all(isinstance(n, Sym | Script) for n in nodes)
+            return Script(Sym("delta", "greek"), row(*nodes) if letters else _listed(nodes))
+        return Fence(self.cond(cond, names), "bracket")
+
+    def cond(self, c: Cond, names: Mapping[Index, str]) -> Node:
+        match c:
+            case x.Rel(op=op, left=a, right=b):
+                return row(self.side(a, names), SIGNS[op], self.side(b, names))
+            case x.Not(part=x.Rel(op="eq", left=a, right=b)):
+                return row(self.side(a, names), Op("ne"), self.side(b, names))
+            case x.Not(part=inner):
+                return row(Op("not", "prefix"), Fence(self.cond(inner, names)))
+            case x.And(parts=()) | x.Or(parts=()):
+                return Text("true" if isinstance(c, x.And) else "false")
+            case x.And(parts=inner):
+                return _listed([self.cond(p, names) for p in inner])
+            case x.Or(parts=inner):
+                return _listed([self.cond(p, names) for p in inner], Op("or"))
+        raise TypeError(f"have you added a new condition? {type(c).__name__}")
+
+    def side(self, t: x.Slot | Expr, names: Mapping[Index, str]) -> Node:
+        return self.put(t, names) if isinstance(t, Expr) else self.slot(t, names)
+
+    def cases(self, branches: tuple, otherwise: Expr, names: Mapping[Index, str]) -> Node:
+        rows = [(self.put(v, names), row(Text("if "), self.cond(c, names))) for c, v in branches]
+        return Grid((*rows, (self.put(otherwise, names), Text("otherwise"))), "cases")
+
+    # ------------------------------------------------------------ functions and powers
+
+    def call(self, e: x.Call, names: Mapping[Index, str], closed: bool) -> Piece:
+        """log x, tanh(…), |x|; the exponential of something short as a power of e."""
+        if e.op in FENCES:
+            return Piece(Fence(self.put(e.args[0], names), FENCES[e.op]), ATOM)
+        if e.op == "exp" and (exponent := self.exponent(e.args[0], names)) is not None:
+            return Piece(Script(Sym("e"), None, exponent), SCRIPT)
+        name = function_node(e.op, self.spelling)
+        if not e.args:
+            return Piece(name, ATOM)
+        return Piece(row(name, self.arguments(e.args, names, closed or not _wordy(name))), MUL if not closed else ATOM)
+
+    def arguments(self, args: tuple[Expr, ...], names: Mapping[Index, str], fenced: bool) -> Node:
+        if len(args) == 1 and not fenced and isinstance(args[0], (Entry, x.Num, x.Whole)):
+            return self.put(args[0], names, ATOM)
+        return Fence(_listed([self.put(a, names) for a in args]))
+
+    def exponent(self, e: Expr, names: Mapping[Index, str]) -> Node | None:
+        """The argument of exp as a superscript, None when it is too long or too high for one."""
+        high = (x.Reduce, x.Cases, x.D, x.Call)
+        if any(isinstance(t, high) or isinstance(t, Entry) and t.name.startswith("∂") for t in x.walk(e)):
+            return None
+        node = _flat(self.put(e, names))
+        return node if width(node) <= SHORT_EXPONENT else None
+
+    def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str]) -> Piece:
+        n = exponent.value if isinstance(exponent, x.Num) else None
+        if isinstance(n, Fraction) and n < 0 and n.denominator == 1:
+            return Piece(self.fraction([], [self.raised(base, -exponent_of(n), names)]), SCRIPT)
+        return Piece(self.raised(base, n if n is not None else exponent, names), SCRIPT)
+
+    def raised(self, base: Expr, n: Fraction | float | Expr, names: Mapping[Index, str]) -> Node:
+        """A base with an exponent above it: E_ij², tanh²(u), (a + b)^{−1/2}."""
+        if n == 1 and not isinstance(n, Expr):
+            return self.put(base, names, closed=True)
+        above = self.put(n, names) if isinstance(n, Expr) else _exponent_number(n)
+        if isinstance(base, x.Call) and base.op not in (*FENCES, "exp") and base.args and _whole_positive(n):
+            name = function_node(base.op, self.spelling)
+            if _wordy(name):
+                return row(Script(name, None, above), self.arguments(base.args, names, False))
+        node = self.put(base, names, ATOM, closed=True)
+        if isinstance(node, Script) and node.sup is None and isinstance(base, Entry):
+            return Script(node.base, node.sub, above)
+        return Script(node if isinstance(node, Sym | Num | Fence) else Fence(node), None, above)
+
+    # ------------------------------------------------------------ sums and products
+
+    def sum(self, terms: tuple[Expr, ...], names: Mapping[Index, str]) -> Node:
+        items: list[Node] = []
+        for place, t in enumerate(terms):
+            open_end = isinstance(t, x.Reduce) and t.op != "sum" and place + 1 < len(terms)
+            piece = self.piece(t, names, closed=open_end)
+            if items or piece.minus:
+                items.append((MINUS if items else NEG) if piece.minus else PLUS)
+            items.append(marked(Fence(piece.node) if piece.level < MUL else piece.node, id(t), self.marks))
+        return row(*items)
+
+    def product(self, e: x.Mul, names: Mapping[Index, str], closed: bool) -> Piece:
+        """± coefficient · factors; denominators gathered under one bar with the plain factors above it."""
+        minus, over, under, rest = self.coefficient(e.factors, names)
+        bars = [f for f in rest if _under_bar(f)]
+        plain = [f for f in rest if _above_bar(f)] if bars else []
+        if len(plain) > FEW_FACTORS:
+            plain = []
+        gathered = [id(f) for f in (*bars, *plain)]
+        if len(gathered) == len(rest) and bars and not (self.table and not plain):
+            return Piece(self.bar(over, plain, under, bars, names), SCRIPT, minus)
+        items = [self.fraction(over, under)] if over or under else []
+        done = False
+        for place, f in enumerate(rest):
+            if id(f) not in gathered:
+                last = place == len(rest) - 1 and not closed
+                items.append(self.put(f, names, SCRIPT if not last else MUL, closed=not last))
+            elif not done:
+                done = True
+                items.append(self.bar([], plain, [], bars, names))
+        items = _dotted(items)
+        return Piece(row(*items) if items else ONE, MUL if len(items) > 1 else SCRIPT, minus)
+
+    def bar(self, over: list[Node], plain: list[Expr], under: list[Node], bars: list, names) -> Node:  # noqa: ANN001
+        above = [*over, *(self.put(f, names, SCRIPT, closed=True) for f in plain)]
+        below = [marked(self.below(f, names, len(bars) + len(under) > 1), id(f), self.marks) for f in bars]
+        return self.fraction(above, [*under, *below])
+
+    def below(self, f: x.Pow, names: Mapping[Index, str], among: bool) -> Node:
+        """A negative power as what it puts under the bar."""
+        n = -exponent_of(f.exponent.value)
+        node = self.raised(f.base, n, names)
+        return Fence(node) if among and n == 1 and isinstance(f.base, (x.Add, x.Reduce)) else node
+
+    def fraction(self, over: list[Node], under: list[Node]) -> Node:
+        above = row(*over) if over else ONE
+        if not under:
+            return above
+        below = row(*under)
+        if self.table and _slim(above) and _slim(below) and not isinstance(below, Sym | Num):
+            return row(above, TIGHT_SLASH, below)
+        return Frac(above, below, small=self.table and _slim(above) and _slim(below))
+
+    def coefficient(self, factors: tuple[Expr, ...], names: Mapping[Index, str]) -> tuple:
+        """Sign, numbers and sizes above and below the bar, and the other factors."""
+        minus, over, under, rest = False, [], [], []
+        for f in factors:
+            if isinstance(f, x.Num) and isinstance(f.value, Fraction):
+                minus ^= f.value < 0
+                above, below = _ratio(abs(f.value))
+                over += [marked(n, id(f), self.marks) for n in above]
+                under += [marked(n, id(f), self.marks) for n in below]
+            elif _constant(f):
+                over.append(self.put(f, names, SCRIPT))
+            elif _under_bar(f) and (_constant(f.base) or isinstance(f.base, x.Num)):
+                under.append(marked(self.below(f, names, False), id(f), self.marks))
+            else:
+                rest.append(f)
+        if len(under) > 1:
+            under = [Fence(n) if isinstance(n, Row) and any(isinstance(i, Op) for i in n.items) else n for n in under]
+        return minus, over, under, rest
+
+    def reduction(self, e: x.Reduce, names: Mapping[Index, str], closed: bool) -> Piece:
+        """Σ over one index, or over several where the body of each is just the next sum."""
+        bound, body = [e], e.body
+        inner = {**names, e.index: self.letters.bound(e.index, names)}
+        while self.merges(e, bound, body):
+            bound.append(body)
+            inner = {**inner, body.index: self.letters.bound(body.index, inner)}
+            body = body.body
+        sign = marked(self.sign(bound, inner), id(e), self.marks, sign_only=True)
+        node = row(sign, self.put(body, inner, MUL if e.op in ("sum", "prod") else SCRIPT))
+        return Piece(Fence(node), ATOM) if closed else Piece(node, MUL)
+
+    def merges(self, e: x.Reduce, bound: list[x.Reduce], body: Expr) -> bool:
+        if not isinstance(body, x.Reduce) or body.op != e.op or any(b.guard is not None for b in (*bound, body)):
+            return False
+        return not self.table and self.marks.alike(id(e), id(body))
+
+    def sign(self, bound: list[x.Reduce], names: Mapping[Index, str]) -> Node:
+        e = bound[0]
+        letters = [index_symbol(names[b.index]) for b in bound]
+        if e.guard is not None:
+            cond = self.cond(e.guard, names)
+            about = isinstance(cond, Row) and cond.items[0] == letters[0]
+            return Big(e.op, cond if about else row(letters[0], Op("colon"), cond))
+        if self.table and e.op in ("sum", "prod"):
+            last = e.index.size - (1 - self.spelling.first)
+            return Big(e.op, row(letters[0], EQ, Num(str(self.spelling.first))), size_node(last))
+        return Big(e.op, _listed(letters))
+
+    # ------------------------------------------------------------ derivatives
+
+    def derivative(self, e: x.D, body: Expr, wrt: Entry, names: Mapping[Index, str]) -> Piece:
+        """∂E_mk/∂E_ij for an entry, else the operator ∂/∂E_ij before its bracket."""
+        by = row(PARTIAL, self.put(wrt, names))
+        if isinstance(body, Entry):
+            return Piece(Frac(row(PARTIAL, self.put(body, names)), by), SCRIPT)
+        operator = marked(Frac(PARTIAL, by), id(e), self.marks, sign_only=True)
+        inner = self.put(body, names)
+        simple = isinstance(body, x.Call | x.Pow) and not isinstance(inner, Row)
+        return Piece(row(operator, inner if simple else Fence(inner)), SCRIPT)
+
+
+# ---------------------------------------------------------------- small pieces
+
+
+def function_node(op: str, spelling: Spelling = PLAIN) -> Node:
+    """The name of a function, from its LaTeX column or from the author's `# write:` line."""
+    if op in spelling.letters:
+        return symbol(spelling.letters[op])
+    spelled = OPS[op].latex if op in OPS else ""
+    words = [found[0] or found[1] for found in re.findall(r"\\operatorname\{(\w+)\}|\\(\w+)", spelled)] or [op]
+    nodes = [symbol(w) if isinstance(symbol(w), Sym) and symbol(w).style == "greek" else Sym(w, "function")
+             for w in words]  # fmt: skip
+    return Sym("pi", "greek") if op == "pi" else row(*nodes)
+
+
+def _wordy(name: Node) -> bool:
+    return isinstance(name, Sym) and name.style == "function"
+
+
+def exponent_of(n: Fraction) -> Fraction:
+    return n
+
+
+def _whole_positive(n: object) -> bool:
+    return isinstance(n, Fraction) and n.denominator == 1 and n > 0
+
+
+def _exponent_number(n: Fraction | float) -> Node:
+    above, below = Num(str(abs(n.numerator))), n.denominator
+    node = above if below == 1 else row(above, TIGHT_SLASH, Num(str(below)))
+    return row(NEG, node) if n < 0 else node
+
+
+def _number(value: Fraction | float) -> Piece:
+    if isinstance(value, float):
+        return Piece(Op("infinity", "tight"), ATOM, value < 0)
+    above, below = _ratio(abs(value))
+    if below:
+        return Piece(Frac(row(*above) if above else ONE, below[0]), SCRIPT, value < 0)
+    node = above[0] if above else ONE
+    return Piece(node, ATOM if isinstance(node, Num) else SCRIPT, value < 0)
+
+
+def _ratio(value: Fraction) -> tuple[list[Node], list[Node]]:
+    """What of a positive number stands above and below a bar: 3/2 as a fraction, 1e-5 and 0.044715 as decimals."""
+    p, q = value.numerator, value.denominator
+    if q > 9 and (decimal := decimal_node(value)) is not None:
+        return [decimal], []
+    return [Num(str(p))] if p != 1 else [], [Num(str(q))] if q != 1 else []
+
+
+def decimal_node(value: Fraction) -> Node | None:
+    """A terminating decimal: 0.1, 10^−5, 2.5·10^−7; None when the digits do not end soon."""
+    digits = next((k for k in range(13) if (value * 10**k).denominator == 1), None)
+    if digits is None:
+        return None
+    mantissa = str((value * 10**digits).numerator)
+    if digits - len(mantissa) < 2:
+        return Num(f"{float(value):.{digits}f}")
+    power = Script(Num("10"), None, row(NEG, Num(str(digits - len(mantissa) + 1))))
+    lead = mantissa[0] + (f".{mantissa[1:]}" if len(mantissa) > 1 else "")
+    return power if lead == "1" else row(Num(lead), Op("cdot"), power)
+
+
+def _listed(nodes: Iterable[Node], sign: Op = COMMA) -> Node:
+    return row(*_between(nodes, sign))
+
+
+def _between(nodes: Iterable[Node], sign: Op) -> Iterator[Node]:
+    for place, node in enumerate(nodes):
+        if place:
+            yield sign
+        yield node
+
+
+def _dotted(items: list[Node]) -> list[Node]:
+    """A dot where a number would otherwise stand right behind something: 2 · 3, x · 10^−5."""
+    out: list[Node] = []
+    for item in items:
+        first = item.items[0] if isinstance(item, Row) else item
+        number = isinstance(first, Num) or isinstance(first, Script) and isinstance(first.base, Num)
+        out += [Op("cdot"), item] if out and number else [item]
+    return out
+
+
+def _flat(node: Node) -> Node:
+    """Fractions written with a slash, for a superscript."""
+    match node:
+        case Frac(over, under):
+            parts = [Fence(n) if isinstance(n, Row) else n for n in (_flat(over), _flat(under))]
+            return row(parts[0], TIGHT_SLASH, parts[1])
+        case Row(items):
+            return row(*(_flat(item) for item in items))
+    return node
+
+
+def _single(s: x.Slot, n: Size | None) -> bool:
+    """Whether an axis has length one, so that its index says nothing."""
+    return (n is not None and n.number == 1) or (isinstance(s, Index) and s.size.number == 1)
+
+
+def _plain(s: object) -> bool:
+    return isinstance(s, (Index, Entry)) or isinstance(s, x.Affine) and not s.terms
+
+
+def _constant(f: Expr) -> bool:
+    return isinstance(f, x.Whole) and isinstance(f.slot, x.Affine) and not f.slot.terms
+
+
+def _under_bar(f: Expr) -> bool:
+    """A negative whole power."""
+    n = f.exponent.value if isinstance(f, x.Pow) and isinstance(f.exponent, x.Num) else None
+    return isinstance(n, Fraction) and n < 0 and n.denominator == 1
+
+
+def _above_bar(f: Expr) -> bool:
+    """Entries, functions and powers may stand above a bar; gradients, deltas, sums and brackets stay beside it."""
+    if isinstance(f, x.Pow):
+        return not _under_bar(f) and _above_bar(f.base)
+    return isinstance(f, x.Call | x.Whole) or isinstance(f, Entry) and not f.name.startswith("∂")
+
+
+def _slim(node: Node) -> bool:
+    """One letter, number or entry."""
+    return isinstance(node, Sym | Num | Script)
+
+
+__all__ = ["PLAIN", "Spelling", "equation_node", "formula", "function_node", "gradient_node"]
