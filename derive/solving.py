@@ -118,7 +118,7 @@ def _from_sympy(e: object, back: dict) -> Expr:
     if e.is_Rational:
         return x.num(f"{e.p}/{e.q}")
     if e.is_Add:
-        ordered = sorted(e.args, key=lambda t: (t.as_coeff_Mul()[0] < 0, str(t)))
+        ordered = sorted(e.args, key=lambda t: (bool(t.as_coeff_Mul()[0] < 0), str(t)))
         return x.add(*(_from_sympy(t, back) for t in ordered))
     if e.is_Mul:
         return x.mul(*(_from_sympy(t, back) for t in e.args))

@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from derive import expr as x
-from derive.errors import Problem
+from derive.errors import NotDifferentiable, Problem
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judges import data as draw
+from derive.judges.duals import Tangents
 from derive.judges.evaluate import Undecided, World
 from derive.judges.exact import LANES, Residues, Tower
 from derive.judges.value import Floats, Magnitudes, close
@@ -66,7 +67,7 @@ class Bench:
         self.extra = tuple(extra)
         chosen = draw.judging_sizes(program, *self.extra, seed=seed)
         self.sizes = {**chosen, **(sizes or {})}
-        self.world = World(self.sizes, {e.name: e for e in program.equations})
+        self.world = World(self.sizes, {e.name: e for e in program.equations}, lambda n: self._sort(n) != "real")
         self.floats = Floats(self.world, self._input)
         self.magnitudes = Magnitudes(self.world, self.floats)
         self.tower = Tower(self.world, self.floats, self._given_residues, seed)
@@ -275,3 +276,97 @@ class Bench:
                 return self.tower.equal(a, b, axes)
         except (Undecided, Problem):
             return None
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def judge_gradients(program: Program, gradients: Mapping[str, str], upstream: Mapping[str, str],
+                    seed: int = 0) -> Mapping[str, Judgement]:  # fmt: skip
+    """Whether each gradient array is the true gradient; `gradients` maps an array to the name of its gradient.
+
+    One forward sweep of dual numbers: every named array, intermediates too, is moved in a random direction η, and
+    Σ ⟨∂x, η_x⟩ must be the tangent of Σ ⟨∂out, out⟩.  `upstream` names the arrays ∂out; a scalar output without one
+    has 1.  Where that fails, the array is found by moving one array at a time, entry by entry.
+    """
+    sweep = _Sweep(program, tuple(gradients), upstream)
+    moved = {f"η{name}": program.shape(name) for name in gradients}
+    inputs = tuple(Variable(name, shape) for name, shape in moved.items())
+    bench = Bench(program.with_equations(sweep.equations(), inputs), seed)
+    found = x.add(*(_paired(program, name, gradients[name], f"η{name}") for name in gradients))
+    together = bench.same(found, sweep.outcome())
+    if together.equal is not False and not (together.equal and together.how == "value"):
+        return {name: together for name in gradients}
+    return {name: _judge_one(program, name, gradients[name], upstream, seed) for name in gradients}
+
+
+def _paired(program: Program, name: str, left: str, right: str) -> Expr:
+    indices = tuple(Index(f"a{k}", n) for k, n in enumerate(program.shape(name)))
+    return x.total(Entry(left, indices) * Entry(right, indices), *indices)
+
+
+def _judge_one(program: Program, name: str, gradient: str, upstream: Mapping[str, str], seed: int) -> Judgement:
+    """One gradient against the true one, entry by entry."""
+    place = tuple(Index(f"a{k}", n) for k, n in enumerate(program.shape(name)))
+    sweep = _Sweep(program, (name,), upstream, place)
+    bench = Bench(program.with_equations(sweep.equations()), seed)
+    return bench.same(Entry(gradient, place), sweep.outcome())
+
+
+class _Sweep:
+    """The tangents of a forward pass, as equations `˙v`, when the arrays `moved` move.
+
+    With a `place` the only moved array moves at that entry alone, and every tangent has the place's indices last.
+    """
+
+    def __init__(self, program: Program, moved: tuple[str, ...], upstream: Mapping[str, str],
+                 place: tuple[Index, ...] | None = None):  # fmt: skip
+        self.program, self.moved, self.upstream, self.place = program, moved, upstream, place
+        needed = program.reaches(program.outputs)
+        self.forward = [e for e in program.equations if e.name in needed and e.sort == "real"]
+        self.moving = set(moved)
+        self.tangents = Tangents(self.seed)
+        for e in self.forward:
+            if e.rhs.names & self.moving:
+                self.moving.add(e.name)
+
+    def own(self, name: str, slots: tuple[x.Slot, ...]) -> Expr | None:
+        """How an array moves of itself."""
+        if name not in self.moved:
+            return None
+        if self.place is None:
+            return Entry(f"η{name}", slots)
+        return x.mul(*(x.delta(a, b) for a, b in zip(slots, self.place, strict=True)))
+
+    def seed(self, read: Entry) -> Expr | None:
+        """How an array moves where a formula reads it."""
+        if read.name not in self.moving:
+            return None
+        if self.program.is_input(read.name):
+            return self.own(read.name, read.slots)
+        return Entry(f"˙{read.name}", (*read.slots, *(self.place or ())))
+
+    def equations(self) -> list[Equation]:
+        """One equation for every array that moves."""
+        made = []
+        for e in self.forward:
+            if e.name in self.moving:
+                parts = [self.tangents(e.rhs), self.own(e.name, e.indices)]
+                rhs = x.add(*(p for p in parts if p is not None))
+                made.append(Equation(f"˙{e.name}", (*e.indices, *(self.place or ())), rhs, kind=e.kind))
+        return made
+
+    def outcome(self) -> Expr:
+        """The tangent of the outputs, weighted by what comes from upstream."""
+        terms = []
+        for name in self.program.outputs:
+            indices = tuple(Index(f"o{k}", n) for k, n in enumerate(self.program.shape(name)))
+            if name in self.upstream:
+                weight = Entry(self.upstream[name], indices)
+            elif indices:
+                raise NotDifferentiable(f"the output `{name}` is no scalar and has no upstream gradient")
+            else:
+                weight = x.ONE
+            moved = self.seed(Entry(name, indices))
+            terms += [x.total(weight * moved, *indices)] if moved is not None else []
+        return x.add(*terms)

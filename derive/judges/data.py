@@ -184,7 +184,7 @@ def label_limits(formulas: Iterable[Expr], shapes: Mapping[str, tuple[Size, ...]
 
 
 def _label_uses(t: Term | Index, shapes: Mapping[str, tuple[Size, ...]]) -> Iterable[tuple[str, Size]]:
-    if isinstance(t, x.Entry) and len(shapes.get(t.name, ())) == len(t.slots):
+    if isinstance(t, x.Entry) and t.name in shapes and len(shapes[t.name]) == len(t.slots):
         for s, n in zip(t.slots, shapes[t.name], strict=True):
             if isinstance(s, x.Entry):
                 yield s.name, n

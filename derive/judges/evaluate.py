@@ -40,8 +40,9 @@ class Named(NamedTuple):
 class World:
     """Sizes and equations, and what is worked out from them once for all arithmetics."""
 
-    def __init__(self, sizes: Mapping[str, int], equations: Mapping[str, Equation]):
-        self.sizes, self.equations = dict(sizes), dict(equations)
+    def __init__(self, sizes: Mapping[str, int], equations: Mapping[str, Equation],
+                 is_whole: Callable[[str], bool] = lambda name: False):  # fmt: skip
+        self.sizes, self.equations, self.is_whole = dict(sizes), dict(equations), is_whole
         self._extents: dict[Size, int] = {}
         self._expanded: dict[int, tuple[Expr, Expr]] = {}
 
@@ -54,6 +55,11 @@ class World:
             except (KeyError, ZeroDivisionError) as problem:
                 raise Undecided(f"the size {n} has no value here") from problem
         return found
+
+    def whole_slot(self, e: Expr) -> x.Slot | None:
+        """The slot that an expression is, where all of its arrays are integers; else None."""
+        slot = x.as_slot(e)
+        return slot if slot is not None and all(self.is_whole(n) for n in getattr(slot, "names", ())) else None
 
     def expanded(self, e: x.Call | x.D) -> Expr | None:
         """The meaning of a composite op, None for a primitive; a derivative carried out."""
@@ -371,9 +377,13 @@ class Evaluator:
         raise TypeError(f"have you added a new condition? {type(c).__name__}")
 
     def _side(self, t: Term | Index) -> Named:
+        """One side of a comparison: a slot there may be a combination of real entries, which nothing rounds."""
         if isinstance(t, Expr) and not isinstance(t, x.Whole):
             return self.evaluate(t)
-        return self.slot(t.slot if isinstance(t, x.Whole) else t)
+        slot = t.slot if isinstance(t, x.Whole) else t
+        if isinstance(slot, x.Affine) and slot.terms:
+            return self._affine([(self._side(s), self.world.number(c)) for s, c in slot.terms], slot.constant)
+        return self.slot(slot)
 
     def compare(self, op: str, a: Any, b: Any) -> np.ndarray:
         return _COMPARE[op](a, b)

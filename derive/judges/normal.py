@@ -294,14 +294,15 @@ class Prover:
 
     def _log(self, terms: list[Term], e: x.Call) -> list[Term]:
         """log(exp(a)·b) = a + log b; nothing else is taken apart unless it is known to be positive."""
-        if len(terms) == 1 and not terms[0].binders and not terms[0].conds:
-            t = terms[0]
-            sure = [(b, n) for b, n in t.powers if _positive(b)]
-            rest = [(b, n) for b, n in t.powers if not _positive(b)]
-            if t.coefficient > 0 and (sure or t.coefficient != 1):
+        if len(terms) == 1 and not terms[0].conds:
+            t = self._closed_sum(terms[0])
+            sure = [(b, n) for b, n in t.powers if known_positive(b)]
+            rest = [(b, n) for b, n in t.powers if not known_positive(b)]
+            if t.coefficient > 0 and (len(sure) + len(rest) > 1 or t.coefficient != 1 or _is_exponential(sure)):
                 result: list[Term] = []
                 for b, n in sure:
-                    inner = self.expand(b.args[0]) if isinstance(b, x.Call) else [atom(x.Call("log", (b,)))]
+                    exponential = isinstance(b, x.Call) and b.op == "exp"
+                    inner = self.expand(b.args[0]) if exponential else [atom(x.Call("log", (b,)))]
                     result += [_scaled_by(u, n) for u in inner]
                 if t.coefficient != 1:
                     result.append(atom(x.Call("log", (x.Num(t.coefficient),))))
@@ -309,6 +310,10 @@ class Prover:
                     result += [atom(x.Call("log", (self.back([Term(Fraction(1), rest, [], [])]),)))]
                 return result
         return [atom(x.Call("log", (self.back(terms),)))]
+
+    def _closed_sum(self, t: Term) -> Term:
+        """A term under sums as a single atom."""
+        return t if not t.binders else atom(self.back([t]))
 
     def _inside(self, e: x.Term | Index) -> x.Term | Index:
         """An expression that stays closed (under max, inside a function), with its parts in normal form."""
@@ -573,6 +578,13 @@ class Prover:
                 return x.add(*(x.mul(OPS[op].slope_at(k, args), self.derivative(a, wrt)) for k, a in enumerate(args)))
             case x.Reduce(op="sum", index=i, body=body, guard=guard):
                 return x.reduce_("sum", i, self.derivative(body, wrt), guard)
+            case x.Reduce(op="prod", index=i, body=body, guard=guard):
+                m = i.fresh()
+                others = x.negation(x.rel("eq", i, m))
+                rest = x.reduce_("prod", i, body, others if guard is None else x.both(guard, others))
+                moved = self.derivative(x.substitute(x.refresh(body), {i: m}), wrt)
+                own = None if guard is None else x.substitute(guard, {i: m})
+                return x.reduce_("sum", m, x.mul(rest, moved), own)
             case x.Reduce(op="max" | "min" as op, index=i, body=body, guard=None):
                 best = x.ArgBest(op, i, body)
                 return self.derivative(x.substitute(x.refresh(body), {i: best}), wrt)
@@ -597,14 +609,34 @@ def _scaled_by(t: Term, c: Fraction | int) -> Term:
     return Term(t.coefficient * c, t.powers, t.conds, t.binders)
 
 
-def _positive(e: Expr) -> bool:
-    return isinstance(e, x.Call) and e.op == "exp"
+def known_positive(e: Expr) -> bool:
+    """Whether an expression is positive by its form: exponentials, sizes, their sums, products and powers."""
+    match e:
+        case x.Num(value=value):
+            return value > 0
+        case x.Whole(slot=x.Affine(terms=(), constant=n)):
+            return all(c > 0 for _, c in n.terms)
+        case x.Call(op="exp"):
+            return True
+        case x.Add(terms=terms):
+            return all(known_positive(t) for t in terms)
+        case x.Mul(factors=factors):
+            return all(known_positive(f) for f in factors)
+        case x.Pow(base=base):
+            return known_positive(base)
+        case x.Reduce(op="sum" | "prod" | "max" | "min", body=body, guard=None):
+            return known_positive(body)
+    return False
+
+
+def _is_exponential(powers: list[tuple[Expr, Fraction]]) -> bool:
+    return len(powers) == 1 and isinstance(powers[0][0], x.Call) and powers[0][0].op == "exp"
 
 
 def _square_free(t: Term) -> bool:
     """Whether (Π b^m)^n = Π b^(mn) holds for a fractional n: a single base, or positive ones."""
     return t.coefficient > 0 and not t.conds and (
-        all(_positive(b) for b, _ in t.powers) or (len(t.powers) == 1 and t.powers[0][1] == 1)
+        all(known_positive(b) for b, _ in t.powers) or (len(t.powers) == 1 and t.powers[0][1] == 1)
     )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from derive.readers.values import (
     Along,
     Array,
     Fixed,
-    IntParameter,
     Masked,
     Pair,
     Range,
@@ -59,8 +58,6 @@ Item = Fixed | Slice | NewAxis | Pick
 
 def slot_of(run: Run, value: object) -> Slot | None:
     """The place that a scalar integer value denotes, or None."""
-    if isinstance(value, IntParameter):
-        value = value.array
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, Size)):
@@ -150,7 +147,7 @@ range_length = _length
 
 def slice_of(run: Run, s: slice, n: Size) -> Slice:
     """start, step and length of a slice on an axis of length n."""
-    step = s.step.value if isinstance(s.step, IntParameter) else 1 if s.step is None else s.step
+    step = 1 if s.step is None else run.static(s.step)
     if not isinstance(step, (int, Size)) or step == 0:
         raise run.unsupported("a slice step that is not a known integer", hint="make the step an int parameter")
     step = Size.of(step)
@@ -169,7 +166,7 @@ def slice_of(run: Run, s: slice, n: Size) -> Slice:
 def _bound(run: Run, value: object, n: Size, default: Slot) -> Slot:
     if value is None:
         return default
-    slot = slot_of(run, value)
+    slot = slot_of(run, run.static(value))
     if slot is None:
         raise run.unsupported(f"{kind(value)} as a slice bound", "bounds are integers, sizes or loop variables")
     if isinstance(slot, x.Affine) and not slot.terms and negative(slot.constant):
@@ -318,7 +315,7 @@ def store(run: Run, a: Array, subscript: object, op: str, value: Array, add_at: 
     """a[subscript] op= value; op is '' for a plain store."""
     if isinstance(subscript, Array) and subscript.sort == "bool" and subscript.rank:
         mask = subscript
-        run.check_fits(broadcast_shape(run, (*mask.shape, *a.shape[mask.rank :]), a.shape), a.shape)
+        broadcast_shape(run, (*mask.shape, *a.shape[mask.rank :]), a.shape)
         full = Array(a.shape, lambda s: mask.body(_masked_slots(mask, s)), "bool")
         new = Array(a.shape, _masked(run, a, full, op, value), a.sort)
         mutate(run, a, new)
@@ -363,7 +360,8 @@ def mutate_buffer(run: Run, target: Target, op: str, value: Callable[[Slots], Ex
     buffer = target.view.buffer
     old = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
     unknown = [*target.unknown, *(p for p in run.loops if p not in buffer.born)]
-    run.check_carried(target, value, unknown)
+    marks = tuple(Index("i", n) for n in _rest_shape(target))
+    run.check_carried(value(target.value_slots(marks)))
 
     def body(slots: Slots) -> Expr:
         conds, safe, e, left = _solved(target, slots, unknown, value)
@@ -424,11 +422,7 @@ def _inside(slot: Slot, n: Size, axis: Size, rest: Slot) -> list[Cond]:
 
 def _along(selector: Along, s: Slot, target: Target, n: Size) -> tuple[Slot, list[Cond]]:
     """The view's place for a buffer place on a sliced axis, and when there is one."""
-    rank = _view_rank(target)
-    sizes = [m for m in target.shape]
-    picks = len(target.unknown)
-    shape = sizes if not picks else [sizes[k] for k in _rest_axes(target, rank)]
-    length = shape[selector.axis]
+    length = _rest_shape(target)[selector.axis]
     shifted = x.affine([(s, UNIT), (selector.start, -UNIT)])
     if selector.step.number == 1:
         return (x.whole_slot(0) if unit(length) else shifted), _inside(shifted, length, n, selector.start)
@@ -437,10 +431,10 @@ def _along(selector: Along, s: Slot, target: Target, n: Size) -> tuple[Slot, lis
     return x.part(shifted, selector.step, None), conds
 
 
-def _rest_axes(target: Target, rank: int) -> list[int]:
-    marks = tuple(x.whole_slot(k) for k in range(rank))
-    laid = target.value_slots(marks)
-    return [k for k, s in enumerate(laid) if s not in target.unknown]
+def _rest_shape(target: Target) -> Shape:
+    """The shape of the view without the picked axes."""
+    laid = target.value_slots(tuple(x.whole_slot(k) for k in range(_view_rank(target))))
+    return tuple(n for n, s in zip(target.shape, laid, strict=True) if s not in target.unknown)
 
 
 def _stored(run: Run, op: str, old: Expr, e: Expr, conds: list[Cond], safe: bool, left: list[Index], target: Target,
@@ -493,9 +487,13 @@ def _version(run: Run, scope: dict, name: str, array: Array) -> Array:
 
 def _is_whole(a: Array) -> bool:
     return a.view.selectors is not None and a.shape == a.view.buffer.shape and all(
-        isinstance(s, Along) and s.axis == k and s.step.number == 1 and s.start.key == x.whole_slot(0).key
+        isinstance(s, Along) and s.axis == k and s.step.number == 1 and _is_zero(s.start)
         for k, s in enumerate(a.view.selectors)
     )
+
+
+def _is_zero(slot: Slot) -> bool:
+    return isinstance(slot, x.Affine) and not slot.terms and slot.constant.number == 0
 
 
 def _local_of(run: Run, bound, buffer) -> tuple[str, str]:

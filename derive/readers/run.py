@@ -16,7 +16,7 @@ from derive.errors import Problem, ShapeMismatch, Span, Unsupported
 from derive.expr import Entry, Expr, Slot
 from derive.index import Index, Quotient, Size
 from derive.program import Equation, Variable
-from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Shape, Slots, View, unit
+from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Scope, Shape, View, unit
 
 
 @dataclass
@@ -74,7 +74,10 @@ class Run:
     equations: list[Equation] = field(default_factory=list)
     locals: dict[tuple[str, str], Local] = field(default_factory=dict)
     loops: list[Index] = field(default_factory=list)
-    scopes: list[dict] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    watched: list[tuple[Index, list[Buffer]]] = field(default_factory=list)
+    integers: dict[str, str] = field(default_factory=dict)
+    target_name: str = ""
     helper: str = ""
     depth: int = 0
     fuel: int = 200_000
@@ -82,8 +85,7 @@ class Run:
     node: ast.AST | None = None
     statement: ast.AST | None = None
     statics: dict[str, object] = field(default_factory=dict)
-    carried: list[dict[str, str]] = field(default_factory=list)
-    offset: tuple[int, int] = (0, 0)
+    carried: list[set[str]] = field(default_factory=list)
     random: Callable[[Shape, str], Array] | None = None
 
     # -- places and problems
@@ -186,6 +188,41 @@ class Run:
                 self.knowledge.lengths[name] = self.knowledge.lengths[letter]
             self.knowledge.set_size(letter, Size.of(name))
 
+    # -- statics
+
+    def static(self, value: object) -> object:
+        """A value where only a static one will do: int parameters become static, constants are unpacked."""
+        if not isinstance(value, Array) or value.rank:
+            return value
+        e = value.body(())
+        names = [n for n in e.names if n in self.integers]
+        if names:
+            self.knowledge.statics.update(self.integers[n] for n in names)
+            raise Restart
+        slot = x.as_slot(e) if value.sort == "int" else None
+        if isinstance(slot, x.Affine) and not slot.terms:
+            n = slot.constant
+            return n.number if n.number is not None else n
+        if isinstance(e, x.Num) and isinstance(e.value, Fraction):
+            return e.value
+        return value
+
+    def check_carried(self, e: Expr) -> None:
+        """Inside a symbolic loop, an array that the loop stores to is read only at the loop's own place."""
+        for p, buffers in self.watched:
+            names = set().union(*(b.versions for b in buffers))
+            for u in x.walk(e) if names & e.names else ():
+                if isinstance(u, Entry) and u.name in names and p not in u.slots:
+                    raise self.recurrent()
+
+    def recurrent(self) -> Problem:
+        return self.unsupported("a loop that carries state from one round to the next",
+                                "an array is read at an earlier place of the same loop",
+                                "give the number of rounds as a static int, so that the loop can be unrolled")
+
+    def helper_of(self, scope: Scope) -> str:
+        return scope.helper
+
     # -- names and versions
 
     def local(self, name: str, helper: str | None = None) -> Local:
@@ -209,6 +246,8 @@ class Run:
         """Add the equation of an array under an internal name; return the loop indices it stands over."""
         indices = self.fresh(array.shape)
         rhs = array.body(indices)
+        if array.view is None:
+            self.check_carried(rhs)
         over = tuple(p for p in self.loops if p in rhs.free)
         lead = tuple(p.fresh() for p in over)
         rhs = x.substitute(rhs, dict(zip(over, lead, strict=True)))

@@ -135,7 +135,7 @@ class Function:
 
     name: str
     node: ast.FunctionDef | ast.Lambda
-    scope: dict
+    scope: Scope
     bound: tuple = ()
 
 
@@ -156,13 +156,21 @@ class Parameter:
     span: Span | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class IntParameter:
-    """An int that the caller hands over: static if it reaches a shape or a branch, else an integer input."""
+class Scope(dict):
+    """The names of one function (or of the module, or of an object's attributes)."""
 
-    name: str
-    value: int | None
-    array: Array
+    def __init__(self, helper: str = "", parent: Scope | None = None):
+        super().__init__()
+        self.helper, self.parent = helper, parent
+        self.born: dict[str, tuple] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """`self`: its attributes, and the class whose methods it has."""
+
+    attributes: Scope
+    methods: dict
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +220,5 @@ def kind(value: object) -> str:
     """What a value is, in words for a message."""
     names = {Array: "an array", Pair: "a pair of values and indices", Rows: "a list of rows", Masked: "a masked array",
              Module: "a library function", Function: "a function", Method: "a method", Parameter: "a parameter",
-             Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size",
-             IntParameter: "an integer parameter"}  # fmt: skip
+             Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size"}  # fmt: skip
     return names.get(type(value), f"a {type(value).__name__}")

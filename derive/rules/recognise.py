@@ -57,7 +57,7 @@ def _trivial_sum(e: x.Add) -> bool:
 
 
 @rule("take into the sum", "c[]*(sum[j:C] f[j]) = sum[j:C] c[]*f[j]",
-      "r[]*(sum[i:C] e[i]*y[i]) -> sum[i:C] p[i]*y[i] where p[i] := e[i]*r[]", (x.Mul,), phase="fold")  # fmt: skip
+      "r[]*(sum[i:n] e[i]*y[i]) -> sum[i:n] p[i]*y[i] where p[i] := e[i]*r[]", (x.Mul,), phase="fold")  # fmt: skip
 def take_into_the_sum(e: x.Mul, context: Context) -> Move | None:
     """A factor goes under the sum where what it meets there has a name."""
     for place, s in enumerate(e.factors):

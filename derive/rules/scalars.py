@@ -6,12 +6,13 @@ from fractions import Fraction
 
 from derive import expr as x
 from derive.expr import Add, Expr, Mul, Reduce
+from derive.judges.normal import known_positive
 from derive.matching import as_powers
 from derive.notation import text
 from derive.rule import Context, Move, rule
 
 
-@rule("combine powers", "x[i]^a*x[i]^b = x[i]^(a + b)", "x[i]*y[j]*x[i]^2 -> x[i]^3*y[j]", (Mul,), level=2, phase="tidy")
+@rule("combine powers", "x[i]^n*x[i]^C = x[i]^(n + C)", "x[i]*y[j]*x[i]^2 -> x[i]^3*y[j]", (Mul,), level=2, phase="tidy")
 def combine_powers(e: Mul, context: Context) -> Move | None:
     """Powers of one base are one power."""
     sums, cancelled = _collected(e)
@@ -48,26 +49,6 @@ def collected(e: Expr) -> Expr:
 
 def _rebuilt(powers: list[tuple[Expr, Fraction]]) -> Expr:
     return x.mul(*(x.power(base, x.Num(n)) for base, n in powers))
-
-
-def known_positive(e: Expr) -> bool:
-    """Whether an expression is positive by its form: exponentials, sizes, their sums, products and powers."""
-    match e:
-        case x.Num(value=value):
-            return value > 0
-        case x.Whole(slot=x.Affine(terms=(), constant=n)):
-            return all(c > 0 for _, c in n.terms)
-        case x.Call(op="exp"):
-            return True
-        case x.Add(terms=terms):
-            return all(known_positive(t) for t in terms)
-        case x.Mul(factors=factors):
-            return all(known_positive(f) for f in factors)
-        case x.Pow(base=base):
-            return known_positive(base)
-        case x.Reduce(op="sum" | "prod" | "max" | "min", body=body, guard=None):
-            return known_positive(body)
-    return False
 
 
 @rule("logarithm of a quotient", "log(exp(a[])/exp(b[])) = log(exp(a[])) - log(exp(b[]))",

@@ -17,12 +17,12 @@ from derive.expr import Cond, Entry, Expr, Term
 from derive.index import Index, Size
 from derive.ops import OPS
 from derive.program import Equation
-from derive.writers.layout import Big, Fence, Frac, Grid, Node, Num, Op, Row, Script, Sym, Text, row, width
+from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Num, Op, Row, Script, Sym, Text, row, width
 from derive.writers.letters import (
     COMMA, EQ, MINUS, NEG, PARTIAL, PLUS, TIGHT_SLASH, Letters, Spelling, array, factor_size, index_symbol,
     letters_for, size_node, symbol,
 )  # fmt: skip
-from derive.writers.marks import NO_MARKS, Marks, marked, tidy
+from derive.writers.marks import Marks, marked, tidy
 
 ADD, MUL, SCRIPT, ATOM = 1, 2, 3, 4  # how tightly a piece holds together
 FENCES = {"abs": "abs", "floor": "floor"}
@@ -72,7 +72,7 @@ def equation_node(equation: Equation, spelling: Spelling = PLAIN, letters: Lette
     return row(left, EQ, formula(equation.rhs, spelling, letters, table=True))
 
 
-def gradient_node(name: str, spelling: Spelling, slots: tuple[Node, ...] = (), flat: bool = False) -> Node:
+def gradient_node(name: str, spelling: Spelling, flat: bool = False) -> Node:
     """∂L/∂x: as a fraction, or on one line."""
     over, under = row(PARTIAL, symbol(spelling.shown(spelling.loss))), row(PARTIAL, array(name, spelling))
     return row(over, TIGHT_SLASH, under) if flat else Frac(over, under)
@@ -115,13 +115,13 @@ class _Printer:
             case x.Mul():
                 return self.product(e, names, closed)
             case x.Pow(base=base, exponent=exponent):
-                return self.power(base, exponent, names)
+                return self.power(base, exponent, names, closed)
             case x.Reduce():
                 return self.reduction(e, names, closed)
             case x.Cases(branches=branches, otherwise=otherwise):
                 return Piece(self.cases(branches, otherwise, names), ATOM)
             case x.D(body=body, wrt=wrt):
-                return self.derivative(e, body, wrt, names)
+                return self.derivative(e, body, wrt, names, closed)
         raise TypeError(f"have you added a new node? {type(e).__name__}")
 
     # ------------------------------------------------------------ arrays and index positions
@@ -241,8 +241,9 @@ class _Printer:
         return Piece(row(name, self.arguments(e.args, names, closed or not _wordy(name))), MUL if not closed else ATOM)
 
     def arguments(self, args: tuple[Expr, ...], names: Mapping[Index, str], fenced: bool) -> Node:
-        if len(args) == 1 and not fenced and isinstance(args[0], (Entry, x.Num, x.Whole)):
-            return self.put(args[0], names, ATOM)
+        node = self.put(args[0], names, ATOM) if len(args) == 1 else None
+        if node is not None and not fenced and isinstance(args[0], (Entry, x.Num, x.Whole)) and not _word(node):
+            return node
         return Fence(_listed([self.put(a, names) for a in args]))
 
     def exponent(self, e: Expr, names: Mapping[Index, str]) -> Node | None:
@@ -253,13 +254,15 @@ class _Printer:
         node = _flat(self.put(e, names))
         return node if width(node) <= SHORT_EXPONENT else None
 
-    def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str]) -> Piece:
+    def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str], closed: bool) -> Piece:
         n = exponent.value if isinstance(exponent, x.Num) else None
         if isinstance(n, Fraction) and n < 0 and n.denominator == 1:
-            return Piece(self.fraction([], [self.raised(base, -exponent_of(n), names)]), SCRIPT)
-        return Piece(self.raised(base, n if n is not None else exponent, names), SCRIPT)
+            return Piece(self.fraction([], [self.raised(base, -n, names)]), SCRIPT)
+        return Piece(self.raised(base, n if n is not None else exponent, names, closed), SCRIPT)
 
-    def raised(self, base: Expr, n: Fraction | float | Expr, names: Mapping[Index, str]) -> Node:
+    def raised(
+        self, base: Expr, n: Fraction | float | Expr, names: Mapping[Index, str], closed: bool = False
+    ) -> Node:
         """A base with an exponent above it: E_ij², tanh²(u), (a + b)^{−1/2}."""
         if n == 1 and not isinstance(n, Expr):
             return self.put(base, names, closed=True)
@@ -267,10 +270,10 @@ class _Printer:
         if isinstance(base, x.Call) and base.op not in (*FENCES, "exp") and base.args and _whole_positive(n):
             name = function_node(base.op, self.spelling)
             if _wordy(name):
-                return row(Script(name, None, above), self.arguments(base.args, names, False))
+                return row(Script(name, None, above), self.arguments(base.args, names, closed))
         node = self.put(base, names, ATOM, closed=True)
-        if isinstance(node, Script) and node.sup is None and isinstance(base, Entry):
-            return Script(node.base, node.sub, above)
+        if isinstance(base, Entry) and not base.name.startswith("∂") and (raised := _raised(node, above)) is not None:
+            return raised
         return Script(node if isinstance(node, Sym | Num | Fence) else Fence(node), None, above)
 
     # ------------------------------------------------------------ sums and products
@@ -307,14 +310,16 @@ class _Printer:
         items = _dotted(items)
         return Piece(row(*items) if items else ONE, MUL if len(items) > 1 else SCRIPT, minus)
 
-    def bar(self, over: list[Node], plain: list[Expr], under: list[Node], bars: list, names) -> Node:  # noqa: ANN001
+    def bar(self, over: list[Node], plain: list[Expr], under: list[Node], bars: list, names: Mapping) -> Node:
         above = [*over, *(self.put(f, names, SCRIPT, closed=True) for f in plain)]
         below = [marked(self.below(f, names, len(bars) + len(under) > 1), id(f), self.marks) for f in bars]
-        return self.fraction(above, [*under, *below])
+        node = self.fraction(above, [*under, *below])
+        whole = not over and not under and all(id(f) in self.marks.fresh for f in (*plain, *bars))
+        return Mark(node, "fresh") if whole else node
 
     def below(self, f: x.Pow, names: Mapping[Index, str], among: bool) -> Node:
         """A negative power as what it puts under the bar."""
-        n = -exponent_of(f.exponent.value)
+        n = -f.exponent.value
         node = self.raised(f.base, n, names)
         return Fence(node) if among and n == 1 and isinstance(f.base, (x.Add, x.Reduce)) else node
 
@@ -377,15 +382,14 @@ class _Printer:
 
     # ------------------------------------------------------------ derivatives
 
-    def derivative(self, e: x.D, body: Expr, wrt: Entry, names: Mapping[Index, str]) -> Piece:
-        """∂E_mk/∂E_ij for an entry, else the operator ∂/∂E_ij before its bracket."""
+    def derivative(self, e: x.D, body: Expr, wrt: Entry, names: Mapping[Index, str], closed: bool) -> Piece:
+        """∂E_mk/∂E_ij for an entry, else the operator ∂/∂E_ij before its body."""
         by = row(PARTIAL, self.put(wrt, names))
         if isinstance(body, Entry):
             return Piece(Frac(row(PARTIAL, self.put(body, names)), by), SCRIPT)
         operator = marked(Frac(PARTIAL, by), id(e), self.marks, sign_only=True)
-        inner = self.put(body, names)
-        simple = isinstance(body, x.Call | x.Pow) and not isinstance(inner, Row)
-        return Piece(row(operator, inner if simple else Fence(inner)), SCRIPT)
+        tight = isinstance(body, x.Pow | x.Call | x.Reduce) and not closed
+        return Piece(row(operator, self.put(body, names) if tight else Fence(self.put(body, names))), SCRIPT)
 
 
 # ---------------------------------------------------------------- small pieces
@@ -406,8 +410,27 @@ def _wordy(name: Node) -> bool:
     return isinstance(name, Sym) and name.style == "function"
 
 
-def exponent_of(n: Fraction) -> Fraction:
-    return n
+def _raised(node: Node, above: Node) -> Node | None:
+    """An entry with an exponent between its letter and its marks; None where it already has something above."""
+    match node:
+        case Mark(body, kind):
+            inner = _raised(body, above)
+            return None if inner is None else Mark(inner, kind)
+        case Script(base, sub, None):
+            return Script(base, sub, above)
+        case Sym():
+            return Script(node, None, above)
+    return None
+
+
+def _word(node: Node) -> bool:
+    """Whether a formula begins with a word, which needs brackets after a function."""
+    match node:
+        case Mark(body) | Script(body):
+            return _word(body)
+        case Sym(text, style):
+            return len(text) > 1 and style != "greek"
+    return isinstance(node, Frac)
 
 
 def _whole_positive(n: object) -> bool:

@@ -283,7 +283,7 @@ def _forward(lines: Sequence[ForwardLine]) -> Ready | str:
     if not lines:
         return ""
     source = _MONO * max(len(line.source) for line in lines) + 2
-    wanted = [source, _em(line.meaning for line in lines), _words_width(line.words for line in lines)]
+    wanted = [source, max(16.0, _em(line.meaning for line in lines)), _words_width(line.words for line in lines)]
     shape = max(10.0, 0.75 * _em(line.shape for line in lines))
     fixed = 5 + shape + 4 * 4
     widths = _shares(wanted, [min(w, m) for w, m in zip(wanted, (52, 48, 26), strict=True)], PAGE - fixed)
@@ -303,7 +303,8 @@ def _forward(lines: Sequence[ForwardLine]) -> Ready | str:
 
 def _answers(answers: Sequence[Answer]) -> Ready:
     """The answer table; NumPy in its own column where that leaves the formulas room, else under each formula."""
-    gradient, shape = min(40.0, _em(a.gradient for a in answers)), max(10.0, 0.75 * _em(a.shape for a in answers))
+    gradient = min(40.0, max(16.0, _em(a.gradient for a in answers)))
+    shape = max(10.0, 0.75 * _em(a.shape for a in answers))
     numpy = _MONO * max(len(a.numpy) for a in answers) + 2
     fixed = gradient + shape + 12 + 4 * 4
     beside = numpy + min(60.0, _em(a.formula for a in answers)) <= PAGE - fixed
@@ -323,7 +324,7 @@ def _answer(answer: Answer, gradient: float, formula: float, beside: bool) -> li
 def _verification(report: Report) -> dict[str, Any]:
     verification = report.verification
     gradient, shape = _em(c.gradient for c in verification.rows), _words_width(c.shape for c in verification.rows) * 0.7
-    gradient, shape = min(gradient, 40.0), max(10.0, shape)
+    gradient, shape = min(40.0, max(16.0, gradient)), max(10.0, shape)
     rest = max(14.0, (121 - gradient - shape - 5 - 5 * 4) / 3)
     heads = (r"$\max|g|$", "complex step", "central difference")
     columns = [Column("gradient", gradient), Column("shape", shape), *(Column(head, rest, True) for head in heads)]
@@ -380,7 +381,8 @@ def _graph(graph: Graph | None) -> dict[str, Any] | None:
     listing = [
         {
             "source": _inline(labels[edge.source]),
-            "target": Ready(rf"{latex_inline(labels[edge.target])}\;\dvshape{{{latex_inline(shapes[edge.target])}}}"),
+            "target": _inline(labels[edge.target]),
+            "shape": _inline(shapes[edge.target]),
             "label": edge.label,
             "words": "" if edge.order is None else f"gradient {edge.order} comes back here",
         }

@@ -16,12 +16,15 @@ PAGE = 171.0  # millimetres that a graph may take
 _EM, _TINY = 3.85, 1.05  # mm of an em at 11pt, of a letter in the face of the edge labels
 _GAPS = (9.0, 17.5)  # the room between two nodes, at least and when stretched
 _LABEL = 20  # letters after which an edge label is folded
-_LANE, _ARC, _HEIGHT = 17.0, 11.0, 7.4
+_LANE, _ARC, _HEIGHT, _PAIR, _LEVEL = 17.0, 11.0, 7.4, 4.0, 6.0
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a node stands: its band from the top, column in the band, lane below the main row, centre in mm."""
+    """Where a node stands: its band from the top, column in the band, lane below the main row, centre in mm.
+
+    `side` tells where a parameter hangs below the node that uses it: -1 left, 1 right, 0 in the middle.
+    """
 
     band: int
     column: int
@@ -30,6 +33,14 @@ class Place:
     y: float
     half: float = 5.0  # half its width
     last: bool = False  # nothing stands to its right
+    side: int | None = None
+
+
+@dataclass(frozen=True)
+class _Slot:
+    rank: int
+    lane: int
+    side: int | None = None
 
 
 def tikz(graph: Graph) -> Ready:
@@ -44,29 +55,41 @@ def tikz(graph: Graph) -> Ready:
 
 
 def place(graph: Graph) -> dict[str, Place]:
-    """Every node's place; the longest path runs along the main row, everything else in lanes below."""
+    """Every node's place; the longest path is the main row, parameters hang below their use, the rest in lanes."""
+    return _positions(graph, _slots(graph))
+
+
+def _slots(graph: Graph) -> dict[str, _Slot]:
     ranks = _ranks(graph)
     main = _main_path(graph, ranks)
-    lanes: dict[str, int] = {}
+    fed = {edge.target for edge in graph.edges}
+    uses = {edge.source: edge.target for edge in reversed(graph.edges)}
+    slots: dict[str, _Slot] = {}
     used: dict[int, int] = {}
+    hanging: dict[str, list[str]] = {}
     for node in graph.nodes:
-        rank = ranks[node.key]
-        lanes[node.key] = 0 if node.key in main else used.get(rank, 0) + 1
-        used[rank] = max(used.get(rank, 0), lanes[node.key])
-    return _positions(graph, ranks, lanes)
+        key, rank = node.key, ranks[node.key]
+        if key not in main and key not in fed and key in uses:
+            hanging.setdefault(uses[key], []).append(key)
+            continue
+        lane = 0 if key in main else used.get(rank, 0) + 1
+        slots[key] = _Slot(rank, lane)
+        used[rank] = max(used.get(rank, 0), lane)
+    for target, keys in hanging.items():
+        rank = ranks[target]
+        for n, key in enumerate(keys):
+            alone = n % 2 == 0 and n + 1 == len(keys)
+            slots[key] = _Slot(rank, used.get(rank, 0) + 1 + n // 2, 0 if alone else n % 2 * 2 - 1)
+        used[rank] = used.get(rank, 0) + (len(keys) + 1) // 2
+    return slots
 
 
 def _ranks(graph: Graph) -> dict[str, int]:
-    """Columns from left to right: one after the last source; a node without sources just before its first use."""
+    """Columns from left to right: each node one after the last of its sources."""
     ranks = {node.key: 0 for node in graph.nodes}
     for _ in graph.nodes:
         for edge in graph.edges:
             ranks[edge.target] = max(ranks[edge.target], min(ranks[edge.source] + 1, len(graph.nodes)))
-    fed = {edge.target for edge in graph.edges}
-    for node in graph.nodes:
-        uses = [ranks[edge.target] for edge in graph.edges if edge.source == node.key]
-        if node.key not in fed and uses:
-            ranks[node.key] = max(0, min(uses) - 1)
     return ranks
 
 
@@ -84,31 +107,48 @@ def _node_width(node: GraphNode) -> float:
     return max(10.5, _EM * width(node.label, 1) + 4)
 
 
-def _gap(columns: tuple[int, int], graph: Graph, ranks: dict[str, int]) -> float:
+def _gap(columns: tuple[int, int], graph: Graph, slots: dict[str, _Slot]) -> float:
     """Room for the longest label of an edge from one column to the next."""
-    labels = (e.label for e in graph.edges if (ranks[e.source], ranks[e.target]) == columns)
+    labels = (e.label for e in graph.edges if (slots[e.source].rank, slots[e.target].rank) == columns)
     return max([_GAPS[0], *(_TINY * min(len(label), _LABEL) + 4.5 for label in labels)])
 
 
-def _positions(graph: Graph, ranks: dict[str, int], lanes: dict[str, int]) -> dict[str, Place]:
-    columns = [max(_node_width(n) for n in graph.nodes if ranks[n.key] == r) for r in sorted(set(ranks.values()))]
-    gaps = [_gap(pair, graph, ranks) for pair in pairwise(sorted(set(ranks.values())))]
-    order = {rank: at for at, rank in enumerate(sorted(set(ranks.values())))}
-    band_of, x_of = _bands(columns, gaps)
-    tops: list[float] = []
-    y = 0.0
-    for band in range(max(band_of, default=0) + 1):
-        inside = [n.key for n in graph.nodes if band_of[order[ranks[n.key]]] == band]
-        tops.append(y)
-        y -= _LANE * max(lanes[key] for key in inside) + _HEIGHT + 2 * _ARC + 4
-    starts = {band: band_of.index(band) for band in set(band_of)}
+def _column_width(graph: Graph, slots: dict[str, _Slot], rank: int) -> float:
+    lanes: dict[int, list[float]] = {}
+    for node in graph.nodes:
+        if slots[node.key].rank == rank:
+            lanes.setdefault(slots[node.key].lane, []).append(_node_width(node))
+    return max(2 * max(widths) + _PAIR if len(widths) > 1 else widths[0] for widths in lanes.values())
+
+
+def _positions(graph: Graph, slots: dict[str, _Slot]) -> dict[str, Place]:
+    ranks = sorted({slot.rank for slot in slots.values()})
+    order = {rank: at for at, rank in enumerate(ranks)}
+    columns = [_column_width(graph, slots, rank) for rank in ranks]
+    bands, xs = _bands(columns, [_gap(pair, graph, slots) for pair in pairwise(ranks)])
+    band_of = {key: bands[order[slot.rank]] for key, slot in slots.items()}
+    tops = _tops(graph, slots, band_of)
     placed = {}
     for node in graph.nodes:
-        at, lane = order[ranks[node.key]], lanes[node.key]
-        band, last = band_of[at], at + 1 == len(band_of) or band_of[at + 1] > band_of[at]
-        half = _node_width(node) / 2
-        placed[node.key] = Place(band, at - starts[band], lane, x_of[at], tops[band] - _LANE * lane, half, last)
+        slot, half = slots[node.key], _node_width(node) / 2
+        at = order[slot.rank]
+        last = at + 1 == len(bands) or bands[at + 1] > bands[at]
+        x = xs[at] + (slot.side or 0) * (half + _PAIR / 2)
+        y = tops[bands[at]] - _LANE * slot.lane
+        placed[node.key] = Place(bands[at], at - bands.index(bands[at]), slot.lane, x, y, half, last, slot.side)
     return placed
+
+
+def _tops(graph: Graph, slots: dict[str, _Slot], band_of: dict[str, int]) -> list[float]:
+    """The height of each band's main row: below the lanes of the one above and the arrows that come down from it."""
+    tops, y = [], 0.0
+    for band in range(max(band_of.values(), default=0) + 1):
+        down = sum(band_of[e.target] == band != band_of[e.source] for e in graph.edges)
+        y -= _LEVEL * max(0, down - 1)
+        tops.append(y)
+        lanes = max(slots[key].lane for key in slots if band_of[key] == band)
+        y -= _LANE * lanes + _HEIGHT + 2 * _ARC + 4
+    return tops
 
 
 def _bands(columns: list[float], gaps: list[float]) -> tuple[list[int], list[float]]:
@@ -122,7 +162,7 @@ def _bands(columns: list[float], gaps: list[float]) -> tuple[list[int], list[flo
         x = places[-1] + before / 2 + gap + here / 2
         folded = x + here / 2 > limit
         bands.append(bands[-1] + folded)
-        places.append(here / 2 + 6 if folded else x)
+        places.append(here / 2 + 10 if folded else x)
     return bands, places
 
 
@@ -132,7 +172,9 @@ _KINDS = {"input": "dvgin", "inner": "dvgv", "output": "dvgout", "layer": "dvgla
 def _node(node: GraphNode, name: str, at: Place) -> str:
     where = f"({at.x:.1f}mm,{at.y:.1f}mm)"
     size = f"minimum width={_node_width(node):.1f}mm"
-    shape = rf"\node[dvgshape] at ([xshift=.2mm,yshift=.1mm]{name}.north west) {{${latex_inline(node.shape)}$}};"
+    corner = "below right" if at.side is not None else "above right"
+    anchor = "south west" if at.side is not None else "north west"
+    shape = rf"\node[dvgshape,{corner}] at ({name}.{anchor}) {{${latex_inline(node.shape)}$}};"
     return rf"\node[{_KINDS[node.kind]},{size}] ({name}) at {where} {{${latex_inline(node.label)}$}}; {shape}"
 
 
@@ -157,9 +199,17 @@ def _edge(edge: GraphEdge, names: dict[str, str], places: dict[str, Place], lift
     a, b = places[edge.source], places[edge.target]
     style, label = ("dvgsecond", "dvglabel2") if edge.second else ("dvgedge", "dvglabel")
     fold = f",text width={_TINY * _LABEL:.0f}mm" if len(edge.label) > _LABEL else ""
-    text = rf"node[{label}{fold}] {{{escape(edge.label)}}}"
-    back = rf"node[dvggradlabel] {{{edge.order}}}"
-    route = _wrap if a.band != b.band else _aslant if a.lane != b.lane else _along
+    side, back_side = "", ""
+    if a.band != b.band:
+        at = 0.3 + 0.15 * (lift % 4)
+        side, back_side = f",pos={at:.2f}", f",pos={1 - at:.2f}"
+    elif a.column == b.column:
+        side, back_side = (",right", ",left") if a.side == 1 else (",left", ",right")
+        side, back_side = side + ",pos=.3", back_side + ",pos=.7"
+    text = rf"node[{label}{fold}{side}] {{{escape(edge.label)}}}"
+    back = rf"node[dvggradlabel{back_side}] {{{edge.order}}}"
+    same_row = a.lane == b.lane
+    route = _wrap if a.band != b.band else _up if a.column == b.column else _along if same_row else _aslant
     forward, backward = route(a, b, names[edge.source], names[edge.target], lift)
     arrows = [rf"\draw[{style}] {forward.replace('@', text)};"]
     return arrows + [rf"\draw[dvggrad] {backward.replace('@', back)};"] * (edge.order is not None)
@@ -171,9 +221,17 @@ def _along(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
     height = _ARC - 1 + 1.5 * min(lift, 3)
     rise = math.degrees(math.asin(min(0.62, height / (0.2936 * max(abs(b.x - a.x), 1)))))
     low = rise if arc else 25
-    home = f"([xshift=-1.4mm,yshift=-1mm]{t}.south) to[out={180 + low:.0f},in={-low:.0f}] @ "
-    home += f"([xshift=1.4mm,yshift=-1mm]{s}.south)"
+    home = f"([xshift={2.4 - b.half:.1f}mm,yshift=-1mm]{t}.south) to[out={180 + low:.0f},in={-low:.0f}] @ "
+    home += f"([xshift={a.half - 2.4:.1f}mm,yshift=-1mm]{s}.south)"
     return (f"({s}) to[out={rise:.0f},in={180 - rise:.0f}] @ ({t})" if arc else f"({s}) -- @ ({t})"), home
+
+
+def _up(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
+    """From a parameter to the node above it; the gradient comes down beside it."""
+    side = a.side or -1
+    spread = (3.4, 2.0, 1.5, -1.0) if a.side else (1.2, -1.2, 1.2, -1.2)
+    ends = [f"([xshift={side * shift:.1f}mm,yshift={gap}mm]" for shift, gap in zip(spread, (0, -1, 0, 1), strict=True)]
+    return f"{ends[2]}{s}.north) -- @ {ends[0]}{t}.south)", f"{ends[1]}{t}.south) -- @ {ends[3]}{s}.north)"
 
 
 def _aslant(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
@@ -189,24 +247,28 @@ def _aslant(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
 
 
 def _wrap(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
-    """To another band: along the lane between the bands, and home beside it."""
-    middle = b.y + _HEIGHT / 2 + _ARC + 1.5 + 2.5 * min(lift, 2)
+    """To another band: along a level of its own between the bands, and home beside it."""
+    level = b.y + _HEIGHT / 2 + _ARC + 1.5 + _LEVEL * lift
+    out, enter = _corners(a, b, s, t, level, 0.0, 1.5 * lift)
+    leave, home = _corners(a, b, s, t, level, -1.8, 1.5 * lift)
+    ways = (out, enter), (home[::-1], leave[::-1])
+    forward, backward = (f"[rounded corners=2pt] {' -- '.join(p)} -- @ {' -- '.join(q)}" for p, q in ways)
+    return forward, backward
 
-    def way(off: float) -> tuple[str, str, str, str]:
-        if a.last:
-            leave = f"([yshift={off:.1f}mm]{s}.east)", f"({a.x + a.half + 4 - off:.1f}mm,{{}})"
-        else:
-            leave = f"([xshift={3 + off:.1f}mm]{s}.south)", f"({a.x + 3 + off:.1f}mm,{{}})"
-        if b.column == 0:
-            enter = f"({b.x - b.half - 5 - off:.1f}mm,{{}})", f"([yshift={off:.1f}mm]{t}.west)"
-        else:
-            enter = f"({b.x - 3 - off:.1f}mm,{{}})", f"([xshift={-3 - off:.1f}mm]{t}.north)"
-        level = f"{middle + off:.1f}mm"
-        return leave[0], leave[1].format(level), enter[0].format(level), enter[1]
 
-    first, turn, down, last = way(0.0)
-    corner, side = ("-|", "|-")
-    out = f"{first} {corner if a.last else '--'} {turn} -- @ {down} {side if b.column == 0 else '--'} {last}"
-    first, turn, down, last = way(-1.8)
-    home = f"{last} {corner if b.column == 0 else '--'} {down} -- @ {turn} {side if a.last else '--'} {first}"
-    return f"[rounded corners=2pt] {out}", f"[rounded corners=2pt] {home}"
+def _corners(
+    a: Place, b: Place, s: str, t: str, level: float, off: float, aside: float
+) -> tuple[list[str], list[str]]:
+    """The points of the way: out of the node and down to the level; then, along it, down and into the other node."""
+    y = f"{level + off:.1f}mm"
+    if a.last and a.lane == 0:
+        x = f"{a.x + a.half + 4 - off + aside:.1f}mm"
+        first = [f"([yshift={off:.1f}mm]{s}.east)", f"({x},{a.y + off:.1f}mm)", f"({x},{y})"]
+    else:
+        x = 3 + off - aside
+        first = [f"([xshift={x:.1f}mm]{s}.south)", f"({a.x + x:.1f}mm,{y})"]
+    if b.column == 0:
+        x = f"{b.x - b.half - 5 - off - aside:.1f}mm"
+        return first, [f"({x},{y})", f"({x},{b.y + off:.1f}mm)", f"([yshift={off:.1f}mm]{t}.west)"]
+    x = -3 - off + aside
+    return first, [f"({b.x + x:.1f}mm,{y})", f"([xshift={x:.1f}mm]{t}.north)"]

@@ -131,10 +131,14 @@ def _joined(items: list[Node]) -> Node:
     for item in items:
         left = out[-1] if out else None
         if isinstance(item, Mark) and isinstance(left, Mark) and left.kind == item.kind:
-            out[-1] = Mark(row(left.body, item.body), item.kind)
+            out[-1] = Mark(_joined([*_items(left.body), *_items(item.body)]), item.kind)
         else:
             out.append(item)
     return row(*out)
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Row) else (node,)
 
 
 def unmarked_whole(node: Node, kinds: tuple[str, ...] = ("fresh", "redex")) -> Node:

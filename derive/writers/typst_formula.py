@@ -57,7 +57,7 @@ def _spell(character: str) -> str:
         return "\\" + character
     if character.isprintable() or character == "\u00a0":
         return character
-    return " " if character.isspace() else f"\\u{{{ord(character):x}}}" if character.isascii() else "\ufffd"
+    return " " if character.isspace() else "\ufffd"
 
 
 def typst_math(node: Node, *, marks: bool = True, style: int = 0) -> str:
@@ -180,6 +180,8 @@ def _is_name(node: Node) -> bool:
 def _apart(left: Node, right: Node, style: int) -> bool:
     """Whether a thin space goes between two factors; Typst sets its own around signs and large operators."""
     a, b = _edge(left, True), _edge(right, False)
+    if isinstance(b, Op) and b.sign == "partial" and not isinstance(a, Op | Text | Big):
+        return style < 2
     if isinstance(a, Op | Text) or isinstance(b, Op | Text) or (isinstance(a, Num) and not isinstance(b, Num)):
         return False
     if isinstance(b, Fence) and b.kind in _OPENING:

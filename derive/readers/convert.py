@@ -1,0 +1,146 @@
+"""From Python values to what an operation needs: arrays, static numbers, shapes, truth values."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from derive import expr as x
+from derive.errors import ShapeUnknown
+from derive.index import Index, Size
+from derive.readers.arrays import stacked
+from derive.readers.indexing import range_length
+from derive.readers.run import Run
+from derive.readers.values import Array, Pair, Parameter, Range, Rows, Shape, Slots, kind, number
+
+
+def as_array(run: Run, value: object) -> Array:
+    """A value as an abstract array."""
+    match value:
+        case Array():
+            return run.current(value) if value.view is not None else value
+        case Pair(values=values):
+            return values
+        case bool() | int() | Fraction() | Size():
+            return number(value)
+        case Rows():
+            return rows_array(run, value)
+        case Range(start=start, step=step):
+            n = range_length(value)
+            first, by = x.whole_slot(start), Size.of(step)
+            return Array((n,), lambda s: x.as_value(x.affine([(s[0], by), (first, Size.of(1))])), "int")
+        case list() | tuple() if value:
+            return stacked(run, [as_array(run, v) for v in value])
+        case Parameter():
+            return guessed(run, value, 0)
+    raise run.unsupported(f"{kind(value)} where an array is needed", hint="use arrays and numbers here")
+
+
+def rows_array(run: Run, rows: Rows) -> Array:
+    """A list over an index as an array: the index becomes the first axis."""
+    element = as_array(run, rows.element)
+
+    def body(slots: Slots) -> x.Expr:
+        return x.substitute(element.body(slots[1:]), {rows.index: slots[0]})
+
+    return Array((rows.index.size, *element.shape), body, element.sort)
+
+
+def guessed(run: Run, parameter: Parameter, rank: int, like: Shape = ()) -> Array:
+    """A parameter without a shape, where its use suggests one: read on with the guess, to make the hint complete."""
+    from derive.readers.values import Restart
+
+    knowledge = run.knowledge
+    knowledge.places.setdefault(parameter.name, run.span())
+    shape = list(like)
+    while len(shape) < rank:
+        shape.append(knowledge.new_letter(f"{parameter.name}_{len(shape)}"))
+    knowledge.guesses[parameter.name] = tuple(shape)
+    raise Restart
+
+
+def as_size(run: Run, value: object) -> Size | int:
+    """A length: an int or a size."""
+    value = run.static(value)
+    if isinstance(value, bool) or not isinstance(value, (int, Size)):
+        raise run.unsupported(f"{kind(value)} as a length", "lengths are integers and sizes known when reading",
+                              "pass it as an int parameter or take it from x.shape")  # fmt: skip
+    return value
+
+
+def as_shape(run: Run, value: object) -> tuple[Size | int, ...]:
+    """A shape: one length or several."""
+    if isinstance(value, (tuple, list)):
+        parts = value[0] if len(value) == 1 and isinstance(value[0], (tuple, list)) else value
+        return tuple(as_size(run, v) for v in parts)
+    return (as_size(run, value),)
+
+
+def as_axis(run: Run, value: object) -> object:
+    """An axis argument: None, an int or several."""
+    if isinstance(value, (tuple, list)):
+        return tuple(run.static(v) for v in value)
+    value = run.static(value)
+    return value.number if isinstance(value, Size) and value.number is not None else value
+
+
+def truth(run: Run, value: object) -> bool:
+    """The truth value that decides a branch."""
+    value = run.static(value)
+    match value:
+        case None | bool() | int() | Fraction() | str() | list() | tuple() | dict():
+            return bool(value)
+        case Size():
+            return value.number != 0
+        case Array() | Parameter() | Pair():
+            raise run.unsupported("a branch that depends on the data", "the program must be the same for all inputs",
+                                  "use np.where(condition, a, b)")  # fmt: skip
+    return True
+
+
+def iterated(run: Run, value: object) -> list | Rows:
+    """The elements that a loop goes through: a list, or one element over an index."""
+    match value:
+        case list() | tuple():
+            return list(value)
+        case dict():
+            return list(value)
+        case Rows():
+            return value
+        case Range(start=start, step=step):
+            return _range_elements(value, start, step)
+        case Array() | Pair():
+            return _array_elements(run, as_array(run, value))
+        case Parameter():
+            return _array_elements(run, guessed(run, value, 2))
+    raise run.unsupported(f"a loop over {kind(value)}", hint="loop over range(n), an array, zip or enumerate")
+
+
+UNROLLED = 64
+
+
+def _range_elements(value: Range, start: int | Size, step: int | Size) -> list | Rows:
+    from derive.readers.values import integer
+
+    n = range_length(value)
+    ints = all(isinstance(v, int) for v in (value.start, value.stop, value.step))
+    if ints and n.number <= UNROLLED:
+        return list(range(value.start, value.stop, value.step))
+    i = Index("i", n)
+    return Rows(i, integer(x.affine([(i, Size.of(step))], Size.of(start))))
+
+
+def _array_elements(run: Run, array: Array) -> list | Rows:
+    from derive.readers.indexing import read
+
+    if not array.rank:
+        raise run.mismatch("a loop over a scalar")
+    n = array.shape[0].number
+    if n is not None and n <= UNROLLED:
+        return [read(run, array, k) for k in range(n)]
+    from derive.readers.values import integer
+
+    i = Index("i", array.shape[0])
+    return Rows(i, read(run, array, integer(i)))
+
+
+__all__ = ["ShapeUnknown", "as_array", "as_axis", "as_shape", "as_size", "guessed", "iterated", "truth"]

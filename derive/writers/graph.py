@@ -1,0 +1,129 @@
+"""The computation graph: arrays and their uses, or layers of them where there are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from derive.engine import Gradients
+from derive.program import Equation, Program
+from derive.writers.document import Graph, GraphEdge, GraphNode
+from derive.writers.layout import Text
+from derive.writers.letters import Spelling, array, shape_node
+from derive.writers.words import FUNCTIONS, form_of, label_of, real_uses
+
+MANY = 14
+NOTE = "Solid: the forward pass, with array shapes. Dashed: the order in which the gradients are derived."
+SECOND = " Orange: second path."
+LAYERS = " Each box is a layer; the number on a dashed arrow is the card of the array that it leads to."
+
+
+def graph(gradients: Gradients, numbers: Mapping[str, str], spelling: Spelling) -> Graph:
+    """The graph of the forward pass; `numbers` are the cards' numbers by array."""
+    program = gradients.forward
+    alive = program.reaches(gradients.of)
+    names = [n for n, item in program.by_name.items() if n in alive and item.sort == "real" and _matters(n, gradients)]
+    if len(names) > MANY:
+        return _layered(gradients, names, numbers, spelling)
+    nodes = tuple(GraphNode(n, array(n, spelling), shape_node(program.shape(n)), _kind(n, gradients)) for n in names)
+    edges = tuple(edge for n in names for edge in _edges(n, names, program, numbers, spelling))
+    return Graph(nodes, edges, NOTE + SECOND * any(edge.second for edge in edges))
+
+
+def _matters(name: str, gradients: Gradients) -> bool:
+    return name in gradients.derivations or name in gradients.of or bool(real_uses(name, gradients.forward))
+
+
+def _kind(name: str, gradients: Gradients) -> str:
+    return "output" if name in gradients.of else "input" if gradients.forward.is_input(name) else "inner"
+
+
+def _edges(
+    name: str, names: list[str], program: Program, numbers: Mapping[str, str], spelling: Spelling
+) -> list[GraphEdge]:
+    """The uses of an array: the first carries the arrow back, further ones are second paths."""
+    found = []
+    for place, use in enumerate(u for u in real_uses(name, program) if u.name in names):
+        order = int(numbers[name]) if name in numbers and place == 0 else None
+        label = label_of(use) if place == 0 else f"second use of {spelling.shown(name)}"
+        found.append(GraphEdge(name, use.name, label, order, place > 0))
+    return found
+
+
+# ---------------------------------------------------------------- layers
+
+
+@dataclass
+class Layer:
+    """Consecutive equations that a person would call one layer."""
+
+    name: str
+    equations: list[Equation]
+    open: bool = True
+
+    @property
+    def key(self) -> str:
+        return self.equations[-1].name
+
+
+# kind of an equation: the layer that it opens; what opens none joins the one before it
+OPENS = {"look-up": "embedding", "affine": "affine", "contraction": "matrix product", "cases": "selection"}
+STATISTICS = {"column": "batch norm", "row": "layer norm", "": "norm", "middle": "norm", "total": "norm"}
+
+
+def layers(equations: list[Equation]) -> list[Layer]:
+    """Equations in order, grouped: each opens a layer by its form, or joins the one before."""
+    found: list[Layer] = []
+    for e in equations:
+        name = _opens(e, found[-1] if found else None)
+        if name is None and found:
+            found[-1].equations.append(e)
+            if e.shape == ():
+                found[-1].name += " + loss" if "loss" not in found[-1].name else ""
+        else:
+            found.append(Layer(name or "elementwise", [e]))
+    return found
+
+
+def _opens(e: Equation, before: Layer | None) -> str | None:
+    form = form_of(e)
+    inside = before.name if before else ""
+    if form.kind == "function" and (named := FUNCTIONS.get(form.detail, ("", "", "", form.detail))[3]):
+        return named
+    if form.kind in ("maximum", "function") and form.detail in ("row", "exp") and "softmax" not in inside:
+        return "softmax"
+    if form.kind in ("mean", "share") and e.shape != () and "norm" not in inside:
+        return STATISTICS[form.detail]
+    if e.shape == () and not inside:
+        return "loss"
+    return OPENS.get(form.kind)
+
+
+def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str], spelling: Spelling) -> Graph:
+    program = gradients.forward
+    groups = layers([e for e in program.equations if e.name in names])
+    home = {e.name: layer.key for layer in groups for e in layer.equations}
+    inputs = [n for n in names if program.is_input(n)]
+    if len(inputs) + len(groups) > MANY:
+        inputs = [n for n in inputs if not _is_parameter(n, program)]
+    nodes = [GraphNode(n, array(n, spelling), shape_node(program.shape(n)), "input") for n in inputs]
+    for layer in groups:
+        kind = "output" if layer.key in gradients.of else "layer"
+        nodes.append(GraphNode(layer.key, Text(layer.name), shape_node(program.shape(layer.key)), kind))
+    edges: dict[tuple[str, str], GraphEdge] = {}
+    for n in names:
+        for use in real_uses(n, program):
+            source, target = home.get(n, n), home.get(use.name, "")
+            if source != target and target and (source in home or n in inputs):
+                order = int(numbers[n]) if n in numbers else None
+                label = spelling.shown(n) if n in home else ""
+                edges.setdefault((source, target), GraphEdge(source, target, label, order))
+    return Graph(tuple(nodes), tuple(edges.values()), NOTE + LAYERS)
+
+
+def _is_parameter(name: str, program: Program) -> bool:
+    """An input beside the first one."""
+    return name != next(v.name for v in program.inputs if v.sort == "real")
+
+
+__all__ = ["graph", "layers"]

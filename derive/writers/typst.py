@@ -1,0 +1,321 @@
+"""A Report as report.typ, and the embedded engine that makes a PDF or pictures of it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from derive.writers.document import Answer, Card, Check, ForwardLine, Lemma, Line, Report, RuleUse, Verification
+from derive.writers.layout import Node, Op, Row, Text, break_lines, row, width
+from derive.writers.templating import Ready, environment
+from derive.writers.text import folded_code
+from derive.writers.typst_formula import quote, typst_math
+from derive.writers.typst_graph import graph_words
+
+__all__ = ["compile_typst", "pages_png", "report_typst", "typst_math"]
+
+EM = 3.88  # millimetres of an em at 11pt
+_PAGE, _STEP, _INDENT = 171.0, 116.0, 8.0  # the text, the column of the steps, its indent, in mm
+_REASON = 43 / EM / (7.4 / 11)  # the column of the rules, in em of its own size
+_MONO = 1.9  # millimetres of a letter of code in a table
+_ASIDE = 121.0  # the text where something stands beside it
+_CODE_COLUMNS = 94
+_EQUALS = Op("eq")
+_BREAK_AFTER = re.compile(r"(?<=[ ,(\[=.])(?=.)")
+_LONG_WORD = re.compile(r"\S{22,}")
+_NUMBER = re.compile(r"([<≤]?)\s*(-?\d+(?:\.\d+)?)(?:e([+-]?\d+))?")
+
+
+def report_typst(report: Report, *, templates: Path | None = None) -> str:
+    """The whole report as one Typst file; the same report gives the same bytes."""
+    template = environment(quote, templates).get_template("typst/report.typ")
+    return template.render(_report(report)).rstrip("\n") + "\n"
+
+
+def compile_typst(source: str) -> bytes:
+    """The PDF of a Typst file, byte for byte the same each time; needs the typst wheel, no fonts, no network."""
+    with tempfile.TemporaryDirectory() as root:
+        return _engine().compile(source.encode(), root=root, format="pdf", ignore_system_fonts=True, timestamp=0)
+
+
+def pages_png(source: str, ppi: float = 110) -> list[bytes]:
+    """The pages of a Typst file as pictures."""
+    with tempfile.TemporaryDirectory() as root:
+        pages = _engine().compile(source.encode(), root=root, format="png", ignore_system_fonts=True, ppi=ppi)
+    return [pages] if isinstance(pages, bytes) else list(pages)
+
+
+def _engine() -> Any:
+    import typst  # an ordinary dependency, but 34 MB: loaded when a page is wanted
+
+    return typst
+
+
+# ---------------------------------------------------------------- formulas and words
+
+
+def _math(node: Node) -> Ready:
+    """A formula for running text."""
+    return Ready(f"${typst_math(node, style=1)}$")
+
+
+def _display(node: Node) -> str:
+    return f"$display({typst_math(node)})$"
+
+
+def _tuple(items: Iterable[str]) -> Ready:
+    return Ready("(" + "".join(f"{item}, " for item in items) + ")")
+
+
+def _lines(node: Node, room: float) -> Ready:
+    """A displayed formula as lines no wider than `room` em."""
+    return _tuple(_display(line) for line in break_lines(node, room))
+
+
+def _cell(node: Node, room: float) -> Ready:
+    """The same for a table, in the style of running text."""
+    return _tuple(f"${typst_math(line, style=1)}$" for line in break_lines(node, room))
+
+
+def _prose(words: str) -> str:
+    """A string whose long words may be broken."""
+    return quote(_LONG_WORD.sub(lambda word: re.sub(r"(?<=[^\w\s])(?=.)|(?<=\w{18})", "\u200b", word[0]), words))
+
+
+def _words(node: Node | str, room: float = _REASON) -> Ready:
+    """Words, or a formula whose `Text` is set as words, so that lines break there."""
+    if isinstance(node, str):
+        return Ready(_prose(node))
+    items = node.items if isinstance(node, Row) else (node,)
+    runs = [(is_text, list(run)) for is_text, run in groupby(items, lambda item: isinstance(item, Text))]
+    parts = [_prose("".join(n.text for n in run)) if is_text else _run(row(*run), room) for is_text, run in runs]
+    return Ready("{ " + "; ".join(parts) + " }")
+
+
+def _run(node: Node, room: float) -> str:
+    """A formula in running text, on several lines where it must, smaller where that does not help."""
+    lines = break_lines(node, room)
+    printed = [f"${typst_math(line, style=1)}$" for line in lines]
+    fitted = [f"dvfit({room:.1f}em, {p})" if width(n, 1) > room else p for n, p in zip(lines, printed, strict=True)]
+    return "; dvbreak; ".join(fitted)
+
+
+def _code(source: str) -> Ready:
+    """Code for a table or the result bar: it may break after a space, comma, bracket, dot or equals sign."""
+    return Ready(f"dvcode({', '.join(map(quote, _BREAK_AFTER.split(source)))})")
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _report(report: Report) -> dict[str, Any]:
+    several = len(report.answers) > 1 or (report.headline is None and bool(report.answers))
+    return {
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "source": report.source,
+        "origin": _origin(report),
+        "footer": _footer(report),
+        "badges": report.badges,
+        "lead": Ready(_prose(report.lead)),
+        "headline": "" if several or report.headline is None else _lines(report.headline, (105 - 6) / EM),
+        "headline_aside": Ready(_prose(report.headline_aside)) if report.headline_aside else "",
+        "answers": _answers(report.answers) if several else None,
+        "forward": _forward((*report.inputs, *report.forward)),
+        "abbreviations": [(_code(name), _math(short)) for name, short in report.abbreviations],
+        "graph": {"note": report.graph.note, **graph_words(report.graph)} if report.graph else None,
+        "conventions": Ready(_prose(report.conventions)),
+        "cards": [_card(card) for card in report.cards],
+        "lemmas": [_lemma(lemma) for lemma in report.lemmas],
+        "verification": report.verification and _verification(report.verification),
+        "code": _listing(report.code),
+        "rules": [_rule_use(rule) for rule in report.rules],
+    }
+
+
+def _origin(report: Report) -> Ready:
+    lines = f", {len(report.forward)} lines" if len(report.forward) > 1 else ""
+    return Ready(f'{{ "generated from "; {_code(report.source)}; {quote(lines)} }}')
+
+
+def _footer(report: Report) -> Ready:
+    words = f"{report.source} · {report.notation} notation, "
+    return Ready(f'{{ {quote(words)}; emph({quote(report.detail)}); " detail" }}')
+
+
+def _card(card: Card) -> dict[str, Any]:
+    return {
+        "number": card.number,
+        "gradient": _math(card.gradient),
+        "meaning": card.meaning,
+        "certainty": card.certainty,
+        "crumbs": _crumbs(card),
+        "steps": [_step(line) for line in card.lines],
+        "result": _lines(card.result, (_PAGE - _INDENT - 24) / EM),
+        "numpy": _code(card.numpy),
+        "shape": _math(card.shape),
+        "note": card.note,
+    }
+
+
+def _crumbs(card: Card) -> Ready:
+    """The chain with the current node bold; of a long chain only its ends and the neighbours."""
+    here = next((n for n, crumb in enumerate(card.crumbs) if crumb.current), 0)
+    last = len(card.crumbs) - 1
+    total = sum(width(crumb.label, 1) + 0.6 for crumb in card.crumbs)
+    shown = [n for n in range(last + 1) if total < 16 or n in (0, here - 1, here, here + 1, last)]
+    words, before = [], -1
+    for n in shown:
+        words += ["([…], false)"] * (n > before + 1)
+        words.append(f"({_math(card.crumbs[n].label)}, {str(card.crumbs[n].current).lower()})")
+        before = n
+    return _tuple(words)
+
+
+def _step(line: Line) -> dict[str, Any]:
+    """A line of a derivation; a left side that leaves too little room stands above its right side."""
+    side = width(line.lhs) if line.lhs is not None else 2.0
+    above = side > 0.4 * _STEP / EM
+    room = _STEP / EM - (1.2 if above else side) - 1.6
+    first, *rest = break_lines(line.rhs, room)
+    return {
+        "number": line.number,
+        "lhs": Ready(_display(line.lhs)) if line.lhs is not None else Ready("none"),
+        "above": Ready("true" if above else "false"),
+        "rhs": _tuple([f"$display(thick {typst_math(row(_EQUALS, first))})$", *map(_display, rest)]),
+        "rule": _rule(line),
+        "instance": _tuple([*([_words(line.instance)] if line.instance else []), *map(_prose, line.conditions)]),
+    }
+
+
+def _rule(line: Line) -> Ready:
+    state = f'; " "; dvstate("{line.certainty}")' if line.certainty != "proved" else ""
+    return Ready(f"{{ {_prose(line.rule)}{state} }}")
+
+
+def _lemma(lemma: Lemma) -> dict[str, Any]:
+    return {
+        "title": lemma.title,
+        "text": Ready(_prose(lemma.text)),
+        "used": ", ".join(lemma.used_in),
+        "displays": [_lines(display, (_PAGE - _INDENT) / EM) for display in lemma.displays],
+        "steps": [_step(line) for line in lemma.lines],
+    }
+
+
+def _rule_use(use: RuleUse) -> dict[str, Any]:
+    law = _words(use.law, 70 / EM)
+    return {"name": Ready(_prose(use.name)), "law": law, "steps": ", ".join(use.steps)}
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _mm(length: float) -> Ready:
+    return Ready(f"{length:.1f}mm")
+
+
+def _widest(nodes: Iterable[Node]) -> float:
+    """Millimetres that the formulas want in a table, whose text is smaller."""
+    return 9.6 / 11 * EM * max((width(node, 1) for node in nodes), default=0) + 2
+
+
+def _shared(wanted: Sequence[float], least: Sequence[float], room: float) -> list[float]:
+    """Widths of columns: what they want; where that is too much, what each wants above its least is cut alike."""
+    excess = sum(wanted) - room
+    slack = [max(0.0, w - m) for w, m in zip(wanted, least, strict=True)]
+    share = min(1.0, max(0.0, excess) / max(sum(slack), 1e-9))
+    return [w - share * s for w, s in zip(wanted, slack, strict=True)]
+
+
+def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
+    """The forward table; a long source or meaning is broken where the page is too narrow for all columns."""
+    if not lines:
+        return None
+    shape = min(30.0, max(12.0, 0.75 * _widest(line.shape for line in lines) + 3))
+    words = min(34.0, 1.7 * max(len(line.words) for line in lines) + 4)
+    wanted = [_MONO * max(len(line.source) for line in lines) + 5, _widest(line.meaning for line in lines) + 3]
+    source, meaning = _shared(wanted, (46.0, 40.0), _PAGE - 7 - shape - words)
+    room = (meaning - 4) / (9.6 / 11 * EM)
+    return {
+        "source": _mm(source),
+        "meaning": _mm(meaning),
+        "shape": _mm(shape),
+        "rows": [
+            {
+                "number": str(line.number),
+                "source": _code(line.source),
+                "meaning": _cell(line.meaning, room),
+                "shape": _math(line.shape),
+                "words": Ready(_prose(line.words)),
+            }
+            for line in lines
+        ],
+    }
+
+
+def _answers(answers: Sequence[Answer]) -> dict[str, Any]:
+    """The answer table; NumPy in its own column where that leaves the formulas room, else under each formula."""
+    gradient = min(40.0, _widest(a.gradient for a in answers) + 3)
+    shape = min(30.0, max(12.0, 0.75 * _widest(a.shape for a in answers) + 3))
+    numpy = _MONO * max(len(a.numpy) for a in answers) + 5
+    free = _PAGE - gradient - shape - 14
+    beside = numpy + min(60.0, _widest(a.formula for a in answers) + 4) <= free
+    room = (free - numpy * beside - 5) / (9.6 / 11 * EM)
+    return {
+        "beside": Ready(str(beside).lower()),
+        "gradient": _mm(gradient),
+        "shape": _mm(shape),
+        "rows": [
+            {
+                "gradient": _math(a.gradient),
+                "formula": _cell(a.formula, room),
+                "shape": _math(a.shape),
+                "numpy": _code(a.numpy),
+                "certainty": a.certainty,
+            }
+            for a in answers
+        ],
+    }
+
+
+def _verification(verification: Verification) -> dict[str, Any]:
+    return {
+        "text": Ready(_prose(verification.text)),
+        "aside": Ready(_prose(verification.aside)) if verification.aside else "",
+        "rows": [_check(check) for check in verification.rows],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "gradient": _math(check.gradient),
+        "shape": check.shape,
+        "largest": _number(check.largest),
+        "complex": _number(check.complex_step),
+        "central": _number(check.central),
+        "fine": Ready(str(check.fine).lower()),
+    }
+
+
+def _number(words: str) -> Ready:
+    """`3.9e-17` as 3.9 × 10^-17, `< 1e-14` as a bound; anything else is text."""
+    found = _NUMBER.fullmatch(words.strip())
+    if not found:
+        return Ready(quote(words))
+    bound, digits, power = found.groups()
+    raised = "" if power is None else f'attach("10", t: "{int(power)}")'.replace("-", "−")
+    digits = "" if digits == "1" and raised else f'"{digits}"'.replace("-", "−")
+    sign = {"<": r'class("normal", \<) thin', "≤": 'class("normal", ≤) thin'}.get(bound, "")
+    return Ready("$" + " ".join(filter(None, (sign, digits, "×" * bool(digits and raised), raised))) + "$")
+
+
+def _listing(code: str) -> Ready | None:
+    """The code as one string; lines too long for the page are folded."""
+    if not code.strip():
+        return None
+    return Ready('"' + "\\n".join(quote(line)[1:-1] for line in folded_code(code, _CODE_COLUMNS)) + '"')
