@@ -595,7 +595,6 @@ def backward(y, P):
 '''
 
 
-
 F, X = Sym("f"), Sym("x")
 RULES = (
     RuleUse(

@@ -19,6 +19,7 @@ from tests.report_sample import HOSTILE, N1, NC, hostile_report, sample_report, 
 
 X, Y, I_, J_ = Sym("x"), Sym("y"), Sym("i"), Sym("j")
 PLUS, MINUS, NEG, EQ, CDOT = Op("plus"), Op("minus"), Op("minus", "prefix"), Op("eq"), Op("cdot")
+PARTIAL = Op("partial", "prefix")
 
 FORMULAS = [  # layout, LaTeX with marks
     (row(X, PLUS, Y), "x+y"),
@@ -55,7 +56,7 @@ FORMULAS = [  # layout, LaTeX with marks
     (Grid(((X, Op("ellipsis")), (Y, Op("vdots")))), r"\begin{bmatrix} x & \cdots \\ y & \vdots \end{bmatrix}"),
     (Under(X, Text("directly, through P_1")), r"\underbrace{x}_{\text{directly, through P\_1}}"),
     (Text(" with δ "), r"\text{ with }\delta \text{ }"),
-    (row(Op("partial", "prefix"), Sym("L"), Op("slash", "tight"), Op("partial", "prefix"), X), r"\partial L/\partial x"),
+    (row(PARTIAL, Sym("L"), Op("slash", "tight"), PARTIAL, X), r"\partial L/\partial x"),
 ]  # fmt: skip
 
 
@@ -319,7 +320,8 @@ def test_widths_are_never_much_too_small():
     needs("pdflatex")
     nodes = [line.rhs for card in sample_report().cards for line in card.lines] + [sum_of_terms(6)]
     boxes = "".join(rf"\setbox0\hbox{{$\displaystyle {latex(n)}$}}\immediate\write16{{W \the\wd0}}" for n in nodes)
-    tex = rf"\documentclass{{article}}\usepackage[T1]{{fontenc}}\usepackage{{dvnotes}}\begin{{document}}{boxes}x\end{{document}}"
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{dvnotes}"
+    tex = rf"{head}\begin{{document}}{boxes}x\end{{document}}"
     result = pdf.compile_tex(report_files(sample_report()) | {"report.tex": tex}, "pdflatex")
     for node, points in zip(nodes, re.findall(r"^W ([\d.]+)pt", result.log, re.MULTILINE), strict=True):
         assert 0.95 <= width(node) / (float(points) / 10) <= 1.35

@@ -20,7 +20,7 @@ from derive.judges import data as draw
 from derive.judges.duals import Tangents
 from derive.judges.evaluate import Undecided, World
 from derive.judges.exact import LANES, Residues, Tower
-from derive.judges.value import Floats, Magnitudes, close
+from derive.judges.value import Errors, Floats, close
 from derive.program import Equation, Fact, Program, Variable
 
 
@@ -69,7 +69,7 @@ class Bench:
         self.sizes = {**chosen, **(sizes or {})}
         self.world = World(self.sizes, {e.name: e for e in program.equations}, lambda n: self._sort(n) != "real")
         self.floats = Floats(self.world, self._input)
-        self.magnitudes = Magnitudes(self.world, self.floats)
+        self.errors = Errors(self.world, self.floats)
         self.tower = Tower(self.world, self.floats, self._given_residues, seed)
         self.facts: dict[str, list[Fact]] = {}
         for fact in program.facts:
@@ -258,7 +258,7 @@ class Bench:
             axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
             with np.errstate(all="ignore"):
                 left, right = self.floats.over(a, axes), self.floats.over(b, axes)
-                fits = close(left, right, lambda: np.maximum(*(self.magnitudes.over(e, axes) for e in (a, b))))
+                fits = close(left, right, lambda: self.errors.over(a, axes)[..., 1] + self.errors.over(b, axes)[..., 1])
         except (Undecided, Problem) as problem:
             return None, None, str(problem)
         if fits is None:

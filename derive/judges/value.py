@@ -1,8 +1,8 @@
 """The value judge: floats.
 
-Two formulas are called equal when they differ by less than 1e-9 of their own size, or by less than 1e-12 of the size
-of what was added up on the way (`Magnitudes`: the running error bound, with every term taken absolutely), so that a sum
-that cancels to nothing may equal zero.  A value that is not finite decides nothing.
+Two formulas are called equal when they differ by less than 1e-9 of their size, or by less than SLACK times the rounding
+error that they may carry (`Errors`: running error analysis to first order), so that a sum that cancels to nothing may
+equal zero.  A value that is not finite decides nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from derive import expr as x
 from derive.judges.evaluate import Arrays, Named, Undecided, World, spread, union
 
-RELATIVE, ROUNDING = 1e-9, 1e-12
+RELATIVE, SLACK = 1e-9, 16 * 2.0**-52
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -83,46 +83,83 @@ def _numeric_power(data: np.ndarray, exponent: Fraction | float) -> np.ndarray:
     return np.asarray(np.asarray(data, float) ** float(exponent))
 
 
-class Magnitudes(Floats):
-    """How large the terms were that made up a value: nothing cancels, functions pass on their argument's excess."""
+class Errors(Arrays):
+    """Running error analysis: pairs of a value and its possible rounding error to first order, in units of rounding."""
+
+    tail = 1
 
     def __init__(self, world: World, values: Floats):
-        super().__init__(world, lambda name: np.abs(values.array(name)))
+        super().__init__(world, lambda name: _pair(values.array(name)))
         self.shadow = self.values = values
 
     def number(self, value: Fraction | float) -> np.ndarray:
-        return np.asarray(abs(float(value)))
+        return _pair(np.asarray(float(value)), exact=float(value).is_integer())
 
     def whole(self, data: np.ndarray) -> np.ndarray:
-        return np.abs(data).astype(float)
+        return _pair(data, exact=True)
+
+    def whole_array(self, e: Any, data: Any) -> np.ndarray:
+        return _pair(self.values.array(e.name), exact=True)
+
+    def blank(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.full((*shape, 2), np.nan)
+
+    def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        total = a + b
+        total[..., 1] += np.abs(total[..., 0])
+        return total
+
+    def mul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        value = a[..., 0] * b[..., 0]
+        error = np.abs(a[..., 0]) * b[..., 1] + np.abs(b[..., 0]) * a[..., 1] + np.abs(value)
+        return np.stack([value, error], axis=-1)
+
+    def where(self, mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.where(mask[..., None], a, b)
 
     def power(self, e: x.Pow) -> Named:
-        return self._passed_on(e, e.base)
+        base, exponent = self.evaluate(e.base), self.evaluate(e.exponent)
+        result, axes = self.values.evaluate(e), union([base.axes, exponent.axes])
+        (b, b_error), (n, n_error) = (np.moveaxis(spread(v, axes), -1, 0) for v in (base, exponent))
+        value = spread(result, axes)
+        moved = np.abs(value * n / b) * b_error + np.where(n_error > 0, np.abs(value * np.log(np.abs(b))) * n_error, 0)
+        return Named(np.stack([value, np.abs(value) + np.where(np.isnan(moved), 0, moved)], axis=-1), axes)
 
     def primitive(self, e: x.Call) -> Named:
-        return self._passed_on(e, e.args[0]) if e.args else super().primitive(e)
+        result = self.values.evaluate(e)
+        error = np.abs(result.data)
+        for a in e.args:
+            value = self.evaluate(a)
+            u, u_error = np.moveaxis(spread(value, result.axes), -1, 0)
+            error = error + _STEEPNESS.get(e.op, np.ones_like)(u) * u_error
+        return Named(np.stack([result.data, np.where(np.isnan(error), 0, error)], axis=-1), result.axes)
 
     def reduced(self, op: str, data: np.ndarray, axis: int, best: Any) -> np.ndarray:
-        return _REDUCTIONS["max" if op == "min" else op].reduce(data, axis=axis)
-
-    def neutral(self, op: str) -> np.ndarray:
-        return self.number(1 if op == "prod" else 0)
-
-    def _passed_on(self, e: x.Expr, inner: x.Expr) -> Named:
-        value, true, rough = self.values.evaluate(e), self.values.evaluate(inner), self.evaluate(inner)
-        axes = union([value.axes, true.axes, rough.axes])
-        excess = 1 + spread(rough, axes) + spread(rough, axes) / np.abs(spread(true, axes))
-        return Named(np.abs(spread(value, axes)) * np.where(np.isfinite(excess), excess, 1), axes)
+        if op in ("max", "min"):
+            return np.take_along_axis(data, best()[..., None], axis=axis).squeeze(axis)
+        step = self.add if op == "sum" else self.mul
+        result = np.take(data, 0, axis=axis).copy()
+        for k in range(1, data.shape[axis]):
+            result = step(result, np.take(data, k, axis=axis))
+        return result
 
 
-def close(a: np.ndarray, b: np.ndarray, magnitude: Callable[[], np.ndarray]) -> np.ndarray | None:
-    """Where two arrays agree; `magnitude()` is asked only when they do not at first sight.  None: not finite."""
+_STEEPNESS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "exp": np.exp, "log": lambda u: 1 / np.abs(u), "sign": np.zeros_like, "floor": np.zeros_like,
+    "erf": lambda u: np.full_like(u, 2 / math.sqrt(math.pi)),
+}  # fmt: skip
+
+
+def _pair(data: np.ndarray, exact: bool = False) -> np.ndarray:
+    """Values with the error of having been rounded once."""
+    data = np.asarray(data, float)
+    return np.stack([data, np.zeros_like(data) if exact else np.abs(data)], axis=-1)
+
+
+def close(a: np.ndarray, b: np.ndarray, error: Callable[[], np.ndarray]) -> np.ndarray | None:
+    """Where two arrays agree; `error()`, in units of rounding, is asked only where they do not.  None: not finite."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return None
-    scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
     gap = np.abs(a - b)
-    fits = gap <= RELATIVE * scale
-    if fits.all():
-        return fits
-    rough = np.nan_to_num(magnitude(), nan=0, posinf=0)
-    return gap <= np.maximum(RELATIVE * np.maximum(np.abs(a), np.abs(b)), ROUNDING * rough)
+    fits = gap <= RELATIVE * np.maximum(np.abs(a), np.abs(b))
+    return fits if fits.all() else fits | (gap <= SLACK * np.nan_to_num(error(), nan=0, posinf=0))

@@ -22,6 +22,7 @@ EM = 3.85  # millimetres of an em at 11pt, the size of the report
 _SMALL = 8 / 11  # of the instance under a rule's name
 _TEXT = {"margin": 121, "below": 171, "none": 171}
 _INDENT, _REASON = 9, 43 / EM / _SMALL
+_BLOCK, _NL = 12, "\n"  # rows of one line that stay on one page
 _MONO = 5.25 * 0.3515  # millimetres of a letter in \small mono
 _BADGES = {"proved": ("dvok", "dvoktint"), "tested": ("dvaccent", "dvtint"), "open": ("dvbad", "dvbadtint"),
            "plain": ("dvaccent", "dvtint")}  # fmt: skip
@@ -195,10 +196,13 @@ def _crumbs(card: Card) -> Ready:
 def _line(line: Line, room: float) -> dict[str, Any]:
     lhs = Ready(latex(line.lhs)) if line.lhs is not None else Ready("")
     side = width(line.lhs) if line.lhs is not None else 2.0
+    rows = break_lines(line.rhs, room - side - 1.4)
+    more = (_stacked(rows[at : at + _BLOCK]) for at in range(_BLOCK, len(rows), _BLOCK))
     return {
         "number": line.number,
         "lhs": lhs,
-        "rhs": _broken(line.rhs, room - side - 1.4),
+        "rhs": _stacked(rows[:_BLOCK]),
+        "more": Ready("".join(rf"\dvnext{_NL}&\hspace{{{HANG + 1:g}em}}{block}" for block in more)),
         "rule": _rule(line),
         "instance": _instance(line),
     }
@@ -316,7 +320,7 @@ def _answers(answers: Sequence[Answer]) -> Ready:
 
 def _answer(answer: Answer, gradient: float, formula: float, beside: bool) -> list[str]:
     code = rf"\dvsource{{\color{{dvaccent}}{breakable(answer.numpy)}}}"
-    closed = _formula_cell(answer.formula, formula) + (r"\par " + code) * (not beside)
+    closed = _formula_cell(answer.formula, formula) + (r"\par\vskip2pt " + code) * (not beside)
     first = [_formula_cell(answer.gradient, gradient), closed, rf"\dvshape{{{latex_inline(answer.shape)}}}"]
     return [*first, *[code] * beside, _CERTAINTY[answer.certainty]]
 

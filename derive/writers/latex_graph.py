@@ -256,9 +256,7 @@ def _wrap(a: Place, b: Place, s: str, t: str, lift: int) -> tuple[str, str]:
     return forward, backward
 
 
-def _corners(
-    a: Place, b: Place, s: str, t: str, level: float, off: float, aside: float
-) -> tuple[list[str], list[str]]:
+def _corners(a: Place, b: Place, s: str, t: str, level: float, off: float, aside: float) -> tuple[list[str], list[str]]:
     """The points of the way: out of the node and down to the level; then, along it, down and into the other node."""
     y = f"{level + off:.1f}mm"
     if a.last and a.lane == 0:

@@ -218,7 +218,7 @@ def _split_before(items: tuple[Node, ...], signs: frozenset[str]) -> list[tuple[
 
 
 def _fill(terms: list[tuple[Node, ...]], room: float) -> tuple[Node, ...]:
-    """Terms put on lines, as many as fit on each; a term too wide for any line is broken itself, beside a short head."""
+    """Terms put on lines, as many as fit on each; a term too wide for a line is broken itself, beside a short head."""
     lines: list[Node] = []
     for term in terms:
         inner = room - HANG * (len(lines) > 1)

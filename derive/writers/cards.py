@@ -1,0 +1,164 @@
+"""Cards: one derivation each, at the wanted detail, with its heading, breadcrumb and result bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from derive import expr as x
+from derive.derivation import Derivation, Step
+from derive.engine import Gradients
+from derive.expr import Expr
+from derive.index import Index
+from derive.writers.document import Card, Crumb, Line
+from derive.writers.formula import formula, gradient_node
+from derive.writers.layout import Node, Text, Under, row
+from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
+from derive.writers.marks import Marks, marks_for
+from derive.writers.reasons import Setting, reason
+from derive.writers.words import meaning_of, real_uses
+
+CERTAINTIES = ("proved", "tested", "open")
+CRUMBS = 8
+CLOSED = "_closed"
+
+
+@dataclass
+class Book:
+    """All cards of a report in the making; `seen` collects the index letters that were printed."""
+
+    gradients: Gradients
+    spelling: Spelling
+    detail: str
+    closed: Mapping[str, Derivation]
+    numpy_lines: Mapping[str, str]
+    forward_numbers: Mapping[str, int]
+    seen: dict[Index, str] = field(default_factory=dict)
+
+    def cards(self) -> tuple[Card, ...]:
+        """One card for every gradient in the order of the derivation, its closed form right behind it."""
+        numbers = card_numbers(self.gradients, self.closed)
+        return tuple(self.card(key, d, numbers[key]) for key, d in ordered(self.gradients, self.closed))
+
+    def card(self, key: str, d: Derivation, number: str) -> Card:
+        program = self.gradients.forward
+        letters = letters_for([d.target, *(s.line for s in d.steps)], self.spelling, d.indices)
+        setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers)
+        target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
+        lines = card_lines(d, number, self.detail, setting)
+        self.seen.update(letters.seen)
+        closed = key.endswith(CLOSED)
+        meaning = "everything substituted, then simplified" if closed else (
+            meaning_of(d.name, program, real_uses(d.name, program)))  # fmt: skip
+        shape = shape_node(program.shape(d.name))
+        return Card(
+            number, key, gradient_node(d.name, self.spelling, flat=True), meaning, self.crumbs(d.name), lines,
+            row(target, EQ, result), self.numpy_lines.get(key, ""), shape, d.certainty,
+            f"Unfinished: {d.stuck}." if d.stuck else d.note,
+        )  # fmt: skip
+
+    def crumbs(self, name: str) -> tuple[Crumb, ...]:
+        """The chain from input to output with the current array; of a long chain what is near."""
+        names = chain(self.gradients, name)
+        place = names.index(name)
+        start = max(0, min(place - CRUMBS // 2, len(names) - CRUMBS))
+        shown = [Crumb(array(n, self.spelling), n == name) for n in names[start : start + CRUMBS]]
+        before = [Crumb(Text("…"))] if start else []
+        after = [Crumb(Text("…"))] if start + CRUMBS < len(names) else []
+        return (*before, *shown, *after)
+
+
+def ordered(gradients: Gradients, closed: Mapping[str, Derivation]) -> list[tuple[str, Derivation]]:
+    """Cards in order: each gradient, then its closed form."""
+    found: list[tuple[str, Derivation]] = []
+    for name, d in gradients.derivations.items():
+        found.append((name, d))
+        if name in closed:
+            found.append((name + CLOSED, closed[name]))
+    return found
+
+
+def card_numbers(gradients: Gradients, closed: Mapping[str, Derivation]) -> dict[str, str]:
+    """The number of every card by its key."""
+    return {key: str(n) for n, (key, _) in enumerate(ordered(gradients, closed), 1)}
+
+
+def chain(gradients: Gradients, name: str) -> list[str]:
+    """The arrays in forward order that a breadcrumb shows: without other inputs where there are many arrays."""
+    program = gradients.forward
+    alive = program.reaches(gradients.of)
+    names = [n for n, item in program.by_name.items() if n in alive and item.sort == "real"]
+    if len(names) <= CRUMBS + 1:
+        return names
+    inner = [n for n in names if not program.is_input(n)]
+    if name in inner:
+        return inner
+    first = next((inner.index(u.name) for u in program.uses(name) if u.name in inner), 0)
+    return [*inner[:first], name, *inner[first:]]
+
+
+# ---------------------------------------------------------------- lines
+
+
+def groups(steps: tuple[Step, ...], detail: str) -> list[tuple[int, list[Step]]]:
+    """The steps that each shown line stands for, with the position of the last of them; small steps join."""
+    if detail == "result":
+        return []
+    if detail == "every":
+        return [(n, [s]) for n, s in enumerate(steps, 1)]
+    found: list[tuple[int, list[Step]]] = []
+    waiting: list[Step] = []
+    for n, s in enumerate(steps, 1):
+        waiting.append(s)
+        if s.level <= 1:
+            found.append((n, waiting))
+            waiting = []
+    if waiting and len(found) > 1:
+        found[-1] = (len(steps), [*found[-1][1], *waiting])
+    elif waiting:
+        found.append((len(steps), waiting))
+    return found
+
+
+def card_lines(d: Derivation, number: str, detail: str, setting: Setting) -> tuple[Line, ...]:
+    """The lines of a card: each with its marks, its reasons and the number that its last step has in the full list."""
+    shown = groups(d.steps, detail)
+    lines: list[Line] = []
+    for place, (position, steps) in enumerate(shown):
+        before = shown[place - 1][1][-1].line if place else None
+        following = shown[place + 1][1] if place + 1 < len(shown) else []
+        line, after = steps[-1].line, following[-1].line if following else None
+        fresh = [e for s in steps for e in s.fresh]
+        marks = marks_for(line, before, fresh, after, [e for s in following for e in s.redexes])
+        rhs = right_side(line, steps[-1], marks, setting)
+        lines.append(_line(f"{number}.{position}", rhs, steps, setting))
+    if lines:
+        lines[0] = replace(lines[0], lhs=formula(d.target, setting.spelling, setting.letters))
+    return tuple(lines)
+
+
+def right_side(line: Expr, step: Step, marks: Marks, setting: Setting) -> Node:
+    """The line; a sum over paths with a brace under every path."""
+    paths = list(step.uses)
+    if step.rule != "sum over paths" or not isinstance(line, x.Add) or len(paths) != len(line.terms):
+        return formula(line, setting.spelling, setting.letters, marks=marks)
+    items: list[Node] = []
+    for term, name in zip(line.terms, paths, strict=True):
+        body = formula(term, setting.spelling, setting.letters, marks=marks)
+        label = row(Text("through "), array(name, setting.spelling))
+        items += [PLUS] * bool(items) + [Under(body, label)]
+    return row(*items)
+
+
+def _line(number: str, rhs: Node, steps: list[Step], setting: Setting) -> Line:
+    reasons = [reason(s, setting) for s in steps]
+    names = list(dict.fromkeys(name for name, _ in reasons))
+    said = [instance for (_, instance), s in zip(reasons, steps, strict=True) if s.level <= 1 and instance]
+    said = said or [instance for _, instance in reasons if instance]
+    conditions = tuple(dict.fromkeys(c for s in steps for c in s.conditions))
+    weakest = max((s.certainty for s in steps), key=CERTAINTIES.index)
+    level = min(s.level for s in steps)
+    return Line(number, None, rhs, ", ".join(names), said[0] if said else "", level, conditions, weakest)
+
+
+__all__ = ["CLOSED", "Book", "card_lines", "card_numbers", "groups", "ordered"]

@@ -1,0 +1,278 @@
+"""The story of a derivation: from `Gradients` to the `Report` that every writer prints.
+
+Everything is numbered here, once, so that HTML, PDF, code comments and messages all say "step 6.4": the first number
+is the card, the second the position of the step in the full list, whatever the detail.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from derive.derivation import Derivation
+from derive.engine import Gradients
+from derive.index import Index
+from derive.notation import equation_text
+from derive.program import Equation, Program, Variable
+from derive.writers.cards import CLOSED, Book, card_numbers, ordered
+from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, RuleUse, Verification
+from derive.writers.formula import equation_node, formula, gradient_node
+from derive.writers.graph import graph
+from derive.writers.layout import Node, Num, Op, Script, Sym, row, width
+from derive.writers.letters import EQ, Spelling, array, index_symbol, letters_for, shape_node, size_node, spelling, symbol
+from derive.writers.reasons import law
+from derive.writers.words import count, form_of, real_uses, words_of
+
+LONG_TITLE, MANY_STEPS = 60, 18
+TIMES = {2: "twice", 3: "three times", 4: "four times"}
+
+
+def report(
+    gradients: Gradients,
+    *,
+    title: str | None = None,
+    source_name: str = "",
+    detail: str = "key",
+    closed: Mapping[str, Derivation] | None = None,
+    numpy_lines: Mapping[str, str] | None = None,
+    verification: Verification | None = None,
+    code: str = "",
+    lemmas: Sequence[Lemma] = (),
+) -> Report:
+    """The whole report.  `numpy_lines`: a line of code by card key (`Z`, `Z_closed`); `closed`: default those found."""
+    program, spelled = gradients.forward, spelling(gradients.program, gradients)
+    closed = gradients.closed if closed is None else closed
+    lines, numbers = dict(numpy_lines or {}), line_numbers(program)
+    book = Book(gradients, spelled, detail, closed, lines, {n: k for n, k in numbers.items() if _spanned(n, program)})
+    cards = book.cards()
+    by_name = card_numbers(gradients, closed)
+    headline, about = _headline(gradients, closed, spelled)
+    named, subtitle = titles(program, gradients)
+    return Report(
+        title=title or named,
+        subtitle=subtitle,
+        source=source_name or PurePath(program.path).name or program.name,
+        badges=badges(gradients, closed),
+        lead=lead(gradients, spelled, about),
+        headline=headline,
+        headline_aside="Every symbol keeps the name it has in your code." if headline else "",
+        answers=tuple(_answer(n, gradients, closed, lines, spelled) for n in gradients.wrt if n in by_name),
+        forward=tuple(_forward(e, numbers, gradients, spelled) for e in program.equations),
+        abbreviations=tuple((n, symbol(a)) for n, a in program.letters.items() if n in program.by_name),
+        graph=graph(gradients, by_name, spelled),
+        conventions=conventions(gradients, spelled, book.seen, detail),
+        cards=cards,
+        lemmas=tuple(lemmas),
+        verification=verification,
+        code=code,
+        rules=rules_used(gradients, closed),
+        detail=detail,
+        inputs=tuple(_input(v, gradients, spelled) for v in program.inputs),
+    )
+
+
+def step_numbers(gradients: Gradients, closed: Mapping[str, Derivation] | None = None) -> dict[str, str]:
+    """The number of the step that gives each gradient, by the name of its array; `Z_closed` for a closed form."""
+    closed = gradients.closed if closed is None else closed
+    numbers = card_numbers(gradients, closed)
+    return {key: f"{numbers[key]}.{max(1, len(d.steps))}" for key, d in ordered(gradients, closed)}
+
+
+# ---------------------------------------------------------------- head
+
+
+def badges(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[Badge, ...]:
+    """How many gradients are proved, tested and open, and how many steps have a name."""
+    held = [d for _, d in ordered(gradients, closed)]
+    tally = {c: sum(d.certainty == c for d in held) for c in ("proved", "tested", "open")}
+    steps = sum(len(d.steps) for d in held)
+    whole = "proved" if tally["proved"] == len(held) else "plain"
+    tested = (Badge(f"{tally['tested']} tested", "tested"),) if tally["tested"] else ()
+    left = Badge(f"{tally['open']} open", "open" if tally["open"] else "plain")
+    return (Badge(f"{tally['proved']} of {len(held)} proved", whole), *tested, Badge(f"{steps} named steps"), left)
+
+
+def titles(program: Program, gradients: Gradients) -> tuple[str, str]:
+    """Title and subtitle: from the docstring or first comment, else from the file's or function's name in words."""
+    said = _docstring(program)
+    name = PurePath(program.path).stem or program.name
+    plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
+    title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
+    wrt = [spelling(program).shown(n) for n in gradients.wrt]
+    what = spelling(program).shown(gradients.loss) if gradients.loss else "the output"
+    whom = _and(wrt) if len(wrt) <= 3 else f"its {count(len(wrt))} parameters"
+    return title, said if said and said != title else f"How {what} changes with {whom}"
+
+
+def _docstring(program: Program) -> str:
+    """The first sentence of the docstring of the function or module, or the first comment that is no declaration."""
+    try:
+        tree = ast.parse(program.source)
+    except (SyntaxError, ValueError):
+        return ""
+    own = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == program.name.rpartition(".")[2]]
+    for node in (*own, tree):
+        if text := ast.get_docstring(node):
+            return text.strip().splitlines()[0].rstrip(".")
+    first = next((line for line in program.source.splitlines() if line.strip()), "")
+    return "" if ":" in first or not first.startswith("# ") else first[2:].strip().rstrip(".")
+
+
+def lead(gradients: Gradients, spelled: Spelling, about: str) -> str:
+    """One sentence about the structure: how many arrays lie between, which are used more than once."""
+    program = gradients.forward
+    inner = [n for n in gradients.derivations if not program.is_input(n) and n not in gradients.of]
+    uses = {n: len(real_uses(n, program)) for n in gradients.derivations}
+    start = spelled.shown(gradients.loss) if gradients.loss else "output"
+    whom = spelled.shown(gradients.wrt[0]) if len(gradients.wrt) == 1 else f"its {count(len(gradients.wrt))} parameters"
+    said = f"The {'loss' if gradients.loss else 'output'} {start if gradients.loss else ''} reaches {whom} "
+    said += f"through {count(len(inner))} intermediate arrays" if len(inner) != 1 else "through one intermediate array"
+    twice = [n for n in gradients.derivations if uses[n] > 1]
+    said = re.sub(r"\s+", " ", said) + (f"; {_fan_out(twice, uses, spelled)}." if twice else ".")
+    return said + (f" {about}" if about else "")
+
+
+def _fan_out(names: list[str], uses: Mapping[str, int], spelled: Spelling) -> str:
+    shown = [spelled.shown(n) for n in reversed(names)]
+    if len(names) == 1:
+        n = uses[names[0]]
+        return f"{shown[0]} is used {TIMES.get(n, f'{n} times')}, so its gradient is a sum over {count(n)} paths"
+    return f"{_and(shown)} are used more than once, so their gradients are sums over paths"
+
+
+def _headline(gradients: Gradients, closed: Mapping[str, Derivation], spelled: Spelling) -> tuple[Node | None, str]:
+    """The result to show first, and the sentence that leads to it: the shortest closed form, or the only gradient."""
+    choices = [closed[n] for n in gradients.wrt if n in closed] or list(closed.values())
+    about = "When the chain is multiplied out and simplified, this is left:"
+    if not choices and len(gradients.wrt) == 1:
+        choices, about = [gradients.derivations[n] for n in gradients.wrt if n in gradients.derivations], ""
+    nodes = [row(gradient, EQ, result) for gradient, result in (_sides(d, spelled) for d in choices)]
+    return min(nodes, key=width, default=None), about if nodes else ""
+
+
+def _sides(d: Derivation, spelled: Spelling) -> tuple[Node, Node]:
+    letters = letters_for([d.target, d.result], spelled, d.indices)
+    return formula(d.target, spelled, letters), formula(d.result, spelled, letters)
+
+
+def _answer(
+    name: str, gradients: Gradients, closed: Mapping[str, Derivation], lines: Mapping[str, str], spelled: Spelling
+) -> Answer:
+    key, d = (name + CLOSED, closed[name]) if name in closed else (name, gradients.derivations[name])
+    target, result = _sides(d, spelled)
+    code = lines.get(key) or lines.get(name, "")
+    return Answer(target, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
+
+
+# ---------------------------------------------------------------- forward pass
+
+
+def line_numbers(program: Program) -> dict[str, int]:
+    """The number of every equation in the forward table: its source line, else its place."""
+    return {e.name: e.span.line if e.span else n for n, e in enumerate(program.equations, 1)}
+
+
+def _spanned(name: str, program: Program) -> bool:
+    equation = program.equation(name)
+    return equation is not None and (equation.span is not None or not program.source)
+
+
+def _forward(e: Equation, numbers: Mapping[str, int], gradients: Gradients, spelled: Spelling) -> ForwardLine:
+    program = gradients.forward
+    first = next(other.name for other in program.equations if numbers[other.name] == numbers[e.name])
+    source = source_line(e, program) if first == e.name else ""
+    return ForwardLine(numbers[e.name], source, equation_node(e, spelled), shape_node(e.shape), words_of(e, program))
+
+
+def source_line(e: Equation, program: Program) -> str:
+    """The user's own line, without its comment; for a program without source the equation in our notation."""
+    if e.span is None:
+        return equation_text(e.name, e.indices, e.rhs)
+    held = dict(program.lines).get(e.span.line) or e.span.text
+    rows = program.source.splitlines()
+    text = held or (rows[e.span.line - 1] if e.span.line <= len(rows) else "")
+    return re.sub(r"\s+#.*$", "", text).strip()
+
+
+def _input(v: Variable, gradients: Gradients, spelled: Spelling) -> ForwardLine:
+    d = gradients.derivations.get(v.name)
+    letters = [index_symbol(i.name) for i in d.indices if i.size.number != 1] if d else _letters_of(v.name, gradients)
+    entry = Script(array(v.name, spelled), row(*letters)) if letters else array(v.name, spelled)
+    if v.sort == "int" and v.limit is not None:
+        meaning = row(Num("0"), Op("le"), entry, Op("lt"), size_node(v.limit))
+    else:
+        meaning = row(entry, Op("in"), Sym({"real": "ℝ", "int": "ℤ", "bool": "𝔹"}[v.sort], "roman"))
+    return ForwardLine(0, v.name, meaning, shape_node(v.shape), _input_words(v, gradients.forward))
+
+
+def _letters_of(name: str, gradients: Gradients) -> list[Node]:
+    """The letters at an array's first use."""
+    from derive import expr as x
+
+    for e in gradients.forward.equations:
+        for t in x.walk(e.rhs):
+            if isinstance(t, x.Entry) and t.name == name and all(isinstance(s, Index) for s in t.slots):
+                return [index_symbol(s.name) for s in t.slots if s.size.number != 1]
+    return []
+
+
+PARTS = {"bias": "bias", "weights": "weights", "input": "input", "scatter": "table of rows"}
+
+
+def _input_words(v: Variable, program: Program) -> str:
+    """What an input is: from its facts, its sort, or the way it is used."""
+    facts = [f.kind for f in program.facts if f.array == v.name and f.kind != "equation"]
+    if facts:
+        return {"onehot": "one-hot rows"}.get(facts[0], facts[0])
+    if v.sort != "real":
+        uses = [form_of(u).kind for u in program.uses(v.name)]
+        return "labels" if "picked mean" in uses or "pick" in uses else "whole numbers" if v.sort == "int" else "mask"
+    from derive.writers.words import meaning_of
+
+    return PARTS.get(meaning_of(v.name, program, real_uses(v.name, program)).partition(":")[0], "input")
+
+
+# ---------------------------------------------------------------- conventions and appendix
+
+
+def conventions(gradients: Gradients, spelled: Spelling, seen: Mapping[Index, str], detail: str) -> str:
+    """How to read the cards: shapes, index ranges, what is left out, the marks."""
+    ranges: dict[str, list[str]] = {}
+    for i, letter in sorted(seen.items(), key=lambda pair: pair[1]):
+        held = ranges.setdefault(str(i.size).replace("*", "·"), [])
+        if letter not in held and i.size.number != 1:
+            held.append(letter)
+    last = "" if spelled.first else " − 1"
+    runs = [f"{', '.join(held)} over {spelled.first}…{n}{last}" for n, held in sorted(ranges.items()) if held]
+    said = ["Each gradient has the shape of its variable; axes of length one carry no index."]
+    if not gradients.loss:
+        said.append(f"{spelled.loss} is whatever scalar the output goes into: its gradient with respect to "
+                    f"{_and([spelled.shown(n) for n in gradients.of])} comes from outside.")  # fmt: skip
+    said += [f"Indices run so: {'; '.join(runs)}."] if runs else []
+    if detail != "result":
+        said.append("In each line, what the next rule rewrites is shaded; what it became is coloured; the rule stands "
+                    "in the margin, beside the line that it produced.")  # fmt: skip
+    return " ".join(said)
+
+
+def rules_used(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[RuleUse, ...]:
+    """Every rule once, in general form, with the steps that used it."""
+    numbers, steps = card_numbers(gradients, closed), {}
+    for key, d in ordered(gradients, closed):
+        for position, s in enumerate(d.steps, 1):
+            steps.setdefault(s.rule, []).append(f"{numbers[key]}.{position}")
+    return tuple(RuleUse(name, law(name), _few(used)) for name, used in steps.items())
+
+
+def _few(numbers: list[str]) -> tuple[str, ...]:
+    left = len(numbers) - MANY_STEPS
+    return tuple(numbers) if left <= 1 else (*numbers[:MANY_STEPS], f"and {left} more")
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+__all__ = ["gradient_node", "report", "step_numbers", "titles"]

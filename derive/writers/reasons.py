@@ -1,0 +1,214 @@
+"""Reasons: what stands beside a line, the rule's name and its instance in the letters of that line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from derive import expr as x
+from derive.derivation import Step
+from derive.errors import Problem
+from derive.expr import Entry, Expr
+from derive.index import Index, Size
+from derive.notation import parse
+from derive.ops import OPS
+from derive.program import Program
+from derive.rule import RULES
+from derive.writers.formula import equation_node, formula
+from derive.writers.layout import Fence, Node, Num, Script, Sym, Text, row
+from derive.writers.letters import EQ, MINUS, PARTIAL, TIGHT_SLASH, Letters, Spelling
+
+PRIME = Sym("′", "roman")
+U = Entry("u", ())
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a reason may name: the program, its spelling, the letters of the derivation, the forward line numbers."""
+
+    program: Program
+    spelling: Spelling
+    letters: Letters
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def node(self, e: x.Term) -> Node:
+        return formula(e, self.spelling, self.letters)
+
+    def shown(self, name: str) -> str:
+        return self.spelling.shown(name)
+
+
+Reason = tuple[str, Node | str]
+
+
+def reason(step: Step, setting: Setting) -> Reason:
+    """The rule's name and its instance."""
+    made = REASONS.get(step.rule)
+    if made is not None:
+        return made(step, setting)
+    return step.rule, GISTS.get(step.rule, _relettered(step.instance, setting))
+
+
+def _definition(step: Step, s: Setting) -> Reason:
+    name = step.uses[0] if step.uses else s.spelling.loss
+    return f"definition of {s.shown(name)}", _forward_lines(step.uses, s) or "the forward pass"
+
+
+def _chain(step: Step, s: Setting) -> Reason:
+    names = [s.shown(n) for n in step.uses]
+    return "chain rule", _forward_lines(step.uses, s) or f"through {_and(names)}"
+
+
+def _paths(step: Step, s: Setting) -> Reason:
+    return "sum over paths", _forward_lines(step.uses, s) or f"through {_and([s.shown(n) for n in step.uses])}"
+
+
+def _forward_lines(names: tuple[str, ...], s: Setting) -> str:
+    lines = [str(s.numbers[n]) for n in names if n in s.numbers]
+    return f"forward line{'s' * (len(lines) > 1)} {_and(lines)}" if lines else ""
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _function(step: Step, s: Setting) -> Reason:
+    """derivative of log: (log u)′ = 1/u"""
+    names = [name for name in step.instance.split("; ") if name in OPS]
+    if len(names) != 1 or OPS[names[0]].arity != 1:
+        return f"derivative of {_and(names)}" if names else step.rule, ""
+    call = x.Call(names[0], (U,))
+    left = Script(Fence(formula(call, s.spelling)), None, PRIME)
+    return f"derivative of {names[0]}", row(left, EQ, formula(OPS[names[0]].slope_at(0, (U,)), s.spelling, table=True))
+
+
+def _power(step: Step, s: Setting) -> Reason:
+    """(xⁿ)′ = n xⁿ⁻¹ with its n"""
+    n, u = Sym("n"), Sym("x")
+    law = row(Script(Fence(Script(u, None, n)), None, PRIME), EQ, n, Script(u, None, row(n, MINUS, Num("1"))))
+    exponents = [part.removeprefix("with exponent ") for part in step.instance.split("; ")]
+    value = _parsed(exponents[0], s) if len(exponents) == 1 else None
+    return "power rule", law if value is None else row(law, Text(" with "), n, EQ, formula(value, table=True))
+
+
+def _parsed(text: str, s: Setting) -> Expr | None:
+    try:
+        return parse(text)
+    except Problem:
+        return None
+
+
+def _entry(step: Step, s: Setting) -> Reason:
+    """∂Q_mk/∂Q_ij = δ_mi δ_kj"""
+    found = next((e for e in step.redexes if isinstance(e, x.D) and isinstance(e.body, Entry)), None)
+    if found is None or len(step.redexes) > 1 and len({e.key for e in step.redexes}) > 2:
+        return step.rule, "an entry varies with itself alone"
+    names = s.letters.free | s.letters.seen
+    if not found.free <= names.keys():
+        return step.rule, "an entry varies with itself alone"
+    letters = Letters(names, s.letters.taken)
+    body, wrt = (formula(e, s.spelling, letters) for e in (found.body, found.wrt))
+    deltas = x.mul(*(x.delta(a, b) for a, b in zip(found.body.slots, found.wrt.slots, strict=True)))
+    return step.rule, row(PARTIAL, body, TIGHT_SLASH, PARTIAL, wrt, EQ, formula(deltas, s.spelling, letters))
+
+
+def _named(step: Step, s: Setting) -> Reason:
+    """call by name: the forward line that gives the name"""
+    equation = s.program.equation(step.uses[0]) if step.uses else None
+    if equation is None:
+        return step.rule, _relettered(step.instance, s)
+    letters = "" if len(step.uses) > 1 else equation_node(equation, s.spelling)
+    return step.rule, letters or f"the names {_and([s.shown(n) for n in step.uses])}"
+
+
+def _linear(step: Step, s: Setting) -> Reason:
+    bodies = [e.body for e in step.redexes if isinstance(e, x.D)]
+    inner = [t for b in bodies for t in x.walk(b)]
+    said = "terms one by one" if any(isinstance(b, x.Add) for b in bodies) else (
+        "∂ passes through the sum" if any(isinstance(t, x.Reduce) for t in inner) else "constant factors stay")  # fmt: skip
+    return step.rule, said
+
+
+def _substituted(step: Step, s: Setting) -> Reason:
+    """substitute: the gradients that are put in"""
+    names = [use for use in step.uses if use.startswith("∂")]
+    if not names:
+        return step.rule, _relettered(step.instance, s)
+    loss = s.shown(s.spelling.loss)
+    return step.rule, _and([f"∂{loss}/∂{s.shown(n.lstrip('∂'))}" for n in names])
+
+
+REASONS: dict[str, Callable[[Step, Setting], Reason]] = {
+    "definition": _definition,
+    "chain rule": _chain,
+    "sum over paths": _paths,
+    "derivative of a function": _function,
+    "power rule": _power,
+    "derivative of an entry": _entry,
+    "call by name": _named,
+    "linearity": _linear,
+    "substitute": _substituted,
+}
+GISTS = {
+    "product rule": "(u v)′ = u′ v + u v′",
+    "quotient rule": "(u/v)′ = (u′ v − u v′)/v²",
+    "derivative of a maximum": "only the largest entry counts",
+    "take out of the sum": "what is constant in the sum goes before it",
+    "constant": "does not depend on it",
+}
+_WORD = re.compile(r"(?<![\w∂])([^\W\d_]\w*)(?!\w|\()")
+
+
+def _relettered(text: str, s: Setting) -> str:
+    """The engine's words for an instance, its index names as they were printed; longer ones are left out."""
+    printed: dict[str, set[str]] = {}
+    for i, letter in s.letters.seen.items():
+        printed.setdefault(i.name, set()).add(letter)
+    parts = list(dict.fromkeys(re.split(r"[;,] (?=\w+ →)", text)))
+    text = ", ".join(dict.fromkeys(_WORD.sub(lambda m: _letter(m[1], printed), part) for part in parts))
+    return text if len(text) <= 60 else ""
+
+
+def _letter(name: str, printed: Mapping[str, set[str]]) -> str:
+    """The one letter that an index name was printed as; `m2` is the m of another sum."""
+    found = printed.get(name) or printed.get(name.rstrip("0123456789"), set())
+    return next(iter(found)) if len(found) == 1 else name
+
+
+# ---------------------------------------------------------------- laws
+
+FIRST_LINES = {
+    "definition": "D(L[], x[k]) = D(f[], x[k])",
+    "chain rule": "∂x[k] = sum[m:n] ∂u[m]*D(u[m], x[k])",
+    "sum over paths": "∂x[k] = (sum[m:n] ∂u[m]*D(u[m], x[k])) + sum[m:n] ∂v[m]*D(v[m], x[k])",
+}
+LAW_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def law(rule: str) -> Node | str:
+    """The general form of a rule: set as a formula where its text is an equation, else the text."""
+    known = next((r for r in RULES if r.name == rule), None)
+    text = FIRST_LINES.get(rule) or (known.law if known else "")
+    equation, where, condition = text.partition(" where ")
+    left, sign, right = equation.partition(" = ") if "[" in equation else ("", "", "")
+    left, sign, right = _split(equation) or (left, sign, right)
+    scope = {c: Index(c, Size.of(c.upper())) for c in LAW_LETTERS if re.search(rf"[\[,( ]{c}[\],+) ]", equation)}
+    try:
+        sides = [formula(parse(side, scope)) for side in (left, right)]
+    except Problem:
+        return text or (known.sentence if known else "")
+    return row(sides[0], EQ, sides[1])
+
+
+def _split(equation: str) -> tuple[str, str, str] | None:
+    """Left and right of the one equals sign that stands in no brackets."""
+    depth = 0
+    for place, c in enumerate(equation):
+        depth += (c in "([{") - (c in ")]}")
+        if c == "=" and not depth and equation[place - 1] == " ":
+            return equation[: place - 1], "=", equation[place + 1 :]
+    return None
+
+
+__all__ = ["Reason", "Setting", "law", "reason"]
