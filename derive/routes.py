@@ -5,14 +5,18 @@ Each road ends in a `Derivation` whose steps are judged like all others, so that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import derive.rules  # noqa: F401  (fills the rule table)
 from derive import expr as x
+from derive.closing import positive_first
 from derive.derivation import Derivation, Rewriter, Step
+from derive.engine import PARTNERS
+from derive.errors import UnknownName
 from derive.expr import D, Entry, Expr
-from derive.index import Index
+from derive.index import Index, Size
 from derive.program import Equation, Program
 from derive.rule import RULES, Context
 
@@ -141,30 +145,55 @@ def _logarithm_steps(own: Equation, wrt: Entry, small: Program) -> list[Step]:
 
 
 def direct(program: Program, of: str, wrt: str) -> Finding:
-    """The gradient from one formula: everything between `wrt` and the output written out, then differentiated."""
-    shape = program.shape(wrt)
+    """The derivative from one formula: everything between `wrt` and `of` written out, then differentiated."""
+    left, found = local_jacobian(program, of, wrt)
+    return Finding(
+        "In one go",
+        f"Everything between {wrt} and {of} is written out first; chain, product and quotient rules do the rest.",
+        program,
+        (left,),
+        (found,),
+        about=(wrt,),
+    )
+
+
+def local_jacobian(program: Program, of: str, wrt: str) -> tuple[Expr, Derivation]:
+    """∂of/∂wrt with the names between them written out: the left side and its derivation.
+
+    Raises UnknownName when `of` is not computed by the program.
+    """
     equation = program.equation(of)
+    if equation is None:
+        raise UnknownName(f"`{of}` is not computed by the forward pass", hint="name one of its results")
     between = program.depends([wrt]) & program.reaches([of])
-    indices = tuple(Index(n, size) for n, size in zip(_letters(program, wrt), shape, strict=True))
+    taken = {i.name for i in equation.indices}
+    indices = tuple(_free_letter(n, size, taken) for n, size in zip(_letters(program, wrt), program.shape(wrt), strict=True))
     entry = Entry(wrt, tuple(x.whole_slot(0) if i.size.number == 1 else i for i in indices))
     formula = unfold(x.refresh(equation.rhs), program, between - {wrt, of})
-    work = Rewriter(D(equation.lhs, entry), Context(program, ""))
-    work.start("write everything out", D(formula, entry), instance=f"{of} in terms of {wrt}", uses=tuple(between - {of, wrt}))
+    left = D(equation.lhs, entry)
+    work = Rewriter(left, Context(program, ""))
+    inner = tuple(sorted(between - {of, wrt}))
+    work.start("write everything out", D(formula, entry), instance=f"{of} in terms of {wrt}", uses=(of, *inner))
+    _differentiate_and_fold(work)
+    return left, Derivation(of, entry, (*equation.indices, *indices), tuple(work.steps), kind="identity")
+
+
+def _differentiate_and_fold(work: Rewriter) -> None:
+    """Calculus first; then names, cancelling, multiplying out and factoring, the shortest line winning."""
     work.run(RULES.phase("calculus", "deltas", "tidy"), FUEL)
     base = RULES.phase("deltas", "facts", "tidy", "fold", "reciprocal", "cancel by definition")
     work.run(base, FUEL)
     work.run((*base, *RULES.phase("expand")), FUEL)
-    work.run(RULES.phase("factor"), FUEL)
+    work.run(RULES.phase("factor", "collapse"), FUEL)
     work.run(base, FUEL)
-    found = Derivation(wrt, Entry(f"∂{wrt}", entry.slots), indices, tuple(work.steps), kind="identity")
-    return Finding(
-        "In one go",
-        f"Everything between {wrt} and {of} is written out first and differentiated by the chain, product and quotient rules.",
-        program,
-        (D(equation.lhs, entry),),
-        (found,),
-        about=(wrt,),
-    )
+    work.steps[-1] = replace(work.steps[-1], line=positive_first(work.line))
+
+
+def _free_letter(name: str, size: Size, taken: set[str]) -> Index:
+    choices = [name, PARTNERS.get(name, name), "k", "l", "p", "q", "r"]
+    letter = next((c for c in choices if c not in taken), name)
+    taken.add(letter)
+    return Index(letter, size)
 
 
 def _letters(program: Program, name: str) -> list[str]:
@@ -176,7 +205,35 @@ def _letters(program: Program, name: str) -> list[str]:
         for t in x.walk(use.rhs):
             if isinstance(t, Entry) and t.name == name:
                 return [s.name if isinstance(s, Index) else "i" for s in t.slots]
-    return [f"i{k}" for k in range(len(program.shape(name)))]
+    return ["i"] * len(program.shape(name))
+
+
+def chain(program: Program, names: tuple[str, ...]) -> Finding:
+    """The factors of the chain rule along a path of names, from the loss inward: ∂L/∂ŷ · ∂ŷ/∂z · ∂z/∂W."""
+    pairs = [local_jacobian(program, a, b) for a, b in zip(names, names[1:], strict=False)]
+    return Finding(
+        "The chain, factor by factor",
+        "The gradient is the product of these local derivatives, summed over the indices that they share.",
+        program,
+        tuple(left for left, _ in pairs),
+        tuple(found for _, found in pairs),
+        about=names,
+    )
+
+
+_REQUEST = re.compile(r"^\s*#\s*show:\s*(?P<what>.+)$", re.MULTILINE)
+
+
+def requests(source: str) -> list[tuple[str, tuple[str, ...]]]:
+    """What the author asked for in `# show:` lines, as (what, names): in one go l; two cases; chain L, z, W; solve w."""
+    found = []
+    for line in _REQUEST.finditer(source):
+        for part in line["what"].split(";"):
+            words = part.replace(",", " ").split()
+            for what in ("in one go", "two cases", "chain", "solve"):
+                if " ".join(words).startswith(what):
+                    found.append((what, tuple(words[len(what.split()) :])))
+    return found
 
 
 def two_cases(e: Expr) -> list[tuple[x.Cond, Expr]] | None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import inf
 
 import sympy
-from sympy import Idx, Indexed, IndexedBase, KroneckerDelta, Lambda, Piecewise, S, Symbol
+from sympy import Function, Idx, Indexed, IndexedBase, KroneckerDelta, Lambda, Piecewise, S, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import AppliedUndef
 
@@ -112,8 +112,8 @@ class Ranges:
     def _invent(self) -> bool:
         """A size letter for the first free letter that nothing bounds; False when every letter has a range."""
         for _, _, t, inside in self.uses:
-            for letter in sorted(t.free_symbols, key=str):
-                if is_letter(letter) and letter not in inside and letter not in self.free:
+            for letter in index_letters(t):
+                if letter not in inside and letter not in self.free:
                     self.free[letter] = (S.Zero, size_out(Size.of(self._spare())) - 1)
                     return True
         return False
@@ -145,6 +145,14 @@ def _as_size(n: Size | int | str | sympy.Expr) -> Size:
 def is_letter(t: sympy.Basic) -> bool:
     """An index letter: a symbol that is not a size."""
     return isinstance(t, Symbol) and not t.is_positive
+
+
+def index_letters(t: sympy.Basic) -> Iterator[sympy.Basic]:
+    """The letters of what stands in an index position, those inside integer arrays included."""
+    if is_letter(_label(t)):
+        yield _label(t)
+    for part in t.indices if isinstance(t, Indexed) else () if isinstance(t, Idx) else t.args:
+        yield from index_letters(part)
 
 
 def _moving(span: Span, inside: Mapping) -> bool:
@@ -282,7 +290,8 @@ class Reading:
         """The reduction; a body that is neutral outside a condition has the condition as its guard."""
         neutral = {"sum": 0, "prod": 1, "max": -inf, "min": inf}[op]
         if isinstance(body, x.Cases) and len(body.branches) == 1 and body.otherwise.key == x.Num(neutral).key:
-            (cond, body), guard = body.branches[0], x.both(guard, body.branches[0][0])
+            cond, body = body.branches[0]
+            guard = x.both(guard, cond)
         return x.reduce_(op, i, body, guard)
 
     def bind(self, e: ExprWithLimits, letter: sympy.Basic, span: Span, scope: Mapping):

@@ -26,6 +26,7 @@ from derive.ops import OPS, Op
 from derive.program import Equation, Program
 
 _RELATIONS = {"eq": sympy.Eq, "lt": sympy.Lt, "le": sympy.Le}
+_INFINITE = {inf: S.Infinity, -inf: S.NegativeInfinity}
 SUMS = {"sum": sympy.Sum, "prod": sympy.Product}
 NEUTRAL = {"sum": S.Zero, "prod": S.One, "max": S.NegativeInfinity, "min": S.Infinity}
 
@@ -76,7 +77,7 @@ class _Out:
     def value(self, t: Term | Index) -> sympy.Expr:
         match t:
             case x.Num(value=value):
-                return {inf: S.Infinity, -inf: S.NegativeInfinity}.get(value) or sympy.Rational(*value.as_integer_ratio())
+                return _INFINITE.get(value) or sympy.Rational(*value.as_integer_ratio())
             case x.Entry(name=name, slots=slots):
                 return self.entry(name, tuple(map(self.value, slots)))
             case x.Ind(cond=cond):

@@ -134,6 +134,14 @@ class Bench:
             raise Undecided(f"`{name}` occurs with different numbers of indices")
         return tuple(max(axis) for axis in zip(*reach, strict=True))
 
+    def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
+        """Real data, before facts shape them."""
+        return draw.real_data(rng, shape, positive)
+
+    def exactly(self, data: np.ndarray) -> np.ndarray:
+        """What a fact's right side is in the arithmetic of `reals`."""
+        return data
+
     def _rng(self, name: str, what: int = 0) -> np.random.Generator:
         return np.random.default_rng([self.seed, what, *name.encode()])
 
@@ -156,7 +164,7 @@ class Bench:
         if sort == "int":
             return draw.label_data(rng, shape, self._limit(name))
         kinds = {f.kind for f in facts}
-        array = draw.real_data(rng, shape, self.positive or bool(kinds & {"positive", "equation"}))
+        array = self.reals(rng, shape, self.positive or bool(kinds & {"positive", "equation"}))
         if "symmetric" in kinds:
             array = (array + array.T) / 2
         for f in facts:
@@ -175,7 +183,7 @@ class Bench:
         axis, right = self.solving(f)
         if np.any(right <= 0):
             raise Undecided(f"the fact `{f.text}` is drawn only for positive sums")
-        return array * (right / array.sum(axis=axis, keepdims=True))
+        return array * (self.exactly(right) / array.sum(axis=axis, keepdims=True))
 
     def solving(self, f: Fact) -> tuple[int, np.ndarray]:
         """The axis that a sum fact runs over, and its right side with that axis kept at length one."""

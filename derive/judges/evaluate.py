@@ -265,7 +265,7 @@ class Evaluator:
 
         def best() -> np.ndarray:
             shadow = self.shadow.guarded(e)
-            return winners(e.op, np.broadcast_to(spread(shadow, body.axes), self.shape(body.axes)), axis)
+            return self.shadow.winners(e.op, np.broadcast_to(spread(shadow, body.axes), self.shape(body.axes)), axis)
 
         return Named(self.reduced(e.op, body.data, axis, best), rest)
 
@@ -331,7 +331,7 @@ class Evaluator:
                 value = self.evaluate(body)
                 value = value if i in value.axes else self._repeated(value, i)
                 axis = value.axes.index(i)
-                places = winners(op, np.broadcast_to(value.data, self.shape(value.axes)), axis)
+                places = self.winners(op, np.broadcast_to(value.data, self.shape(value.axes)), axis)
                 return Named(places.squeeze(axis), value.axes[:axis] + value.axes[axis + 1 :])
             case x.Entry():
                 return self.integers(self.evaluate(s))
@@ -388,6 +388,11 @@ class Evaluator:
     def compare(self, op: str, a: Any, b: Any) -> np.ndarray:
         return _COMPARE[op](a, b)
 
+    def winners(self, op: str, data: Any, axis: int) -> np.ndarray:
+        """The first positions of the largest or smallest values, the axis kept."""
+        choose = np.argmax if op == "max" else np.argmin
+        return np.asarray(choose(data, axis=axis, keepdims=True))
+
     def _conjunction(self, masks: list[Named]) -> Named:
         if not masks:
             return Named(np.asarray(True), ())
@@ -410,12 +415,6 @@ class Evaluator:
         data = np.broadcast_to(data, self.shape(ordered) + tuple(data.shape[len(ordered) :]))
         order = [ordered.index(i) for i in axes]
         return data.transpose(*order, *range(len(axes), data.ndim))
-
-
-def winners(op: str, data: np.ndarray, axis: int) -> np.ndarray:
-    """The first positions of the largest or smallest values, the axis kept."""
-    choose = np.argmax if op == "max" else np.argmin
-    return np.asarray(choose(data, axis=axis, keepdims=True))
 
 
 _COMPARE = {"eq": np.equal, "lt": np.less, "le": np.less_equal}

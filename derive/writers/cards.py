@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
@@ -12,14 +12,14 @@ from derive.expr import Expr
 from derive.index import Index
 from derive.writers.document import Card, Crumb, Line
 from derive.writers.formula import formula, gradient_node
-from derive.writers.layout import Node, Text, Under, row
+from derive.writers.layout import Node, Text, Under, row, width
 from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
 from derive.writers.marks import Marks, marks_for
 from derive.writers.reasons import Setting, reason
 from derive.writers.words import meaning_of, real_uses
 
 CERTAINTIES = ("proved", "tested", "open")
-CRUMBS = 8
+CRUMBS, CRUMBS_WIDTH = 8, 24.0  # arrays in a breadcrumb, and em
 CLOSED = "_closed"
 
 
@@ -60,12 +60,21 @@ class Book:
     def crumbs(self, name: str) -> tuple[Crumb, ...]:
         """The chain from input to output with the current array; of a long chain what is near."""
         names = chain(self.gradients, name)
-        place = names.index(name)
-        start = max(0, min(place - CRUMBS // 2, len(names) - CRUMBS))
-        shown = [Crumb(array(n, self.spelling), n == name) for n in names[start : start + CRUMBS]]
-        before = [Crumb(Text("…"))] if start else []
-        after = [Crumb(Text("…"))] if start + CRUMBS < len(names) else []
-        return (*before, *shown, *after)
+        first, last = _window(names, names.index(name), lambda n: width(array(n, self.spelling)) + 1)
+        shown = [Crumb(array(n, self.spelling), n == name) for n in names[first:last]]
+        return (*[Crumb(Text("…"))] * (first > 0), *shown, *[Crumb(Text("…"))] * (last < len(names)))
+
+
+def _window(names: list[str], place: int, room: Callable[[str], float]) -> tuple[int, int]:
+    """As many neighbours of a place as fit, from both sides in turn."""
+    first, last, used = place, place + 1, room(names[place])
+    while last - first < CRUMBS and (first > 0 or last < len(names)):
+        left = first > 0 and (place - first < last - place or last == len(names))
+        wanted = room(names[first - 1] if left else names[last])
+        if used + wanted > CRUMBS_WIDTH:
+            break
+        first, last, used = first - left, last + (not left), used + wanted
+    return first, last
 
 
 def ordered(gradients: Gradients, closed: Mapping[str, Derivation]) -> list[tuple[str, Derivation]]:

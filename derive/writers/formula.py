@@ -19,8 +19,21 @@ from derive.ops import OPS
 from derive.program import Equation
 from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Num, Op, Row, Script, Sym, Text, row, width
 from derive.writers.letters import (
-    COMMA, EQ, MINUS, NEG, PARTIAL, PLUS, TIGHT_SLASH, Letters, Spelling, array, factor_size, index_symbol,
-    letters_for, size_node, symbol,
+    COMMA,
+    EQ,
+    MINUS,
+    NEG,
+    PARTIAL,
+    PLUS,
+    TIGHT_SLASH,
+    Letters,
+    Spelling,
+    array,
+    factor_size,
+    index_symbol,
+    letters_for,
+    size_node,
+    symbol,
 )  # fmt: skip
 from derive.writers.marks import Marks, marked, tidy
 

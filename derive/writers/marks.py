@@ -1,7 +1,7 @@
 """Marks: which parts of a line the next rule rewrites (redex), and which the last rule made (fresh).
 
-Steps name their parts by node identity.  A reader wants to see the least that says it: of a sum over a delta the sign and
-the delta, of a product the factors that change; and never a whole line where everything is new.
+Steps name their parts by node identity.  A reader wants to see the least that says it: of a sum over a delta the sign
+and the delta, of a product the factors that change.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def marked(node: Node, key: int, marks: Marks, sign_only: bool = False) -> Node:
     return Mark(node, "redex") if key in marks.redex else node
 
 
-def marks_for(line: Expr, before: Expr | None, fresh: Iterable[Expr], after: Expr | None, redexes: Iterable[Expr]) -> Marks:
+def marks_for(
+    line: Expr, before: Expr | None, fresh: Iterable[Expr], after: Expr | None, redexes: Iterable[Expr]
+) -> Marks:
     """The marks of a line, given the line before with what was made of it, and the line after with what it rewrites.
 
     What stood in the line before already is not fresh; what still stands in the line after is not shaded.
@@ -75,7 +77,8 @@ def _shade(e: Expr, kept: set[str], shaded: set[int], signs: set[int], whole: bo
         shaded |= {id(d) for d in deltas}
     elif isinstance(e, (x.Mul, x.Add)):
         parts = [p for p in x.parts(e) if p.key not in kept]
-        shaded |= {id(p) for p in parts} if parts and len(parts) < len(x.parts(e)) else {id(e)} - ({id(e)} if whole else set())
+        some = bool(parts) and len(parts) < len(x.parts(e))
+        shaded |= {id(p) for p in parts} if some else set() if whole else {id(e)}
     elif isinstance(e, x.D) and not isinstance(e.body, x.Entry) and whole:
         signs.add(id(e))
     else:

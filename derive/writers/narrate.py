@@ -21,7 +21,17 @@ from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, R
 from derive.writers.formula import equation_node, formula, gradient_node
 from derive.writers.graph import graph
 from derive.writers.layout import Node, Num, Op, Script, Sym, row, width
-from derive.writers.letters import EQ, Spelling, array, index_symbol, letters_for, shape_node, size_node, spelling, symbol
+from derive.writers.letters import (
+    EQ,
+    Spelling,
+    array,
+    index_symbol,
+    letters_for,
+    shape_node,
+    size_node,
+    spelling,
+    symbol,
+)
 from derive.writers.reasons import law
 from derive.writers.words import count, form_of, real_uses, words_of
 
@@ -49,7 +59,7 @@ def report(
     cards = book.cards()
     by_name = card_numbers(gradients, closed)
     headline, about = _headline(gradients, closed, spelled)
-    named, subtitle = titles(program, gradients)
+    named, subtitle = titles(program, gradients, source_name)
     return Report(
         title=title or named,
         subtitle=subtitle,
@@ -94,10 +104,10 @@ def badges(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[Badg
     return (Badge(f"{tally['proved']} of {len(held)} proved", whole), *tested, Badge(f"{steps} named steps"), left)
 
 
-def titles(program: Program, gradients: Gradients) -> tuple[str, str]:
+def titles(program: Program, gradients: Gradients, source_name: str = "") -> tuple[str, str]:
     """Title and subtitle: from the docstring or first comment, else from the file's or function's name in words."""
     said = _docstring(program)
-    name = PurePath(program.path).stem or program.name
+    name = PurePath(program.path or source_name).stem or program.name
     plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
     title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
     wrt = [spelling(program).shown(n) for n in gradients.wrt]
@@ -126,11 +136,12 @@ def lead(gradients: Gradients, spelled: Spelling, about: str) -> str:
     inner = [n for n in gradients.derivations if not program.is_input(n) and n not in gradients.of]
     uses = {n: len(real_uses(n, program)) for n in gradients.derivations}
     start = spelled.shown(gradients.loss) if gradients.loss else "output"
+    start = f"loss {start}" if gradients.loss and start != "loss" else start
     whom = spelled.shown(gradients.wrt[0]) if len(gradients.wrt) == 1 else f"its {count(len(gradients.wrt))} parameters"
-    said = f"The {'loss' if gradients.loss else 'output'} {start if gradients.loss else ''} reaches {whom} "
+    said = f"The {start} reaches {whom} "
     said += f"through {count(len(inner))} intermediate arrays" if len(inner) != 1 else "through one intermediate array"
     twice = [n for n in gradients.derivations if uses[n] > 1]
-    said = re.sub(r"\s+", " ", said) + (f"; {_fan_out(twice, uses, spelled)}." if twice else ".")
+    said += (f"; {_fan_out(twice, uses, spelled)}." if twice else ".")
     return said + (f" {about}" if about else "")
 
 
@@ -147,7 +158,8 @@ def _headline(gradients: Gradients, closed: Mapping[str, Derivation], spelled: S
     choices = [closed[n] for n in gradients.wrt if n in closed] or list(closed.values())
     about = "When the chain is multiplied out and simplified, this is left:"
     if not choices and len(gradients.wrt) == 1:
-        choices, about = [gradients.derivations[n] for n in gradients.wrt if n in gradients.derivations], ""
+        found, about = [gradients.derivations[n] for n in gradients.wrt if n in gradients.derivations], ""
+        choices = [d for d in found if not any(name.startswith("∂") for name in d.result.names)]
     nodes = [row(gradient, EQ, result) for gradient, result in (_sides(d, spelled) for d in choices)]
     return min(nodes, key=width, default=None), about if nodes else ""
 
@@ -218,7 +230,8 @@ def _letters_of(name: str, gradients: Gradients) -> list[Node]:
     return []
 
 
-PARTS = {"bias": "bias", "weights": "weights", "input": "input", "scatter": "table of rows"}
+PARTS = {"bias": "bias", "weights": "weights", "input": "input", "scatter": "table of rows", "scale": "scale",
+         "shift": "shift"}  # fmt: skip
 
 
 def _input_words(v: Variable, program: Program) -> str:

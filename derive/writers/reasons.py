@@ -107,7 +107,7 @@ def _entry(step: Step, s: Setting) -> Reason:
     names = s.letters.free | s.letters.seen
     if not found.free <= names.keys():
         return step.rule, "an entry varies with itself alone"
-    letters = Letters(names, s.letters.taken)
+    letters = Letters({i: names[i] for i in found.free}, s.letters.taken)
     body, wrt = (formula(e, s.spelling, letters) for e in (found.body, found.wrt))
     deltas = x.mul(*(x.delta(a, b) for a, b in zip(found.body.slots, found.wrt.slots, strict=True)))
     return step.rule, row(PARTIAL, body, TIGHT_SLASH, PARTIAL, wrt, EQ, formula(deltas, s.spelling, letters))
@@ -125,9 +125,10 @@ def _named(step: Step, s: Setting) -> Reason:
 def _linear(step: Step, s: Setting) -> Reason:
     bodies = [e.body for e in step.redexes if isinstance(e, x.D)]
     inner = [t for b in bodies for t in x.walk(b)]
-    said = "terms one by one" if any(isinstance(b, x.Add) for b in bodies) else (
-        "∂ passes through the sum" if any(isinstance(t, x.Reduce) for t in inner) else "constant factors stay")  # fmt: skip
-    return step.rule, said
+    if any(isinstance(b, x.Add) for b in bodies):
+        return step.rule, "terms one by one"
+    summed = any(isinstance(t, x.Reduce) for t in inner)
+    return step.rule, "∂ passes through the sum" if summed else "constant factors stay"
 
 
 def _substituted(step: Step, s: Setting) -> Reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive.writers.document import Graph, GraphEdge, GraphNode
 from derive.writers.latex_graph import Place, place
@@ -12,8 +12,10 @@ from derive.writers.typst_formula import quote, typst_math
 
 Point = tuple[float, float]
 _HIGH, _OUT = 7.4, 1.0  # the height of a node; how far the dashed arrows keep from it
-_ARC, _LABEL = 10.0, 21.0  # the height of an arc; the room of its label
-_BELOW, _ABOVE = 4.5, 5.5  # what stands under the lowest and over the highest node, at least
+_ARC, _LIFT, _PAIR = 8.5, 2.2, 4.0  # the height of an arc, what a longer one adds, what the dashed one over it adds
+_LABEL, _SHAPE, _WORDS = 21.0, 3.2, 3.4  # the room of a label; the heights of a shape and of a line of words
+_LANE, _DIP, _LEVEL = 15.8, 3.6, 5.0  # from lane to lane; the depth of a dashed arrow; from way to way between bands
+_MOST = 3  # arcs and ways that are kept apart; further ones run together
 
 
 @dataclass(frozen=True)
@@ -35,34 +37,24 @@ class Way:
 
 def graph_words(graph: Graph) -> dict[str, object]:
     """Width, height and the drawing words of the picture."""
-    places = {key: _flip(at) for key, at in place(graph).items()}
-    lifts = _lifts(graph, places)
-    arcs = {e.target for e in graph.edges if _is_arc(places, e)}
-    forward = [(edge, _forward(edge, places, lifts)) for edge in graph.edges]
-    backward = [(edge, _backward(edge, places, lifts)) for edge in graph.edges if edge.order is not None]
-    top, wide, high = _bounds(graph, places, [way for _, way in forward + backward])
-    words = [w for edge, way in forward for w in _drawn("second" if edge.second else "edge", way, edge.label, top)]
-    words += [w for edge, way in backward for w in _drawn("back", way, str(edge.order), top)]
-    words += [_node(node, places[node.key], top, node.key in arcs) for node in graph.nodes]
+    found = place(graph)
+    lifts = _lifts(graph, found)
+    places = _stacked(graph, found, lifts)
+    ways = [(edge, _forward(edge, places, lifts[edge])) for edge in graph.edges]
+    home = [(edge, _backward(edge, places, lifts[edge])) for edge in graph.edges if edge.order is not None]
+    top, wide, high = _bounds(places, [way for _, way in ways + home])
+    words = [w for edge, way in ways for w in _drawn("second" if edge.second else "edge", way, edge.label, top)]
+    words += [w for edge, way in home for w in _drawn("back", way, str(edge.order), top)]
+    arrived = {e.target for e in graph.edges if _from_above(places, e)}
+    words += [_node(node, places[node.key], top, node.key in arrived) for node in graph.nodes]
     return {"width": Ready(f"{wide:.1f}"), "height": Ready(f"{high:.1f}"), "words": words}
 
 
-def _flip(at: Place) -> Place:
-    """The same place with y growing downwards."""
-    return Place(**{**vars(at), "y": -at.y})
+# ---------------------------------------------------------------- places
 
 
-def _bounds(graph: Graph, places: dict[str, Place], ways: list[Way]) -> tuple[float, float, float]:
-    """The shift downwards, the width and the height that hold everything drawn."""
-    ends = [p for way in ways for part in way.parts for p in (part if isinstance(part[0], tuple) else (part,))]
-    labels = [way.label for way in ways]
-    high = max([at.y + _HIGH / 2 for at in places.values()] + [y + 3.5 for _, y in labels], default=0.0)
-    low = min([at.y - _HIGH / 2 - _ABOVE for at in places.values()] + [y - 5.0 for _, y in labels], default=0.0)
-    wide = max([at.x + at.half for at in places.values()] + [x for x, _ in ends], default=0.0)
-    return -low, wide + 0.5, high - low + 0.5
-
-
-# ---------------------------------------------------------------- ways
+def _is_wrap(places: dict[str, Place], edge: GraphEdge) -> bool:
+    return places[edge.source].band != places[edge.target].band
 
 
 def _is_arc(places: dict[str, Place], edge: GraphEdge) -> bool:
@@ -70,53 +62,107 @@ def _is_arc(places: dict[str, Place], edge: GraphEdge) -> bool:
     return a.band == b.band and a.lane == b.lane and b.column != a.column + 1
 
 
+def _from_above(places: dict[str, Place], edge: GraphEdge) -> bool:
+    return _is_arc(places, edge) or (_is_wrap(places, edge) and places[edge.target].column > 0)
+
+
 def _lifts(graph: Graph, places: dict[str, Place]) -> dict[GraphEdge, int]:
-    """Arcs in the order of their length, longer ones higher; ways between bands beside each other."""
-    lifts: dict[GraphEdge, int] = {}
+    """Arcs in the order of their length, longer ones higher; ways between two bands beside each other."""
+    lifts = dict.fromkeys(graph.edges, 0)
     seen: dict[tuple[int, bool], int] = {}
     for edge in sorted(graph.edges, key=lambda e: abs(places[e.target].x - places[e.source].x)):
-        wraps = places[edge.source].band != places[edge.target].band
-        if wraps or _is_arc(places, edge):
+        if (wraps := _is_wrap(places, edge)) or _is_arc(places, edge):
             lane = (places[edge.target].band, wraps)
-            lifts[edge] = seen[lane] = seen.get(lane, -1) + 1
+            lifts[edge] = seen[lane] = min(seen.get(lane, -1) + 1, _MOST)
     return lifts
 
 
-def _forward(edge: GraphEdge, places: dict[str, Place], lifts: dict[GraphEdge, int]) -> Way:
+def _stacked(graph: Graph, places: dict[str, Place], lifts: dict[GraphEdge, int]) -> dict[str, Place]:
+    """The places with y growing downwards, each band as high as its arcs, lanes and arriving ways need."""
+    y, tops = 0.0, {}
+    for band in sorted({at.band for at in places.values()}):
+        arcs = [e for e in graph.edges if _is_arc(places, e) and places[e.target].band == band]
+        ways = [lifts[e] for e in graph.edges if _is_wrap(places, e) and places[e.target].band == band]
+        y += max([_SHAPE, *(-_rise(lifts[e]) + _PAIR * (e.order is not None) + _WORDS for e in arcs)])
+        y += _LEVEL * (max(ways) + 1) + _WORDS if ways else 0
+        tops[band] = y + _HIGH / 2
+        lanes = max(at.lane for at in places.values() if at.band == band)
+        y += _HIGH + lanes * _LANE + _OUT + _DIP + _WORDS
+    return {key: replace(at, y=tops[at.band] + at.lane * _LANE) for key, at in places.items()}
+
+
+def _rise(lift: int) -> float:
+    return -_ARC - _LIFT * lift
+
+
+def _bounds(places: dict[str, Place], ways: list[Way]) -> tuple[float, float, float]:
+    """The shift downwards, the width and the height that hold everything drawn."""
+    ends = [p for way in ways for part in way.parts for p in (part if isinstance(part[0], tuple) else (part,))]
+    labels = [way.label for way in ways]
+    high = max([at.y + _HIGH / 2 + _SHAPE for at in places.values()] + [y + 3.0 for _, y in labels], default=0.0)
+    low = min([at.y - _HIGH / 2 - _SHAPE for at in places.values()] + [y - 3.0 for _, y in labels], default=0.0)
+    wide = max([at.x + at.half for at in places.values()] + [x for x, _ in ends], default=0.0)
+    return -low, wide + 0.5, high - low + 0.5
+
+
+# ---------------------------------------------------------------- ways
+
+
+def _forward(edge: GraphEdge, places: dict[str, Place], lift: int) -> Way:
     a, b = places[edge.source], places[edge.target]
-    lift = min(lifts.get(edge, 0), 3)
     if a.band != b.band:
         return _wrap(a, b, 0.0, lift)
+    if a.side is not None and a.column == b.column:
+        return _hang(a, b, -1.3)
     if a.lane != b.lane:
         return _aslant(a, b)
     if _is_arc(places, edge):
-        return _arc((a.x + a.half - 2.0, a.y - _HIGH / 2 - 0.2), (b.x - b.half + 1.2, b.y - _HIGH / 2 - 0.2), -_ARC - 2 * lift)
+        return _over(a, b, _rise(lift), 0.0)
     start, end = (a.x + a.half, a.y), (b.x - b.half, b.y)
     return Way(start, (end,), ((start[0] + end[0]) / 2, a.y - 0.8), max(end[0] - start[0] - 0.5, 6))
 
 
-def _backward(edge: GraphEdge, places: dict[str, Place], lifts: dict[GraphEdge, int]) -> Way:
-    """The dashed arrow from the target home to the source, below the forward one."""
+def _backward(edge: GraphEdge, places: dict[str, Place], lift: int) -> Way:
+    """The dashed arrow from the target home to the source: under a straight arrow, over an arc, else beside it."""
     a, b = places[edge.source], places[edge.target]
-    lift = min(lifts.get(edge, 0), 3)
     if a.band != b.band:
         return _reversed(_wrap(a, b, -1.8, lift))
-    low = _HIGH / 2 + _OUT
-    deep = _ARC - 1 + 2 * lift if _is_arc(places, edge) else 3.6
+    if a.side is not None and a.column == b.column:
+        return _reversed(_hang(a, b, 1.3))
     if a.lane != b.lane:
-        start, end = (b.x - 1.0, b.y + low), (a.x + a.half + 0.4, a.y + 1.6)
+        start, end = (b.x - 1.0, b.y + _HIGH / 2 + _OUT), (a.x + a.half + 0.4, a.y + 1.6)
+        if b.y > a.y:
+            start, end = (b.x - b.half, b.y + 1.6), (a.x - 1.0, a.y + _HIGH / 2 + _OUT)
         middle = ((start[0] + end[0]) / 2 + 2.0, (start[1] + end[1]) / 2 + 2.5)
         return Way(start, ((middle, middle, end),), (middle[0], middle[1] - 1.0), side="below")
-    return _arc((b.x - 1.4, b.y + low), (a.x + 1.4, a.y + low), deep)
+    if _is_arc(places, edge):
+        return _reversed(_over(a, b, _rise(lift) - _PAIR, 1.6))
+    low = _HIGH / 2 + _OUT
+    return _curve((b.x - 1.4, b.y + low), (a.x + 1.4, a.y + low), _DIP)
 
 
-def _arc(start: Point, end: Point, rise: float) -> Way:
+def _over(a: Place, b: Place, rise: float, off: float) -> Way:
+    """An arc over what stands between, from corner to corner; `off` is how far inside it starts."""
+    step = 1 if b.x > a.x else -1
+    start = (a.x + step * (a.half - 1.8 - off), a.y - _HIGH / 2 - 0.2)
+    return _curve(start, (b.x - step * (b.half - 1.2 - off), b.y - _HIGH / 2 - 0.2), rise)
+
+
+def _curve(start: Point, end: Point, rise: float) -> Way:
     """A curve that leaves the line from start to end by `rise` (up where negative)."""
     reach = min(abs(end[0] - start[0]) * 0.3, 14.0) * (1 if end[0] > start[0] else -1)
     first, second = (start[0] + reach, start[1] + rise * 4 / 3), (end[0] - reach, end[1] + rise * 4 / 3)
     top = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + rise)
     side, gap = ("above", -0.6) if rise < 0 else ("below", 0.5)
     return Way(start, ((first, second, end),), (top[0], top[1] + gap), max(abs(end[0] - start[0]), _LABEL), side)
+
+
+def _hang(a: Place, b: Place, off: float) -> Way:
+    """From a parameter up to the node above it; the way home runs at its right."""
+    x = min(max(a.x, b.x - b.half + 3.0), b.x + b.half - 3.0)
+    start, end = (a.x + off, a.y - _HIGH / 2 - 0.2), (x + off, b.y + _HIGH / 2 + 0.2)
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    return Way(start, (end,), (middle[0] + (2.0 if off > 0 else -6.5), middle[1] + 2.6), 11.0)
 
 
 def _aslant(a: Place, b: Place) -> Way:
@@ -136,27 +182,32 @@ def _aslant(a: Place, b: Place) -> Way:
 
 
 def _wrap(a: Place, b: Place, off: float, lift: int) -> Way:
-    """To another band: along the lane between the bands; the way home runs beside it."""
-    level = b.y - _HIGH / 2 - _ABOVE - 2.5 - 2.5 * min(lift, 2) - off
+    """To another band: along the ways between the bands; the way home runs beside it."""
+    level = b.y - _HIGH / 2 - _SHAPE - 1.5 - _LEVEL * lift - off
     if a.last:
-        start, turn = (a.x + a.half, a.y - off), (a.x + a.half + 4 - off,)
-        leave: tuple[Point, ...] = ((turn[0], a.y - off), (turn[0], level))
+        x = a.x + a.half + 4 + 2.6 * lift - off
+        start, leave = (a.x + a.half, a.y - off), ((x, a.y - off), (x, level))
     else:
-        start = (a.x + 3 + off, a.y + _HIGH / 2)
+        start = (a.x + 3 + 2.6 * lift + off, a.y + _HIGH / 2)
         leave = ((start[0], level),)
     if b.column == 0:
-        end, x = (b.x - b.half, b.y - off), b.x - b.half - 5 - off
-        enter: tuple[Point, ...] = ((x, level), (x, b.y - off), end)
+        x, end = b.x - b.half - 5 - off, (b.x - b.half, b.y - off)
+        enter = ((x, level), (x, b.y - off), end)
     else:
         end = (b.x - 3 - off, b.y - _HIGH / 2)
         enter = ((end[0], level), end)
     middle = (leave[-1][0] + enter[0][0]) / 2
-    return Way(start, (*leave, *enter), (middle, level - 0.5 if not off else level + 0.4), 40.0, "below" if off else "above")
+    label = (middle, level + 0.4) if off else (middle, level - 0.5)
+    return Way(start, (*leave, *enter), label, 40.0, "below" if off else "above")
 
 
 def _reversed(way: Way) -> Way:
+    """The same way from its end to its start."""
+    (last,) = [part for part in way.parts if isinstance(part[0], tuple)] or [None]
+    if last is not None:
+        return replace(way, start=last[2], parts=((last[1], last[0], way.start),))
     points = [way.start, *way.parts]
-    return Way(points[-1], tuple(points[-2::-1]), way.label, way.room, way.side)
+    return replace(way, start=points[-1], parts=tuple(points[-2::-1]))
 
 
 # ---------------------------------------------------------------- words
@@ -181,10 +232,10 @@ def _drawn(kind: str, way: Way, label: str, top: float) -> list[Ready]:
     return words
 
 
-def _node(node: GraphNode, at: Place, top: float, arrives: bool) -> Ready:
-    """The frame with its label; the shape stands over the corner where no arc arrives."""
-    side = "right" if arrives else "left"
+def _node(node: GraphNode, at: Place, top: float, arrived: bool) -> Ready:
+    """The frame with its label; the shape stands over the corner where nothing arrives, under a hanging node."""
+    corner = "bottom + left" if at.side is not None else f"top + {'right' if arrived else 'left'}"
     return Ready(
-        f'dvnode("{node.kind}", {_point((at.x, at.y), top)}, {2 * at.half:.1f}, {_HIGH}, {side}, '
+        f'dvnode("{node.kind}", {_point((at.x, at.y), top)}, {2 * at.half:.1f}, {_HIGH}, {corner}, '
         f"${typst_math(node.label, style=1)}$, ${typst_math(node.shape, style=1)}$)"
     )

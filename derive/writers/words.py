@@ -98,6 +98,15 @@ MEANINGS = {
     "quotient": "quotient",
     "cases": "case by case",
 }
+# kind of an equation and of one of its operands: what the two together are
+REFINED = {
+    ("difference", "mean"): "centred",
+    ("difference", "maximum"): "shifted by the maximum",
+    ("mean", "square"): "variance",
+    ("share", "square"): "variance",
+    ("product", "inverse root"): "normalised",
+    ("product", "reciprocal"): "normalised",
+}
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -127,7 +136,16 @@ def words_of(equation: Equation, program: Program) -> str:
     form = form_of(equation)
     if form.kind == "function":
         return FUNCTIONS.get(form.detail, (f"{form.detail} of every entry",))[0]
+    operands = [e for name in _operands(equation.rhs) if (e := program.equation(name)) is not None]
+    for other in map(form_of, operands):
+        if (form.kind, other.kind) in REFINED:
+            return REFINED[form.kind, other.kind]
     return WORDS[form.kind][0].format(form.detail).strip()
+
+
+def _operands(e: Expr) -> list[str]:
+    """The arrays whose entries are read by value, the last operand first."""
+    return list(dict.fromkeys(t.name for t in reversed(list(x.walk(e))) if isinstance(t, Entry)))
 
 
 def label_of(equation: Equation) -> str:
@@ -276,6 +294,9 @@ def meaning_of(name: str, program: Program, uses: list[Equation]) -> str:
         return _part_of_affine(name, program, use)
     if form.kind == "function":
         return FUNCTIONS.get(form.detail, ("", "", f"elementwise {form.detail}"))[2]
+    if form.kind == "scale and shift" and len(set(program.shape(name)) - {x.Size.of(1)}) < len(use.shape):
+        alone = any(isinstance(t, Entry) and t.name == name for t in use.rhs.terms)
+        return f"{'shift' if alone else 'scale'}: sum over the batch"
     if form.kind in ("look-up", "reshape", "transpose") or len(use.indices) == 0:
         return MEANINGS.get(form.kind, form.kind)
     return _broadcast(name, program, use) or MEANINGS.get(form.kind, form.kind)

@@ -1,0 +1,372 @@
+"""Ball arithmetic: what confirms a `wrong`.
+
+At rational points both sides are enclosed in balls (python-flint's arb; mpmath's intervals where that is missing); when
+the enclosures of the two sides do not meet, the sides differ: a disproof, with numbers that a person can redo.  A
+comparison, a largest entry or a case that the balls do not decide makes the point undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from derive import expr as x
+from derive.errors import Problem
+from derive.expr import Expr
+from derive.index import Index
+from derive.judges.bench import Bench
+from derive.judges.evaluate import Arrays, Named, Undecided, World, spread, union
+from derive.program import Program
+
+BITS = 160
+SEEDS = range(12)
+
+
+# ---------------------------------------------------------------- two libraries of balls
+
+
+class Flint:
+    """python-flint's arb."""
+
+    def __init__(self):
+        import flint
+
+        self.flint = flint
+        flint.ctx.prec = max(flint.ctx.prec, BITS)
+        self.functions = {
+            "exp": self._exp, "log": lambda u: u.log(), "sin": lambda u: u.sin(), "cos": lambda u: u.cos(),
+            "arctan": lambda u: u.atan(), "erf": lambda u: u.erf(), "pi": flint.arb.pi,
+        }  # fmt: skip
+
+    def _exp(self, u: Any) -> Any:
+        return self.flint.arb(0) if u == self.flint.arb("-inf") else u.exp()
+
+    def ball(self, value: Fraction | float) -> Any:
+        if isinstance(value, Fraction):
+            return self.flint.arb(self.flint.fmpq(value.numerator, value.denominator))
+        return self.flint.arb("-inf" if value < 0 else "inf")
+
+    def power(self, base: Any, n: Fraction) -> Any:
+        if n.denominator == 1:
+            return base ** int(n)
+        return base ** self.ball(n) if base > 0 else base.sqrt() ** n.numerator if n.denominator == 2 else None
+
+    def ends(self, ball: Any) -> tuple[Any, Any]:
+        return ball.lower(), ball.upper()
+
+    def is_sound(self, ball: Any) -> bool:
+        return bool(ball.is_finite())
+
+    def middle(self, ball: Any) -> float:
+        return float(ball.mid())
+
+
+class Intervals:
+    """mpmath's intervals, which know fewer functions."""
+
+    def __init__(self):
+        import mpmath
+
+        self.iv = mpmath.iv
+        self.iv.prec = max(self.iv.prec, BITS)
+        self.functions = {
+            "exp": self.iv.exp, "log": self.iv.log, "sin": self.iv.sin, "cos": self.iv.cos, "pi": lambda: +self.iv.pi,
+        }  # fmt: skip
+
+    def ball(self, value: Fraction | float) -> Any:
+        if isinstance(value, Fraction):
+            return self.iv.mpf(value.numerator) / value.denominator
+        return self.iv.mpf("-inf" if value < 0 else "inf")
+
+    def power(self, base: Any, n: Fraction) -> Any:
+        if n.denominator == 1:
+            return base ** int(n) if n > 0 else 1 / base ** int(-n)
+        if not base.a > 0:
+            return None
+        return self.iv.exp(self.iv.log(base) * self.ball(n))
+
+    def ends(self, ball: Any) -> tuple[Any, Any]:
+        return ball.a, ball.b
+
+    def is_sound(self, ball: Any) -> bool:
+        return abs(ball.a) != self.iv.inf and abs(ball.b) != self.iv.inf and ball.a == ball.a
+
+    def middle(self, ball: Any) -> float:
+        return float(ball.mid)
+
+
+def library() -> Flint | Intervals:
+    """arb where python-flint is installed, else mpmath's intervals."""
+    try:
+        return Flint()
+    except ImportError:
+        return Intervals()
+
+
+# ---------------------------------------------------------------- the arithmetic
+
+
+def _scalar(value: Any) -> np.ndarray:
+    """An array of objects without axes."""
+    out = np.empty((), object)
+    out[()] = value
+    return out
+
+
+class Balls(Arrays):
+    """Arrays of enclosures, decided by themselves."""
+
+    def __init__(self, world: World, given: Callable[[str], np.ndarray], balls: Flint | Intervals | None = None):
+        self.balls = balls or library()
+        super().__init__(world, lambda name: self._input(given(name)))
+
+    def _input(self, data: np.ndarray) -> np.ndarray:
+        return data if data.dtype.kind in "iub" else self._each(self.balls.ball, data)
+
+    def _each(self, function: Callable[..., Any], *data: np.ndarray) -> np.ndarray:
+        """A function applied to every entry."""
+        found = np.frompyfunc(function, len(data), 1)(*data)
+        return found if isinstance(found, np.ndarray) else _scalar(found)
+
+    def number(self, value: Fraction | float) -> np.ndarray:
+        return _scalar(self.balls.ball(value))
+
+    def whole(self, data: np.ndarray) -> np.ndarray:
+        return self._each(lambda k: self.balls.ball(Fraction(int(k))), data)
+
+    def whole_array(self, e: Any, data: Any) -> np.ndarray:
+        return self.integers(Named(data, ())).data
+
+    def integers(self, value: Named) -> Named:
+        if value.data.dtype.kind == "O":
+            return Named(np.rint(self._each(self.balls.middle, value.data).astype(float)).astype(np.int64), value.axes)
+        return super().integers(value)
+
+    def blank(self, shape: tuple[int, ...]) -> np.ndarray:
+        raise Undecided("a recurrence in ball arithmetic")
+
+    def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self._each(lambda u, v: u + v, a, b)
+
+    def mul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self._each(lambda u, v: u * v, a, b)
+
+    def where(self, mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self._each(lambda m, u, v: u if m else v, mask, a, b)
+
+    def outside(self, inside: np.ndarray, data: np.ndarray) -> np.ndarray:
+        nothing = self.balls.ball(np.inf)
+        undefined = nothing - nothing
+        return self._each(lambda m, u: u if m else undefined, inside, data)
+
+    def reduced(self, op: str, data: np.ndarray, axis: int, best: Any) -> np.ndarray:
+        if op in ("max", "min"):
+            return np.take_along_axis(data, best(), axis=axis).squeeze(axis)
+        step = self.add if op == "sum" else self.mul
+        result = np.take(data, 0, axis=axis)
+        for k in range(1, data.shape[axis]):
+            result = step(result, np.take(data, k, axis=axis))
+        return result if isinstance(result, np.ndarray) else _scalar(result)
+
+    def power(self, e: x.Pow) -> Named:
+        base = self.evaluate(e.base)
+        if isinstance(e.exponent, x.Num):
+            n = Fraction(e.exponent.value)
+            return Named(self._each(lambda u: self._known(self.balls.power(u, n)), base.data), base.axes)
+        slot = self.world.whole_slot(e.exponent)
+        if slot is not None:
+            exponent = self.slot(slot)
+            axes = union([base.axes, exponent.axes])
+            raised = self._each(lambda u, n: self.balls.power(u, Fraction(int(n))), spread(base, axes), spread(exponent, axes))
+            return Named(raised, axes)
+        exponent = self.evaluate(e.exponent)
+        axes = union([base.axes, exponent.axes])
+        f = self.balls.functions
+        return Named(self._each(lambda u, v: f["exp"](f["log"](u) * v), spread(base, axes), spread(exponent, axes)), axes)
+
+    def _known(self, value: Any) -> Any:
+        if value is None:
+            raise Undecided("a root of a negative number")
+        return value
+
+    def primitive(self, e: x.Call) -> Named:
+        own = {"abs": self._abs, "sign": self._sign, "floor": self._floor}.get(e.op)
+        function = own or self.balls.functions.get(e.op)
+        if function is None:
+            raise Undecided(f"ball arithmetic does not compute `{e.op}`")
+        if not e.args:
+            return Named(_scalar(function()), ())
+        value = self.evaluate(e.args[0])
+        return Named(self._each(function, value.data), value.axes)
+
+    def _sign(self, u: Any) -> Any:
+        low, high = self.balls.ends(u)
+        if not (low > 0 or high < 0 or low == high):
+            raise Undecided("a sign that the balls do not decide")
+        return self.balls.ball(Fraction(1 if low > 0 else -1 if high < 0 else 0))
+
+    def _abs(self, u: Any) -> Any:
+        return u * self._sign(u)
+
+    def _floor(self, u: Any) -> Any:
+        low, high = (Fraction(int(np.floor(float(end)))) for end in self.balls.ends(u))
+        if low != high:
+            raise Undecided("a floor that the balls do not decide")
+        return self.balls.ball(low)
+
+    def compare(self, op: str, a: Any, b: Any) -> np.ndarray:
+        if getattr(a, "dtype", None) != object and getattr(b, "dtype", None) != object:
+            return super().compare(op, a, b)
+        return self._each(lambda u, v: self._compared(op, u, v), a, b).astype(bool)
+
+    def _compared(self, op: str, u: Any, v: Any) -> bool:
+        low, high = self.balls.ends(u - v)
+        if low == 0 == high:
+            return op != "lt"
+        if low > 0 or high < 0:
+            return op != "eq" and bool(high < 0)
+        raise Undecided("a comparison that the balls do not decide")
+
+    def winners(self, op: str, data: Any, axis: int) -> np.ndarray:
+        order = 1 if op == "max" else -1
+        data = np.moveaxis(np.asarray(data), axis, -1)
+        found = np.zeros(data.shape[:-1], np.int64)
+        for place in np.ndindex(found.shape):
+            best = 0
+            for k in range(1, data.shape[-1]):
+                u, v = data[place][k], data[place][best]
+                best = k if (self._compared("lt", v, u) if order > 0 else self._compared("lt", u, v)) else best
+            found[place] = best
+        return np.expand_dims(found, axis)
+
+
+# ---------------------------------------------------------------- separating two formulas
+
+
+@dataclass(frozen=True)
+class CounterExample:
+    """Sizes and small rationals at which two formulas certainly differ: there, at `indices`, they are left and right."""
+
+    sizes: Mapping[str, int]
+    arrays: Mapping[str, np.ndarray]
+    indices: Mapping[str, int]
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        shown = [f"{a}={n}" for a, n in self.sizes.items()] + [f"{a}={_shown(v)}" for a, v in self.arrays.items()]
+        shown += [f"{a}={k}" for a, k in self.indices.items()]
+        return f"{', '.join(shown)}: {self.left:.6g} against {self.right:.6g}"
+
+
+def _shown(data: np.ndarray) -> str:
+    if data.ndim:
+        return f"[{', '.join(_shown(row) for row in data)}]"
+    return str(data.item() if hasattr(data, "item") else data)
+
+
+class RationalBench(Bench):
+    """A bench whose reals are small rationals; `fractions` keeps them by name."""
+
+    def __init__(self, *args, **options):
+        self.fractions: dict[str, np.ndarray] = {}
+        super().__init__(*args, **options)
+
+    def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
+        """1, 2, 3 and later halves and fifths, of both signs unless `positive`; distinct while there are few."""
+        pool = [Fraction(k) for k in (1, 2, 3, 4)] + [Fraction(k, 2) for k in (1, 3, 5)] + [Fraction(1, 5)]
+        pool = pool[: 3 + self.seed]
+        pool = pool if positive else pool + [-f for f in pool]
+        chosen = np.empty(shape, object)
+        count = int(np.prod(shape))
+        picks = rng.permutation(len(pool)) if count <= len(pool) else rng.integers(0, len(pool), count)
+        chosen.ravel()[:] = [pool[k] for k in picks[:count]]
+        return chosen if shape else _scalar(pool[picks[0]])
+
+    def exactly(self, data: np.ndarray) -> np.ndarray:
+        return np.frompyfunc(lambda v: Fraction(float(v)).limit_denominator(1000), 1, 1)(data)
+
+    def fraction(self, name: str) -> np.ndarray:
+        """The rational (or integer) data of an input."""
+        if name not in self.fractions:
+            self.floats.array(name)
+        return self.fractions[name]
+
+    def _input(self, name: str) -> np.ndarray:
+        data = self.fractions[name] = super()._input(name)
+        return data if data.dtype.kind in "iub" else data.astype(float)
+
+
+def separates(a: Expr, b: Expr, arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int],
+              program: Program | None = None) -> bool | None:  # fmt: skip
+    """Whether two formulas certainly differ at this point; None: not decided.  False: both are exact and equal.
+
+    `arrays` hold Fractions (or integers) by name; arrays with an equation in the program are computed from it.
+    """
+    equations = {} if program is None else {e.name: e for e in program.equations if e.name not in arrays}
+    whole = {name for name, data in arrays.items() if np.asarray(data).dtype.kind in "iub"}
+    balls = Balls(World(sizes, equations, whole.__contains__), lambda name: np.asarray(arrays[name]))
+    try:
+        return _separated(balls, a, b)[0]
+    except (Undecided, Problem, KeyError, ZeroDivisionError):
+        return None
+
+
+def _axes(a: Expr, b: Expr) -> tuple[Index, ...]:
+    return tuple(sorted(a.free | b.free, key=lambda i: i.number))
+
+
+def _separated(balls: Balls, a: Expr, b: Expr) -> tuple[bool | None, tuple[int, ...], float, float]:
+    """Whether the enclosures are apart at some place, that place, and the middles of both sides there."""
+    axes = _axes(a, b)
+    left, right = balls.over(a, axes), balls.over(b, axes)
+    same: bool | None = False
+    for place in np.ndindex(left.shape):
+        u, v = left[place], right[place]
+        low, high = balls.balls.ends(u - v)
+        if balls.balls.is_sound(u) and balls.balls.is_sound(v) and (low > 0 or high < 0):
+            return True, place, balls.balls.middle(u), balls.balls.middle(v)
+        if not low == 0 == high:
+            same = None
+    return same, (), 0.0, 0.0
+
+
+def counterexample(program: Program, a: Expr, b: Expr, seeds: Iterable[int] = SEEDS) -> CounterExample | None:
+    """Small rationals at which the two formulas certainly differ, the smallest sizes first; None when none was found."""
+    for seed in seeds:
+        for sizes in _small_sizes(program, a, b):
+            for positive in (True, False):
+                found = _attempt(program, a, b, seed, sizes, positive)
+                if found is not None:
+                    return found
+    return None
+
+
+def _small_sizes(program: Program, a: Expr, b: Expr) -> list[dict[str, int] | None]:
+    """All axes of length 2, then 3, then the sizes of the judges."""
+    from derive.judges import data
+
+    found = data.judging_sizes(program, a, b)
+    formulas = [*(e.rhs for e in program.equations), a, b]
+    derived = [n for n in data._sizes_in(program, formulas) if n.number is None and n.letter is None]
+    small = [dict.fromkeys(found, k) for k in (2, 3)]
+    return [s for s in small if data._legal(derived, s, True)] + [None]
+
+
+def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, int] | None, positive: bool):
+    try:
+        bench = RationalBench(program, seed, sizes, (a, b), positive)
+        if bench.same_value(a, b) is not False:
+            return None
+        balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
+        apart, place, left, right = _separated(balls, a, b)
+    except (Undecided, Problem, ZeroDivisionError):
+        return None
+    if not apart:
+        return None
+    names = {i.name: int(k) for i, k in zip(_axes(a, b), place, strict=True)}
+    return CounterExample(bench.sizes, {n: bench.fractions[n] for n in sorted(balls.arrays) if n in bench.fractions}, names, left, right)
