@@ -133,7 +133,7 @@ class Balls(Arrays):
         return found if isinstance(found, np.ndarray) else _scalar(found)
 
     def number(self, value: Fraction | float) -> np.ndarray:
-        return _scalar(self.balls.ball(value))
+        return _scalar(self.balls.ball(value if abs(value) == np.inf else Fraction(value)))
 
     def whole(self, data: np.ndarray) -> np.ndarray:
         return self._each(lambda k: self.balls.ball(Fraction(int(k))), data)
@@ -263,10 +263,10 @@ class CounterExample:
         return f"{', '.join(shown)}: {self.left:.6g} against {self.right:.6g}"
 
 
-def _shown(data: np.ndarray) -> str:
-    if data.ndim:
-        return f"[{', '.join(_shown(row) for row in data)}]"
-    return str(data.item() if hasattr(data, "item") else data)
+def _shown(data: Any) -> str:
+    if isinstance(data, np.ndarray):
+        return _shown(data.tolist())
+    return f"[{', '.join(_shown(row) for row in data)}]" if isinstance(data, list) else str(data)
 
 
 class RationalBench(Bench):

@@ -7,7 +7,7 @@ Two verdicts on a pair: *value* (floats; a difference here is a difference) and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -290,13 +290,14 @@ class Bench:
 
 
 def judge_gradients(program: Program, gradients: Mapping[str, str], upstream: Mapping[str, str],
-                    seed: int = 0) -> Mapping[str, Judgement]:  # fmt: skip
+                    seed: int = 0, outputs: Iterable[str] = ()) -> Mapping[str, Judgement]:  # fmt: skip
     """Whether each gradient array is the true gradient; `gradients` maps an array to the name of its gradient.
 
     One forward sweep of dual numbers: every named array, intermediates too, is moved in a random direction η, and
     Σ ⟨∂x, η_x⟩ must be the tangent of Σ ⟨∂out, out⟩.  `upstream` names the arrays ∂out; a scalar output without one
-    has 1.  Where that fails, the array is found by moving one array at a time, entry by entry.
+    has 1.  `outputs`: which of the program's, default all.  Where that fails, the array is found by moving one array at a time, entry by entry.
     """
+    program = replace(program, outputs=tuple(outputs) or program.outputs)
     sweep = _Sweep(program, tuple(gradients), upstream)
     moved = {f"η{name}": program.shape(name) for name in gradients}
     inputs = tuple(Variable(name, shape) for name, shape in moved.items())

@@ -2,6 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from derive.writers.document import Answer, Card, ForwardLine, Graph, Lemma, Line, Report, RuleUse, Verification
+from derive.writers.layout import Node
+from derive.writers.text_formula import CLOSING, OPENING, marked_text, plain, text, unmarked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["folded_code", "report_text", "show", "text"]
+
+COLUMNS = 100
+_LHS, _NUMBER = 44, 6  # a longer left side stands on a line of its own; the column of the step numbers
+_RULE = "─"
+
+
+def report_text(report: Report) -> str:
+    """derivation.txt: everything the report says, in 100 columns; the same report gives the same bytes."""
+    return "\n".join(unmarked(line).rstrip() for line in _report(report)) + "\n"
+
+
+def show(report: Report, console: Console | None = None) -> None:
+    """The same on a terminal: shaded parts underlined, new parts coloured; NO_COLOR keeps the underlines."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False)
+    for line in _report(report):
+        console.print(_styled(line), soft_wrap=True, highlight=False)
+
+
+# ---------------------------------------------------------------- lines
+
+
+def _folded_words(words: str, columns: int) -> list[str]:
+    """Lines of at most `columns` letters, cut between words, a longer word where it must be."""
+    lines = [""]
+    for word in plain(words).split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if len(joined) <= columns:
+            lines[-1] = joined
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = lines[-1] or word
+        while len(lines[-1]) > columns:
+            lines[-1:] = [lines[-1][:columns], lines[-1][columns:]]
+    return lines
+
+
+def _prose(words: str, indent: int = 0) -> list[str]:
+    return [" " * indent + line for line in _folded_words(words, COLUMNS - indent)] if words else []
+
+
+_JOINTS = (" = ", " ≈ ", " + ", " − ")
+
+
+def folded_formula(formula: str, first: int, rest: int) -> list[str]:
+    """A printed formula in lines of `first`, then `rest` letters: before a sign outside brackets, else at a space."""
+    lines, room = [], first
+    while len(unmarked(formula)) > room:
+        cut = _cut(formula, room)
+        lines.append(formula[:cut].rstrip())
+        formula, room = formula[cut:].lstrip(), rest
+    return _carried([*lines, formula])
+
+
+def _cut(formula: str, room: int) -> int:
+    """Where to cut: the last good place in the second half of the room; the less deep in brackets, the better."""
+    best, choice, depth, seen = -1.0, 0, 0, 0
+    for at, letter in enumerate(formula):
+        depth += (letter in "([{⟨⌊") - (letter in ")]}⟩⌋")
+        if letter == " " and 0 < seen <= room:
+            near = seen / room if seen < room / 2 else 1.0
+            worth = near * (2.0 if formula[at:].startswith(_JOINTS) else 1.0) / (1 + depth)
+            if worth >= best:
+                best, choice = worth, at
+        seen += letter not in _SIGNS
+        if seen > room:
+            return choice or at
+    return len(formula)
+
+
+_SIGNS = frozenset([*OPENING.values(), *CLOSING.values()])
+
+
+def _carried(lines: list[str]) -> list[str]:
+    """Marks that go over the end of a line are closed there and opened again on the next."""
+    carried, opened = [], []
+    for line in lines:
+        start = "".join(opened)
+        for letter in line:
+            if letter in OPENING.values():
+                opened.append(letter)
+            elif letter in CLOSING.values():
+                opened.pop()
+        ends = "".join(chr(ord(letter) + 1) for letter in reversed(opened))
+        carried.append(start + line + ends)
+    return carried
+
+
+def _formula(node: Node, indent: int, lead: str = "") -> list[str]:
+    """A formula under `indent`, its first line after `lead`."""
+    lines = folded_formula(lead + marked_text(node), COLUMNS - indent, COLUMNS - indent - 4)
+    return [" " * indent + lines[0], *(" " * (indent + 4) + line for line in lines[1:])]
+
 
 def folded_code(code: str, columns: int) -> list[str]:
     """Source lines of at most `columns` letters; what is longer goes on under a hooked arrow."""
@@ -16,5 +121,195 @@ def _folded(line: str, columns: int) -> list[str]:
         room = columns - len(lead)
         cut = max((n for n in range(room // 2, room + 1) if line[n - 1] in " ,(["), default=room)
         pieces.append((lead + line[:cut]).rstrip())
-        line, lead = line[cut:], hang
+        line, lead = line[cut:].lstrip(), hang
     return [*pieces, lead + line]
+
+
+def _beside(left: str, right: str, columns: int = COLUMNS) -> list[str]:
+    """Two things on one line, the second at its right end; under each other where that is too narrow."""
+    room = columns - len(unmarked(left)) - len(right)
+    return [left + " " * room + right] if room >= 2 else [left, right.rjust(columns)]
+
+
+def _heading(words: str) -> list[str]:
+    return ["", f"{words} {_RULE * (COLUMNS - len(words) - 1)}", ""]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Columns two spaces apart; a cell wider than its column is folded."""
+    cells = [list(heads), *map(list, rows)]
+    found = [min(w, max(len(row[n]) for row in cells)) for n, w in enumerate(widths)]
+    lines = []
+    for row in cells:
+        folded = [folded_formula(cell, w, w) for cell, w in zip(row, found, strict=True)]
+        for n in range(max(map(len, folded))):
+            parts = [(c[n] if n < len(c) else "").ljust(w) for c, w in zip(folded, found, strict=True)]
+            lines.append("  " + "  ".join(parts))
+    return lines
+
+
+# ---------------------------------------------------------------- the report
+
+
+def _report(report: Report) -> list[str]:
+    lines = [*_head(report), *_answer(report)]
+    if report.inputs or report.forward:
+        lines += [*_heading("Forward pass"), *_forward((*report.inputs, *report.forward))]
+    lines += _abbreviations(report.abbreviations)
+    if report.graph:
+        lines += [*_heading("Graph"), *_graph(report.graph)]
+    if report.cards:
+        lines += [*_heading("Backward pass"), *_prose(report.conventions)]
+        lines += [line for card in report.cards for line in _card(card)]
+    if report.lemmas:
+        lines += _heading("Lemmas" if len(report.lemmas) > 1 else "Lemma")
+        lines += [line for lemma in report.lemmas for line in _lemma(lemma)]
+    if report.verification:
+        lines += [*_heading("Numeric verification"), *_verification(report.verification)]
+    if report.code.strip():
+        lines += [*_heading("Generated code"), *(f"    {line}" for line in folded_code(report.code, COLUMNS - 4))]
+    if report.rules:
+        lines += [*_heading("Rules used"), *(line for rule in report.rules for line in _rule(rule))]
+    return lines
+
+
+def _head(report: Report) -> list[str]:
+    badges = " · ".join(plain(badge.text) for badge in report.badges)
+    title = _prose(report.title)
+    lines = [*title, "═" * max(map(len, title), default=0), *_prose(report.subtitle)]
+    origin = f"from {report.source} · {report.notation} notation, {report.detail} detail"
+    return [*lines, *_prose(origin), *_prose(badges)]
+
+
+def _answer(report: Report) -> list[str]:
+    lines = [*_heading("Answer"), *_prose(report.lead)]
+    if report.headline is not None:
+        lines += ["", *_formula(report.headline, 4), ""]
+    lines += _prose(report.headline_aside)
+    return [*lines, *(line for answer in report.answers for line in ("", *_answer_lines(answer)))]
+
+
+def _answer_lines(answer: Answer) -> list[str]:
+    formula = f"{marked_text(answer.gradient)} = "
+    return [*_formula(answer.formula, 4, formula), *_facts(answer.numpy, answer.shape, answer.certainty, 8)]
+
+
+def _facts(numpy: str, shape: Node, certainty: str, indent: int) -> list[str]:
+    """NumPy, shape and certainty of a result, in words."""
+    lead = "NumPy  "
+    code = folded_code(numpy, COLUMNS - indent - len(lead)) or [""]
+    lines = [" " * indent + (lead if n == 0 else " " * len(lead)) + line for n, line in enumerate(code)]
+    return [*lines, " " * indent + f"shape  {text(shape)}    {certainty}"]
+
+
+def _forward(lines: Sequence[ForwardLine]) -> list[str]:
+    rows = [
+        (str(n.number or ""), plain(n.source), text(n.meaning), text(n.shape), plain(n.words)) for n in lines
+    ]
+    return _table(("", "source", "meaning", "shape", "name"), rows, (3, 33, 30, 10, 14))
+
+
+def _abbreviations(pairs: Sequence[tuple[str, Node]]) -> list[str]:
+    if not pairs:
+        return []
+    return ["", *_prose("In formulas: " + ", ".join(f"{text(short)} is {name}" for name, short in pairs) + ".")]
+
+
+def _graph(graph: Graph) -> list[str]:
+    """The uses of each array, one line each: the picture is for paper."""
+    labels = {node.key: text(node.label) for node in graph.nodes}
+    rows = [
+        (f"{labels[e.source]} → {labels[e.target]}", plain(e.label), "" if e.order is None else f"card {e.order}")
+        for e in graph.edges
+    ]
+    return _table(("use", "by", "gradient"), rows, (48, 36, 10))
+
+
+def _card(card: Card) -> list[str]:
+    head = f"{card.number}  {text(card.gradient)}   {plain(card.meaning)}"
+    crumbs = " ".join(f"[{text(c.label)}]" if c.current else text(c.label) for c in card.crumbs)
+    where = [crumbs] if len(crumbs) + len(head) + 2 <= COLUMNS else []
+    lines = ["", *(_beside(head, where[0]) if where else _prose(head)), ""]
+    lines += [part for line in card.lines for part in _step(line)]
+    result = [*_formula(card.result, 2 + _NUMBER), *_facts(card.numpy, card.shape, card.certainty, 2 + _NUMBER)]
+    lines += ["", *(f"▌ {line[2:]}" for line in result)]
+    return [*lines, *_prose(card.note, 2 + _NUMBER)]
+
+
+def _step(line: Line) -> list[str]:
+    """Number and formula; under it the rule with its instance, then the conditions."""
+    number = f"  {plain(line.number)}".ljust(_NUMBER + 1) + " "
+    lhs = marked_text(line.lhs) if line.lhs is not None else ""
+    indent = len(number)
+    lines = []
+    if len(unmarked(lhs)) > _LHS:
+        lines += [number + part if n == 0 else " " * indent + part for n, part in enumerate(_formula(line.lhs, 0))]
+        number, lhs = " " * indent, ""
+    rest = COLUMNS - indent - 4
+    first, *more = folded_formula(f"{lhs} = ".lstrip() + marked_text(line.rhs), COLUMNS - indent, rest)
+    lines += [number + first, *(" " * (indent + 4) + part for part in more)]
+    return [*lines, *_reasons(line)]
+
+
+def _reasons(line: Line) -> list[str]:
+    instance = line.instance if isinstance(line.instance, str) else text(line.instance)
+    words = f"by {line.rule}" + (f": {instance}" if instance else "")
+    words += "" if line.certainty == "proved" else f" ({line.certainty})"
+    return [part for reason in (words, *line.conditions) for part in _prose(reason, 16)]
+
+
+def _lemma(lemma: Lemma) -> list[str]:
+    used = f" Used in {', '.join(lemma.used_in)}." if lemma.used_in else ""
+    lines = _prose(f"{lemma.title}. {lemma.text}{used}")
+    for display in lemma.displays:
+        lines += ["", *_formula(display, 4)]
+    lines += [""] if lemma.lines else []
+    return [*lines, *(part for line in lemma.lines for part in _step(line)), ""]
+
+
+def _verification(verification: Verification) -> list[str]:
+    rows = [
+        (text(c.gradient), plain(c.shape), c.largest, c.complex_step, c.central, "✓" if c.fine else "✗")
+        for c in verification.rows
+    ]
+    heads = ("gradient", "shape", "max |g|", "complex step", "central difference", "")
+    table = _table(heads, rows, (36, 14, 10, 12, 18, 1))
+    return [*_prose(verification.text), "", *table, "", *_prose(verification.aside)]
+
+
+def _rule(rule: RuleUse) -> list[str]:
+    law = rule.law if isinstance(rule.law, str) else text(rule.law)
+    return [*_prose(rule.name, 2), *_prose(law, 6), *_prose(f"in {', '.join(rule.steps)}", 6)]
+
+
+# ---------------------------------------------------------------- colour
+
+_STYLES = {"redex": "underline", "fresh": "dark_orange3"}
+_LINES = (  # what a line starts with, and how the whole of it is set
+    ("═", "dim"),
+    ("▌", "cyan"),
+)
+_REASON = " " * 16 + "by "
+
+
+def _styled(line: str):
+    """A line as rich text: marks become styles, rules and reasons stand back."""
+    from rich.text import Text as Rich
+
+    styled, opened = Rich(), []
+    signs = {**{c: kind for kind, c in OPENING.items()}, **dict.fromkeys(CLOSING.values(), "")}
+    for letter in line:
+        if letter not in signs:
+            styled.append(letter, style=" ".join(_STYLES[kind] for kind in opened))
+        elif signs[letter]:
+            opened.append(signs[letter])
+        else:
+            opened.pop()
+    for start, style in _LINES:
+        if line.startswith(start):
+            styled.stylize(style)
+    if line.startswith(_REASON):
+        styled.stylize("italic blue")
+    if line.endswith(_RULE):
+        styled.stylize("bold")
+    return styled

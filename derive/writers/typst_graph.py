@@ -39,9 +39,10 @@ def graph_words(graph: Graph) -> dict[str, object]:
     """Width, height and the drawing words of the picture."""
     found = place(graph)
     lifts = _lifts(graph, found)
-    places = _stacked(graph, found, lifts)
-    ways = [(edge, _forward(edge, places, lifts[edge])) for edge in graph.edges]
-    home = [(edge, _backward(edge, places, lifts[edge])) for edge in graph.edges if edge.order is not None]
+    places, ceilings = _stacked(graph, found, lifts)
+    levels = {e: ceilings[places[e.target].band] - _LEVEL * lifts[e] for e in graph.edges}
+    ways = [(e, _forward(e, places, lifts[e], levels[e])) for e in graph.edges]
+    home = [(e, _backward(e, places, lifts[e], levels[e])) for e in graph.edges if e.order is not None]
     top, wide, high = _bounds(places, [way for _, way in ways + home])
     words = [w for edge, way in ways for w in _drawn("second" if edge.second else "edge", way, edge.label, top)]
     words += [w for edge, way in home for w in _drawn("back", way, str(edge.order), top)]
@@ -77,18 +78,24 @@ def _lifts(graph: Graph, places: dict[str, Place]) -> dict[GraphEdge, int]:
     return lifts
 
 
-def _stacked(graph: Graph, places: dict[str, Place], lifts: dict[GraphEdge, int]) -> dict[str, Place]:
-    """The places with y growing downwards, each band as high as its arcs, lanes and arriving ways need."""
-    y, tops = 0.0, {}
+def _stacked(
+    graph: Graph, places: dict[str, Place], lifts: dict[GraphEdge, int]
+) -> tuple[dict[str, Place], dict[int, float]]:
+    """The places with y growing downwards, and over each band where its lowest arriving way runs.
+
+    A band is as high as its arcs, its lanes and the ways from other bands need.
+    """
+    y, tops, ceilings = 0.0, {}, {}
     for band in sorted({at.band for at in places.values()}):
         arcs = [e for e in graph.edges if _is_arc(places, e) and places[e.target].band == band]
         ways = [lifts[e] for e in graph.edges if _is_wrap(places, e) and places[e.target].band == band]
-        y += max([_SHAPE, *(-_rise(lifts[e]) + _PAIR * (e.order is not None) + _WORDS for e in arcs)])
         y += _LEVEL * (max(ways) + 1) + _WORDS if ways else 0
+        ceilings[band] = y - 1.5
+        y += max([_SHAPE, *(-_rise(lifts[e]) + _PAIR * (e.order is not None) + _WORDS for e in arcs)])
         tops[band] = y + _HIGH / 2
         lanes = max(at.lane for at in places.values() if at.band == band)
         y += _HIGH + lanes * _LANE + _OUT + _DIP + _WORDS
-    return {key: replace(at, y=tops[at.band] + at.lane * _LANE) for key, at in places.items()}
+    return {key: replace(at, y=tops[at.band] + at.lane * _LANE) for key, at in places.items()}, ceilings
 
 
 def _rise(lift: int) -> float:
@@ -108,10 +115,10 @@ def _bounds(places: dict[str, Place], ways: list[Way]) -> tuple[float, float, fl
 # ---------------------------------------------------------------- ways
 
 
-def _forward(edge: GraphEdge, places: dict[str, Place], lift: int) -> Way:
+def _forward(edge: GraphEdge, places: dict[str, Place], lift: int, level: float) -> Way:
     a, b = places[edge.source], places[edge.target]
     if a.band != b.band:
-        return _wrap(a, b, 0.0, lift)
+        return _wrap(a, b, 0.0, lift, level)
     if a.side is not None and a.column == b.column:
         return _hang(a, b, -1.3)
     if a.lane != b.lane:
@@ -122,11 +129,11 @@ def _forward(edge: GraphEdge, places: dict[str, Place], lift: int) -> Way:
     return Way(start, (end,), ((start[0] + end[0]) / 2, a.y - 0.8), max(end[0] - start[0] - 0.5, 6))
 
 
-def _backward(edge: GraphEdge, places: dict[str, Place], lift: int) -> Way:
+def _backward(edge: GraphEdge, places: dict[str, Place], lift: int, level: float) -> Way:
     """The dashed arrow from the target home to the source: under a straight arrow, over an arc, else beside it."""
     a, b = places[edge.source], places[edge.target]
     if a.band != b.band:
-        return _reversed(_wrap(a, b, -1.8, lift))
+        return _reversed(_wrap(a, b, -1.8, lift, level))
     if a.side is not None and a.column == b.column:
         return _reversed(_hang(a, b, 1.3))
     if a.lane != b.lane:
@@ -181,9 +188,9 @@ def _aslant(a: Place, b: Place) -> Way:
     return Way(start, ((bend, bend, end),), ((start[0] + end[0]) / 2 + 2, b.y - 0.8))
 
 
-def _wrap(a: Place, b: Place, off: float, lift: int) -> Way:
+def _wrap(a: Place, b: Place, off: float, lift: int, level: float) -> Way:
     """To another band: along the ways between the bands; the way home runs beside it."""
-    level = b.y - _HIGH / 2 - _SHAPE - 1.5 - _LEVEL * lift - off
+    level -= off
     if a.last:
         x = a.x + a.half + 4 + 2.6 * lift - off
         start, leave = (a.x + a.half, a.y - off), ((x, a.y - off), (x, level))
