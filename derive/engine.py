@@ -112,6 +112,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.alive = self.program.reaches(self.of)
         self.rules = RULES.phase("calculus", "deltas", "tidy", "fold", "facts")
+        self.pool = _pool(self.program)
 
     def order(self, wrt: tuple[str, ...]) -> list[str]:
         """Every real array in reverse order; inputs only when they are asked for."""
@@ -125,7 +126,7 @@ class _Work:
         shape = self.program.shape(name)
         uses = [u for u in self.program.uses(name) if u.name in self.alive and depends(u.rhs, name)]
         own = name in self.of and not self.scalar
-        letters = _Letters(self.program)
+        letters = _Letters(self.pool)
         indices = tuple(letters.target(n, place, self._names(name)) for place, n in enumerate(shape))
         slots = tuple(x.whole_slot(0) if i.size.number == 1 else i for i in indices)
         wrt = Entry(name, slots)
@@ -187,15 +188,12 @@ class _Work:
 class _Letters:
     """Letters for the indices of one derivation: the target keeps its own, sums take the partner letter."""
 
-    def __init__(self, program: Program):
-        self.pool = _pool(program)
-        self.used: set[str] = set()
+    def __init__(self, pool: Mapping[str, list[str]], used: Iterable[str] = ()):
+        self.pool, self.used = pool, set(used)
 
     def branch(self) -> _Letters:
         """The letters of one path: what the target uses is taken, what other paths use is not."""
-        other = _Letters.__new__(_Letters)
-        other.pool, other.used = self.pool, set(self.used)
-        return other
+        return _Letters(self.pool, self.used)
 
     def target(self, n: Size, place: int, names: tuple[str, ...]) -> Index:
         wanted = names[place] if place < len(names) and names[place] else next(iter(self.pool.get(str(n), ())), "i")

@@ -136,9 +136,26 @@ class Program:
     def is_input(self, name: str) -> bool:
         return isinstance(self.by_name.get(name), Variable)
 
+    @cached_property
+    def _users(self) -> dict[str, list[Equation]]:
+        found: dict[str, list[Equation]] = {}
+        for e in self.equations:
+            for name in e.rhs.names:
+                found.setdefault(name, []).append(e)
+        return found
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {e.name: k for k, e in enumerate(self.equations)}
+
     def uses(self, name: str) -> list[Equation]:
         """The equations whose right-hand side mentions an array, in order."""
-        return [e for e in self.equations if name in e.rhs.names]
+        return list(self._users.get(name, ()))
+
+    def within(self, names: frozenset[str]) -> list[Equation]:
+        """The equations whose right-hand side mentions some of `names` and nothing else, in order."""
+        found = {e.name: e for name in names for e in self._users.get(name, ()) if e.rhs.names <= names}
+        return sorted(found.values(), key=lambda e: self._place[e.name])
 
     @cached_property
     def sizes(self) -> frozenset[str]:

@@ -41,7 +41,8 @@ class Difference:
 class Judgement:
     """Whether two formulas are equal (None: not decided), and which judge says so.
 
-    `exact` with True is what may be called *tested*; `value` with True is evidence only.
+    `exact` with True is what may be called *tested*; `value` with True is evidence only.  `carried`: a wrong gradient
+    that reads another wrong gradient.
     """
 
     equal: bool | None
@@ -49,6 +50,7 @@ class Judgement:
     detail: str = ""
     where: Difference | None = None
     sizes: Mapping[str, int] | None = None
+    carried: bool = False
 
     def __bool__(self) -> bool:
         return self.equal is True
@@ -306,7 +308,18 @@ def judge_gradients(program: Program, gradients: Mapping[str, str], upstream: Ma
     together = bench.same(found, sweep.outcome())
     if together.equal is not False and not (together.equal and together.how == "value"):
         return {name: together for name in gradients}
-    return {name: _judge_one(program, name, gradients[name], upstream, seed) for name in gradients}
+    single = {name: _judge_one(program, name, gradients[name], upstream, seed) for name in gradients}
+    wrong = {gradients[name] for name, found in single.items() if found.equal is False}
+    return {name: _traced(program, gradients[name], found, wrong) for name, found in single.items()}
+
+
+def _traced(program: Program, gradient: str, found: Judgement, wrong: set[str]) -> Judgement:
+    """The judgement of a wrong gradient, saying which wrong gradients it is made of."""
+    equation = program.equation(gradient)
+    read = sorted(wrong & equation.rhs.names) if equation is not None else []
+    if found.equal is not False or not read:
+        return found
+    return replace(found, detail=f"{found.detail}; it reads {', '.join(read)}, wrong already", carried=True)
 
 
 def _paired(program: Program, name: str, left: str, right: str) -> Expr:

@@ -9,12 +9,12 @@ mod p(k), and both transcendental functions are homomorphisms between neighbouri
 
 so exp(a+b) = exp(a)exp(b), log(ab) = log a + log b and log(exp u) = u hold of themselves, for sums under the log too;
 exp(log b) = b is recognised where the log shows, through definitions.  sin and cos are exp of another random multiple
-of their argument, over F(ι) with ι² = −1.  Positive data are squares, negative ones are not; 2, 3, 5, 7 are squares.
+of their argument, over F(ι) with ι² = −1.  Positive data are squares, negative ones are not; 2, 3 and 5 are squares.
 The square root of a square is the root that is a square, of −a it is ι√a.  exp at level 0, log at the top, erf and
 arctan are *atoms*: random numbers keyed by their argument's residues.
 
 Equal residues in LANES − 1 lanes, with equal shadows: the difference is zero but for a chance of (d/p0)^(LANES − 1),
-where d is the degree of its numerator in the data and exponentials; that is below 2^-100 for d up to 2900.  Unequal
+where d is the degree of its numerator in the data and exponentials; that is below 2^-100 for d up to 2500.  Unequal
 residues are a suspicion only, where something is opaque (atoms, roots, an exp over a hidden log).
 """
 
@@ -33,8 +33,8 @@ from derive.index import Index
 from derive.judges.evaluate import Arrays, Axes, Named, Undecided, World, spread, union
 from derive.judges.value import Floats
 
-LANES, SPARE = 14, 1
-PRIMES = (607319, 1214639, 2429279, 4858559, 9717119)  # each −1 mod 840 and one more than twice the one before
+LANES, SPARE = 16, 1
+PRIMES = (254279, 508559, 1017119, 2034239, 4068479)  # each −1 mod 120 and one more than twice the one before
 TOP = len(PRIMES) - 1
 MOST_MULTIPLICATIONS = 64  # integer powers of numbers with a ι-part
 

@@ -78,6 +78,14 @@ class Run:
     watched: list[tuple[Index, list[Buffer]]] = field(default_factory=list)
     integers: dict[str, str] = field(default_factory=dict)
     target_name: str = ""
+    outer_loops: list[Index] = field(default_factory=list)
+    lists: dict[int, tuple] = field(default_factory=dict)
+    kept: list = field(default_factory=list)
+    asserting: bool = False
+    free_names: Callable | None = None
+    member: Callable | None = None
+    inner: Callable | None = None
+    line_shapes: dict[int, Shape] = field(default_factory=dict)
     helper: str = ""
     depth: int = 0
     fuel: int = 200_000
@@ -110,6 +118,23 @@ class Run:
 
     def mismatch(self, what: str, why: str = "", hint: str = "") -> Problem:
         return self.problem(ShapeMismatch, what, why, hint)
+
+    def drawn(self, name: str, args: list, keywords: dict) -> Array:
+        """A random draw: an input where the source initialises its parameters, refused in the pass itself."""
+        if self.random is not None:
+            return self.random(name, args, keywords)
+        raise self.unsupported(f"a random draw, `{name}`", "a gradient needs the same numbers again",
+                               "pass the drawn array as an input")  # fmt: skip
+
+    def after_line(self, node: ast.AST, target: ast.AST) -> None:
+        """A comment `# (N, C)` at the end of the line is the shape of what it assigns."""
+        shape = self.line_shapes.get(getattr(node, "end_lineno", -1))
+        if shape is None or not isinstance(target, ast.Name):
+            return
+        value = self.scopes[-1].get(target.id)
+        if isinstance(value, Array) and value.rank == len(shape):
+            for have, said in zip(value.shape, shape, strict=True):
+                self.unify(have, self.knowledge.settled(said), "the axis and its comment")
 
     def spend(self) -> None:
         """Count one evaluation; a source that needs too many is refused."""

@@ -17,10 +17,8 @@ NAMEABLE = (x.Call, x.Mul, x.Reduce, x.Cases, x.Pow, x.Add)
 @rule("call by name", "exp(x[i]) = e[i] where e[i] := exp(x[i])", "exp(x[i])*y[i] -> e[i]*y[i]", NAMEABLE, phase="fold")
 def call_by_name(e: Expr, context: Context) -> Move | None:
     """What the forward pass has given a name is called by it."""
-    for equation in context.program.equations:
+    for equation in context.program.within(e.names):
         if equation.name == context.target or equation.name in context.hidden or not _foldable(equation):
-            continue
-        if not equation.rhs.names <= e.names:
             continue
         found = occurrences(equation.rhs, e, equation.indices)
         if found is None:
@@ -142,7 +140,7 @@ def reciprocal_by_name(e: x.Pow, context: Context) -> Move | None:
     own = context.program.equation(e.base.name)
     if own is not None and _inverts(own.rhs):
         return Move(x.power(own.instance(e.base.slots).base, n), f"1/{own.name} is {own.rhs.base.name}", (own.name,))
-    for equation in context.program.equations:
+    for equation in context.program.uses(e.base.name):
         if _inverts(equation.rhs) and equation.rhs.base.name == e.base.name:
             found = match(equation.rhs.base, e.base, equation.indices)
             if found is not None and all(i in found for i in equation.indices if i.size.number != 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
@@ -19,7 +19,10 @@ from derive.writers.reasons import Setting, reason
 from derive.writers.words import meaning_of, real_uses
 
 CERTAINTIES = ("proved", "tested", "open")
-CRUMBS, CRUMBS_WIDTH = 8, 24.0  # arrays in a breadcrumb, and em
+MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other inputs
+MANY_LINES = 60  # with more key lines than this a report joins a few more steps
+JOINED = frozenset({"derivative of an entry"})
+BRACED = 34.0  # em: paths wider than this carry no braces
 CLOSED = "_closed"
 
 
@@ -34,10 +37,14 @@ class Book:
     numpy_lines: Mapping[str, str]
     forward_numbers: Mapping[str, int]
     seen: dict[Index, str] = field(default_factory=dict)
+    joined: frozenset[str] = frozenset()
 
     def cards(self) -> tuple[Card, ...]:
         """One card for every gradient in the order of the derivation, its closed form right behind it."""
         numbers = card_numbers(self.gradients, self.closed)
+        every = [s for _, d in ordered(self.gradients, self.closed) for s in d.steps]
+        if self.detail == "key" and sum(s.level <= 1 for s in every) > MANY_LINES:
+            self.joined = JOINED
         return tuple(self.card(key, d, numbers[key]) for key, d in ordered(self.gradients, self.closed))
 
     def card(self, key: str, d: Derivation, number: str) -> Card:
@@ -45,7 +52,7 @@ class Book:
         letters = letters_for([d.target, *(s.line for s in d.steps)], self.spelling, d.indices)
         setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers)
         target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
-        lines = card_lines(d, number, self.detail, setting)
+        lines = card_lines(d, number, self.detail, setting, self.joined)
         self.seen.update(letters.seen)
         closed = key.endswith(CLOSED)
         meaning = "everything substituted, then simplified" if closed else (
@@ -58,23 +65,8 @@ class Book:
         )  # fmt: skip
 
     def crumbs(self, name: str) -> tuple[Crumb, ...]:
-        """The chain from input to output with the current array; of a long chain what is near."""
-        names = chain(self.gradients, name)
-        first, last = _window(names, names.index(name), lambda n: width(array(n, self.spelling)) + 1)
-        shown = [Crumb(array(n, self.spelling), n == name) for n in names[first:last]]
-        return (*[Crumb(Text("…"))] * (first > 0), *shown, *[Crumb(Text("…"))] * (last < len(names)))
-
-
-def _window(names: list[str], place: int, room: Callable[[str], float]) -> tuple[int, int]:
-    """As many neighbours of a place as fit, from both sides in turn."""
-    first, last, used = place, place + 1, room(names[place])
-    while last - first < CRUMBS and (first > 0 or last < len(names)):
-        left = first > 0 and (place - first < last - place or last == len(names))
-        wanted = room(names[first - 1] if left else names[last])
-        if used + wanted > CRUMBS_WIDTH:
-            break
-        first, last, used = first - left, last + (not left), used + wanted
-    return first, last
+        """The chain from input to output with the current array marked; writers leave out what is far."""
+        return tuple(Crumb(array(n, self.spelling), n == name) for n in chain(self.gradients, name))
 
 
 def ordered(gradients: Gradients, closed: Mapping[str, Derivation]) -> list[tuple[str, Derivation]]:
@@ -97,7 +89,7 @@ def chain(gradients: Gradients, name: str) -> list[str]:
     program = gradients.forward
     alive = program.reaches(gradients.of)
     names = [n for n, item in program.by_name.items() if n in alive and item.sort == "real"]
-    if len(names) <= CRUMBS + 1:
+    if len(names) <= MANY_NAMES:
         return names
     inner = [n for n in names if not program.is_input(n)]
     if name in inner:
@@ -109,8 +101,13 @@ def chain(gradients: Gradients, name: str) -> list[str]:
 # ---------------------------------------------------------------- lines
 
 
-def groups(steps: tuple[Step, ...], detail: str) -> list[tuple[int, list[Step]]]:
-    """The steps that each shown line stands for, with the position of the last of them; small steps join."""
+def groups(
+    steps: tuple[Step, ...], detail: str, joined: frozenset[str] = frozenset()
+) -> list[tuple[int, list[Step]]]:
+    """The steps that each shown line stands for, with the position of the last of them.
+
+    At detail `key` small steps, and those whose rules are `joined`, stand with the next key step.
+    """
     if detail == "result":
         return []
     if detail == "every":
@@ -119,7 +116,7 @@ def groups(steps: tuple[Step, ...], detail: str) -> list[tuple[int, list[Step]]]
     waiting: list[Step] = []
     for n, s in enumerate(steps, 1):
         waiting.append(s)
-        if s.level <= 1:
+        if s.level <= 1 and s.rule not in joined:
             found.append((n, waiting))
             waiting = []
     if waiting and len(found) > 1:
@@ -129,9 +126,11 @@ def groups(steps: tuple[Step, ...], detail: str) -> list[tuple[int, list[Step]]]
     return found
 
 
-def card_lines(d: Derivation, number: str, detail: str, setting: Setting) -> tuple[Line, ...]:
+def card_lines(
+    d: Derivation, number: str, detail: str, setting: Setting, joined: frozenset[str] = frozenset()
+) -> tuple[Line, ...]:
     """The lines of a card: each with its marks, its reasons and the number that its last step has in the full list."""
-    shown = groups(d.steps, detail)
+    shown = groups(d.steps, detail, joined)
     lines: list[Line] = []
     for place, (position, steps) in enumerate(shown):
         before = shown[place - 1][1][-1].line if place else None
@@ -147,10 +146,11 @@ def card_lines(d: Derivation, number: str, detail: str, setting: Setting) -> tup
 
 
 def right_side(line: Expr, step: Step, marks: Marks, setting: Setting) -> Node:
-    """The line; a sum over paths with a brace under every path."""
-    paths = list(step.uses)
-    if step.rule != "sum over paths" or not isinstance(line, x.Add) or len(paths) != len(line.terms):
-        return formula(line, setting.spelling, setting.letters, marks=marks)
+    """The line; a sum over paths with a brace under every path, where it fits on one line."""
+    paths, node = list(step.uses), formula(line, setting.spelling, setting.letters, marks=marks)
+    apart = step.rule == "sum over paths" and isinstance(line, x.Add) and len(paths) == len(line.terms)
+    if not apart or width(node) > BRACED:
+        return node
     items: list[Node] = []
     for term, name in zip(line.terms, paths, strict=True):
         body = formula(term, setting.spelling, setting.letters, marks=marks)
@@ -167,7 +167,7 @@ def _line(number: str, rhs: Node, steps: list[Step], setting: Setting) -> Line:
     conditions = tuple(dict.fromkeys(c for s in steps for c in s.conditions))
     weakest = max((s.certainty for s in steps), key=CERTAINTIES.index)
     level = min(s.level for s in steps)
-    return Line(number, None, rhs, ", ".join(names), said[0] if said else "", level, conditions, weakest)
+    return Line(number, None, rhs, ", ".join(names), said[-1] if said else "", level, conditions, weakest)
 
 
 __all__ = ["CLOSED", "Book", "card_lines", "card_numbers", "groups", "ordered"]

@@ -45,7 +45,7 @@ def _edges(
     found = []
     for place, use in enumerate(u for u in real_uses(name, program) if u.name in names):
         order = int(numbers[name]) if name in numbers and place == 0 else None
-        label = label_of(use) if place == 0 else f"second use of {spelling.shown(name)}"
+        label = label_of(use) if place == 0 else f"second use of {spelling.word(name)}"
         found.append(GraphEdge(name, use.name, label, order, place > 0))
     return found
 
@@ -116,7 +116,7 @@ def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str],
             source, target = home.get(n, n), home.get(use.name, "")
             if source != target and target and (source in home or n in inputs):
                 order = int(numbers[n]) if n in numbers else None
-                label = spelling.shown(n) if n in home else ""
+                label = spelling.word(n) if n in home else ""
                 edges.setdefault((source, target), GraphEdge(source, target, label, order))
     return Graph(tuple(nodes), tuple(edges.values()), NOTE + LAYERS)
 

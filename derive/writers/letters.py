@@ -25,6 +25,7 @@ _GREEK_NAMES = {letter: name for name, letter in _LETTERS.items()}
 _DECLARED = re.compile(r"\\(?:mathrm|text|operatorname|mathbf|bm|mathit)\{([^{}]*)\}|\\([A-Za-z]+)")
 _NUMBERED = re.compile(r"^(\w*?[^\W\d_])_?(\d+)$")
 PLUS, MINUS, NEG, TIMES, COMMA, EQ = Op("plus"), Op("minus"), Op("minus", "prefix"), Op("times"), Op("comma"), Op("eq")
+LONG_NAME = 10  # letters; a name of several words from here on is abbreviated in formulas
 TIGHT_SLASH, PARTIAL = Op("slash", "tight"), Op("partial", "prefix")
 SCALAR = Text("scalar")
 
@@ -50,12 +51,28 @@ class Spelling:
         if base in self.letters:
             return self.letters[base]
         local = base.rpartition(".")[2]
-        clash = any(other != base and other.rpartition(".")[2] == local for other in map(_base, self.shapes))
-        return base if clash else local
+        return base if self._clashes(base, local) else local
+
+    def word(self, name: str) -> str:
+        """The array's own name, as running text says it."""
+        base = name.lstrip("∂").split("~")[0]
+        local = base.rpartition(".")[2]
+        return base if self._clashes(base, local) else local
+
+    def _clashes(self, base: str, local: str) -> bool:
+        return any(other != base and other.rpartition(".")[2] == local for other in map(_base, self.shapes))
 
 
 def _base(name: str) -> str:
     return name.split("~")[0]
+
+
+def abbreviations(names: Iterable[str], declared: Mapping[str, str]) -> dict[str, str]:
+    """A short form for every long name of several words, its initials, where no other array has them."""
+    names = dict.fromkeys(_base(n).rpartition(".")[2] for n in names if not n.startswith("∂"))
+    short = {n: "".join(part[0] for part in n.split("_") if part) for n in names if "_" in n and len(n) >= LONG_NAME}
+    taken = [*names, *declared.values(), *short.values()]
+    return {n: s for n, s in short.items() if len(s) > 1 and taken.count(s) == 1} | dict(declared)
 
 
 def spelling(program: Program, gradients: Gradients | None = None) -> Spelling:
@@ -69,7 +86,7 @@ def spelling(program: Program, gradients: Gradients | None = None) -> Spelling:
         taken = {name.split("~")[0] for name in shapes} | program.sizes
         loss = next((letter for letter in ("L", "ℓ", "J") if letter not in taken), "ℓ")
     counted = any(_counts(t) for e in program.equations for t in x.walk(e.rhs))
-    return Spelling(dict(program.letters), shapes, scalar or loss, given, 0 if counted else 1)
+    return Spelling(abbreviations(shapes, program.letters), shapes, scalar or loss, given, 0 if counted else 1)
 
 
 def _counts(t: Term | Index) -> bool:

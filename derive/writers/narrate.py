@@ -20,9 +20,10 @@ from derive.writers.cards import CLOSED, Book, card_numbers, ordered
 from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, RuleUse, Verification
 from derive.writers.formula import equation_node, formula, gradient_node
 from derive.writers.graph import graph
-from derive.writers.layout import Node, Num, Op, Script, Sym, row, width
+from derive.writers.layout import Frac, Node, Num, Op, Script, Sym, row, width
 from derive.writers.letters import (
     EQ,
+    TIGHT_SLASH,
     Spelling,
     array,
     index_symbol,
@@ -30,12 +31,11 @@ from derive.writers.letters import (
     shape_node,
     size_node,
     spelling,
-    symbol,
 )
 from derive.writers.reasons import law
 from derive.writers.words import count, form_of, real_uses, words_of
 
-LONG_TITLE, MANY_STEPS = 60, 18
+LONG_TITLE, MANY_STEPS = 60, 9
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
@@ -70,7 +70,7 @@ def report(
         headline_aside="Every symbol keeps the name it has in your code." if headline else "",
         answers=tuple(_answer(n, gradients, closed, lines, spelled) for n in gradients.wrt if n in by_name),
         forward=tuple(_forward(e, numbers, gradients, spelled) for e in program.equations),
-        abbreviations=tuple((n, symbol(a)) for n, a in program.letters.items() if n in program.by_name),
+        abbreviations=tuple((n, array(n, spelled)) for n in program.by_name if spelled.shown(n) != spelled.word(n)),
         graph=graph(gradients, by_name, spelled),
         conventions=conventions(gradients, spelled, book.seen, detail),
         cards=cards,
@@ -110,8 +110,8 @@ def titles(program: Program, gradients: Gradients, source_name: str = "") -> tup
     name = PurePath(program.path or source_name).stem or program.name
     plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
     title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
-    wrt = [spelling(program).shown(n) for n in gradients.wrt]
-    what = spelling(program).shown(gradients.loss) if gradients.loss else "the output"
+    wrt = [spelling(program).word(n) for n in gradients.wrt]
+    what = spelling(program).word(gradients.loss) if gradients.loss else "the output"
     whom = _and(wrt) if len(wrt) <= 3 else f"its {count(len(wrt))} parameters"
     return title, said if said and said != title else f"How {what} changes with {whom}"
 
@@ -135,9 +135,9 @@ def lead(gradients: Gradients, spelled: Spelling, about: str) -> str:
     program = gradients.forward
     inner = [n for n in gradients.derivations if not program.is_input(n) and n not in gradients.of]
     uses = {n: len(real_uses(n, program)) for n in gradients.derivations}
-    start = spelled.shown(gradients.loss) if gradients.loss else "output"
+    start = spelled.word(gradients.loss) if gradients.loss else "output"
     start = f"loss {start}" if gradients.loss and start != "loss" else start
-    whom = spelled.shown(gradients.wrt[0]) if len(gradients.wrt) == 1 else f"its {count(len(gradients.wrt))} parameters"
+    whom = spelled.word(gradients.wrt[0]) if len(gradients.wrt) == 1 else f"its {count(len(gradients.wrt))} parameters"
     said = f"The {start} reaches {whom} "
     said += f"through {count(len(inner))} intermediate arrays" if len(inner) != 1 else "through one intermediate array"
     twice = [n for n in gradients.derivations if uses[n] > 1]
@@ -146,7 +146,7 @@ def lead(gradients: Gradients, spelled: Spelling, about: str) -> str:
 
 
 def _fan_out(names: list[str], uses: Mapping[str, int], spelled: Spelling) -> str:
-    shown = [spelled.shown(n) for n in reversed(names)]
+    shown = [spelled.word(n) for n in reversed(names)]
     if len(names) == 1:
         n = uses[names[0]]
         return f"{shown[0]} is used {TIMES.get(n, f'{n} times')}, so its gradient is a sum over {count(n)} paths"
@@ -175,7 +175,8 @@ def _answer(
     key, d = (name + CLOSED, closed[name]) if name in closed else (name, gradients.derivations[name])
     target, result = _sides(d, spelled)
     code = lines.get(key) or lines.get(name, "")
-    return Answer(target, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
+    flat = row(target.over, TIGHT_SLASH, target.under) if isinstance(target, Frac) else target
+    return Answer(flat, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
 
 
 # ---------------------------------------------------------------- forward pass

@@ -16,8 +16,8 @@ from derive.ops import OPS
 from derive.program import Program
 from derive.rule import RULES
 from derive.writers.formula import equation_node, formula
-from derive.writers.layout import Fence, Node, Num, Script, Sym, Text, row
-from derive.writers.letters import EQ, MINUS, PARTIAL, TIGHT_SLASH, Letters, Spelling
+from derive.writers.layout import Fence, Node, Num, Op, Script, Sym, Text, row
+from derive.writers.letters import COMMA, EQ, MINUS, PARTIAL, TIGHT_SLASH, Letters, Spelling, index_symbol
 
 PRIME = Sym("′", "roman")
 U = Entry("u", ())
@@ -36,7 +36,7 @@ class Setting:
         return formula(e, self.spelling, self.letters)
 
     def shown(self, name: str) -> str:
-        return self.spelling.shown(name)
+        return self.spelling.word(name)
 
 
 Reason = tuple[str, Node | str]
@@ -47,7 +47,7 @@ def reason(step: Step, setting: Setting) -> Reason:
     made = REASONS.get(step.rule)
     if made is not None:
         return made(step, setting)
-    return step.rule, GISTS.get(step.rule, _relettered(step.instance, setting))
+    return step.rule, GISTS.get(step.rule) or _arrows(step.instance, setting) or _relettered(step.instance, setting)
 
 
 def _definition(step: Step, s: Setting) -> Reason:
@@ -158,6 +158,36 @@ GISTS = {
     "take out of the sum": "what is constant in the sum goes before it",
     "constant": "does not depend on it",
 }
+_ARROW = re.compile(r"(?:^|[;,] )(\w+) → (.+?)(?=[;,] \w+ → |$)")
+
+
+def _arrows(text: str, s: Setting) -> Node | None:
+    """m → i, k → j: which index a delta put for which, in the letters of the line."""
+    printed: dict[str, set[str]] = {}
+    scope: dict[str, Index] = {}
+    for i, letter in s.letters.seen.items():
+        printed.setdefault(i.name, set()).add(letter)
+        scope.setdefault(i.name, i)
+    letters = Letters(s.letters.seen, s.letters.taken)
+    pairs: dict[str, list[Node]] = {}
+    for old, new in _ARROW.findall(text):
+        slot = _slot(new, scope)
+        if slot is None:
+            return None
+        left, right = index_symbol(_letter(old, printed)), formula(slot, s.spelling, letters)
+        pairs.setdefault(f"{left}{right}", [*[COMMA] * bool(pairs), left, Op("to"), right])
+    return row(*(node for pair in pairs.values() for node in pair)) if pairs else None
+
+
+def _slot(text: str, scope: Mapping[str, Index]) -> x.Slot | None:
+    """The slot that a text denotes, None when it does not read."""
+    try:
+        e = parse(f"u[{text}]", scope)
+    except Problem:
+        return None
+    return e.slots[0] if isinstance(e, Entry) and len(e.slots) == 1 else None
+
+
 _WORD = re.compile(r"(?<![\w∂])([^\W\d_]\w*)(?!\w|\()")
 
 

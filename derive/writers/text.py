@@ -11,17 +11,18 @@ from derive.writers.text_formula import CLOSING, OPENING, marked_text, plain, te
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text as Rich
 
 __all__ = ["folded_code", "report_text", "show", "text"]
 
 COLUMNS = 100
-_LHS, _NUMBER = 44, 6  # a longer left side stands on a line of its own; the column of the step numbers
+_LHS, _NUMBER = 28, 8  # a longer left side stands on a line of its own; the column of the step numbers
 _RULE = "─"
 
 
 def report_text(report: Report) -> str:
     """derivation.txt: everything the report says, in 100 columns; the same report gives the same bytes."""
-    return "\n".join(unmarked(line).rstrip() for line in _report(report)) + "\n"
+    return "\n".join(unmarked(line).rstrip() for line in _report(report, "")) + "\n"
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -29,7 +30,7 @@ def show(report: Report, console: Console | None = None) -> None:
     from rich.console import Console
 
     console = console or Console(highlight=False)
-    for line in _report(report):
+    for line in _report(report, "underlined"):
         console.print(_styled(line), soft_wrap=True, highlight=False)
 
 
@@ -72,10 +73,11 @@ def _cut(formula: str, room: int) -> int:
     """Where to cut: the last good place in the second half of the room; the less deep in brackets, the better."""
     best, choice, depth, seen = -1.0, 0, 0, 0
     for at, letter in enumerate(formula):
-        depth += (letter in "([{⟨⌊") - (letter in ")]}⟩⌋")
+        depth = max(0, depth + (letter in "([{⟨⌊") - (letter in ")]}⟩⌋"))
         if letter == " " and 0 < seen <= room:
             near = seen / room if seen < room / 2 else 1.0
-            worth = near * (2.0 if formula[at:].startswith(_JOINTS) else 1.0) / (1 + depth)
+            joint = formula[at:].startswith(_JOINTS) or formula[at - 1] == ";"
+            worth = near * (1 + joint) / (1 + depth)
             if worth >= best:
                 best, choice = worth, at
         seen += letter not in _SIGNS
@@ -110,7 +112,8 @@ def _formula(node: Node, indent: int, lead: str = "") -> list[str]:
 
 def folded_code(code: str, columns: int) -> list[str]:
     """Source lines of at most `columns` letters; what is longer goes on under a hooked arrow."""
-    return [piece for line in code.rstrip().splitlines() for piece in _folded(line.expandtabs(4).rstrip(), columns)]
+    lines = (plain(line.expandtabs(4)).rstrip() for line in code.rstrip().splitlines())
+    return [piece for line in lines for piece in _folded(line, columns)]
 
 
 def _folded(line: str, columns: int) -> list[str]:
@@ -135,23 +138,31 @@ def _heading(words: str) -> list[str]:
     return ["", f"{words} {_RULE * (COLUMNS - len(words) - 1)}", ""]
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    """Columns two spaces apart; a cell wider than its column is folded."""
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Node]]) -> list[str]:
+    """Columns two spaces apart; where they are too wide for the page, the widest give way and fold their cells."""
     cells = [list(heads), *map(list, rows)]
-    found = [min(w, max(len(row[n]) for row in cells)) for n, w in enumerate(widths)]
-    lines = []
-    for row in cells:
-        folded = [folded_formula(cell, w, w) for cell, w in zip(row, found, strict=True)]
-        for n in range(max(map(len, folded))):
-            parts = [(c[n] if n < len(c) else "").ljust(w) for c, w in zip(folded, found, strict=True)]
-            lines.append("  " + "  ".join(parts))
-    return lines
+    printed = [[c if isinstance(c, str) else text(c) for c in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
+    while sum(widths) + 2 * len(widths) > COLUMNS:
+        widths[widths.index(max(widths))] -= 1
+    return [line for row in cells for line in _table_row(row, widths)]
+
+
+def _table_row(row: Sequence[str | Node], widths: Sequence[int]) -> list[str]:
+    folded = [
+        _folded_words(cell, w) if isinstance(cell, str) else folded_formula(text(cell), w, w)
+        for cell, w in zip(row, widths, strict=True)
+    ]
+    height = max(map(len, folded))
+    columns = [[line.ljust(w) for line in [*c, *[""] * (height - len(c))]] for c, w in zip(folded, widths, strict=True)]
+    return ["  " + "  ".join(parts) for parts in zip(*columns, strict=True)]
 
 
 # ---------------------------------------------------------------- the report
 
 
-def _report(report: Report) -> list[str]:
+def _report(report: Report, shading: str) -> list[str]:
+    """The parts in their order; `shading` is the word for how a redex is shown, empty where it is not."""
     lines = [*_head(report), *_answer(report)]
     if report.inputs or report.forward:
         lines += [*_heading("Forward pass"), *_forward((*report.inputs, *report.forward))]
@@ -159,7 +170,7 @@ def _report(report: Report) -> list[str]:
     if report.graph:
         lines += [*_heading("Graph"), *_graph(report.graph)]
     if report.cards:
-        lines += [*_heading("Backward pass"), *_prose(report.conventions)]
+        lines += [*_heading("Backward pass"), *_conventions(report.conventions, shading)]
         lines += [line for card in report.cards for line in _card(card)]
     if report.lemmas:
         lines += _heading("Lemmas" if len(report.lemmas) > 1 else "Lemma")
@@ -171,6 +182,12 @@ def _report(report: Report) -> list[str]:
     if report.rules:
         lines += [*_heading("Rules used"), *(line for rule in report.rules for line in _rule(rule))]
     return lines
+
+
+def _conventions(words: str, shading: str) -> list[str]:
+    """The conventions; the sentence on the marks only where there are marks."""
+    sentences = [s for s in words.split(". ") if shading or "shaded" not in s]
+    return _prose(". ".join(sentences).rstrip(".").replace("shaded", shading) + "." if sentences else "")
 
 
 def _head(report: Report) -> list[str]:
@@ -186,6 +203,9 @@ def _answer(report: Report) -> list[str]:
     if report.headline is not None:
         lines += ["", *_formula(report.headline, 4), ""]
     lines += _prose(report.headline_aside)
+    if report.headline is not None and len(report.answers) == 1:
+        (answer,) = report.answers
+        return [*lines, "", *_facts(answer.numpy, answer.shape, answer.certainty, 4)]
     return [*lines, *(line for answer in report.answers for line in ("", *_answer_lines(answer)))]
 
 
@@ -203,10 +223,8 @@ def _facts(numpy: str, shape: Node, certainty: str, indent: int) -> list[str]:
 
 
 def _forward(lines: Sequence[ForwardLine]) -> list[str]:
-    rows = [
-        (str(n.number or ""), plain(n.source), text(n.meaning), text(n.shape), plain(n.words)) for n in lines
-    ]
-    return _table(("", "source", "meaning", "shape", "name"), rows, (3, 33, 30, 10, 14))
+    rows = [(str(n.number or ""), n.source, n.meaning, n.shape, n.words) for n in lines]
+    return _table(("", "source", "meaning", "shape", "name"), rows)
 
 
 def _abbreviations(pairs: Sequence[tuple[str, Node]]) -> list[str]:
@@ -219,10 +237,10 @@ def _graph(graph: Graph) -> list[str]:
     """The uses of each array, one line each: the picture is for paper."""
     labels = {node.key: text(node.label) for node in graph.nodes}
     rows = [
-        (f"{labels[e.source]} → {labels[e.target]}", plain(e.label), "" if e.order is None else f"card {e.order}")
+        (f"{labels[e.source]} → {labels[e.target]}", e.label, "" if e.order is None else f"card {e.order}")
         for e in graph.edges
     ]
-    return _table(("use", "by", "gradient"), rows, (48, 36, 10))
+    return _table(("use", "by", "gradient"), rows)
 
 
 def _card(card: Card) -> list[str]:
@@ -230,25 +248,30 @@ def _card(card: Card) -> list[str]:
     crumbs = " ".join(f"[{text(c.label)}]" if c.current else text(c.label) for c in card.crumbs)
     where = [crumbs] if len(crumbs) + len(head) + 2 <= COLUMNS else []
     lines = ["", *(_beside(head, where[0]) if where else _prose(head)), ""]
-    lines += [part for line in card.lines for part in _step(line)]
-    result = [*_formula(card.result, 2 + _NUMBER), *_facts(card.numpy, card.shape, card.certainty, 2 + _NUMBER)]
+    lines += _steps(card.lines)
+    result = [*_formula(card.result, _NUMBER), *_facts(card.numpy, card.shape, card.certainty, _NUMBER)]
     lines += ["", *(f"▌ {line[2:]}" for line in result)]
-    return [*lines, *_prose(card.note, 2 + _NUMBER)]
+    return [*lines, *_prose(card.note, _NUMBER)]
 
 
-def _step(line: Line) -> list[str]:
-    """Number and formula; under it the rule with its instance, then the conditions."""
-    number = f"  {plain(line.number)}".ljust(_NUMBER + 1) + " "
-    lhs = marked_text(line.lhs) if line.lhs is not None else ""
-    indent = len(number)
+def _steps(lines: Sequence[Line]) -> list[str]:
+    """Numbered lines, their equals signs under each other; under each line the rule with its instance."""
+    printed = [marked_text(line.lhs) if line.lhs is not None else "" for line in lines]
+    side = max([n for n in map(len, map(unmarked, printed)) if n <= _LHS], default=0)
+    steps = zip(lines, printed, strict=True)
+    return [part for line, lhs in steps for part in (*_step(line, lhs, side), *_reasons(line))]
+
+
+def _step(line: Line, lhs: str, side: int) -> list[str]:
+    number = f"  {plain(line.number)} ".ljust(_NUMBER)
     lines = []
     if len(unmarked(lhs)) > _LHS:
-        lines += [number + part if n == 0 else " " * indent + part for n, part in enumerate(_formula(line.lhs, 0))]
-        number, lhs = " " * indent, ""
-    rest = COLUMNS - indent - 4
-    first, *more = folded_formula(f"{lhs} = ".lstrip() + marked_text(line.rhs), COLUMNS - indent, rest)
-    lines += [number + first, *(" " * (indent + 4) + part for part in more)]
-    return [*lines, *_reasons(line)]
+        lines = [" " * _NUMBER + part for part in folded_formula(lhs, COLUMNS - _NUMBER, COLUMNS - _NUMBER)]
+        lines[0], number, lhs = number + lines[0].lstrip(), " " * _NUMBER, ""
+    lead = number + " " * (side - len(unmarked(lhs))) + lhs + " = "
+    room = COLUMNS - _NUMBER - side - 3
+    first, *more = folded_formula(marked_text(line.rhs), room, room - 2)
+    return [*lines, lead + first, *(" " * (_NUMBER + side + 5) + part for part in more)]
 
 
 def _reasons(line: Line) -> list[str]:
@@ -264,17 +287,16 @@ def _lemma(lemma: Lemma) -> list[str]:
     for display in lemma.displays:
         lines += ["", *_formula(display, 4)]
     lines += [""] if lemma.lines else []
-    return [*lines, *(part for line in lemma.lines for part in _step(line)), ""]
+    return [*lines, *_steps(lemma.lines), ""]
 
 
 def _verification(verification: Verification) -> list[str]:
     rows = [
-        (text(c.gradient), plain(c.shape), c.largest, c.complex_step, c.central, "✓" if c.fine else "✗")
+        (c.gradient, c.shape, c.largest, c.complex_step, c.central, "✓" if c.fine else "✗")
         for c in verification.rows
     ]
     heads = ("gradient", "shape", "max |g|", "complex step", "central difference", "")
-    table = _table(heads, rows, (36, 14, 10, 12, 18, 1))
-    return [*_prose(verification.text), "", *table, "", *_prose(verification.aside)]
+    return [*_prose(verification.text), "", *_table(heads, rows), "", *_prose(verification.aside)]
 
 
 def _rule(rule: RuleUse) -> list[str]:
@@ -285,14 +307,11 @@ def _rule(rule: RuleUse) -> list[str]:
 # ---------------------------------------------------------------- colour
 
 _STYLES = {"redex": "underline", "fresh": "dark_orange3"}
-_LINES = (  # what a line starts with, and how the whole of it is set
-    ("═", "dim"),
-    ("▌", "cyan"),
-)
 _REASON = " " * 16 + "by "
+_STARTS = {"═": "dim", "▌": "cyan", _REASON: "italic blue"}  # what a line starts with, and how all of it is set
 
 
-def _styled(line: str):
+def _styled(line: str) -> Rich:
     """A line as rich text: marks become styles, rules and reasons stand back."""
     from rich.text import Text as Rich
 
@@ -305,11 +324,9 @@ def _styled(line: str):
             opened.append(signs[letter])
         else:
             opened.pop()
-    for start, style in _LINES:
+    for start, style in _STARTS.items():
         if line.startswith(start):
             styled.stylize(style)
-    if line.startswith(_REASON):
-        styled.stylize("italic blue")
     if line.endswith(_RULE):
         styled.stylize("bold")
     return styled

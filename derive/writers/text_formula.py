@@ -48,7 +48,8 @@ _RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _BOLD = {c: chr(first + n) for letters, first in (("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0x1D400),
          ("abcdefghijklmnopqrstuvwxyz", 0x1D41A), ("0123456789", 0x1D7CE)) for n, c in enumerate(letters)}  # fmt: skip
 _GRIDS = {"cases": ("{", " ", "}"), "matrix": ("[", ", ", "]"), "plain": ("(", ", ", ")")}
-_LIKE_A_SUBSCRIPT = re.compile(r"[^\W\d_]_[^\W_]+")  # a name that would read as a letter with an index
+_JOINED = 4  # letters that may stand below a letter without braces
+_LIKE_A_SUBSCRIPT = re.compile(rf"[^\W\d_]_[^\W_]{{1,{_JOINED}}}")  # a name that would read as a letter with an index
 
 # What stands around a mark in the text; no cleaned string holds these characters.
 OPENING = {"redex": "\x01", "fresh": "\x03"}
@@ -244,8 +245,9 @@ def _lowered(sub: Node | None, after_letter: bool) -> str:
         return ""
     things = list(_flat(sub))
     nodes = [n for n in things if not isinstance(n, str)]
-    number = len(nodes) == 1 and isinstance(nodes[0], Num) and nodes[0].text.isdigit()
-    if after_letter and nodes and (number or all(map(_is_letter, nodes))):
+    number = len(nodes) == 1 and isinstance(nodes[0], Num) and nodes[0].text.isdigit() and len(nodes[0].text) <= _JOINED
+    letters = 0 < len(nodes) <= _JOINED and all(map(_is_letter, nodes))
+    if after_letter and (number or letters):
         return "_" + "".join(n if isinstance(n, str) else _put(n) for n in things)
     return f"_{{{_row(sub, _compact)}}}"
 

@@ -1,7 +1,7 @@
 """SymPy in: a SymPy expression as an expression of the engine, and the ranges of its letters.
 
 Nothing is ever sympified from text.  A sum may run over 0..n−1, over 1..n (its arrays then start at 1) or over a part
-of an axis; sizes of free letters follow from what they index.  What `sympy_out` makes is read back.
+of an axis; sizes of free letters follow from what they index.  What `out` makes is read back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from derive.expr import Expr
 from derive.index import Index, Size
 from derive.notation import parse_size
 from derive.ops import OPS, Op
-from derive.sympy_out import SUMS, size_out, sympy_function
+from derive.exchange.out import SUMS, size_out, sympy_function
 
 _OVER = {f"{op}_over": op for op in ("max", "min", "argmax", "argmin")}
 

@@ -1,6 +1,6 @@
 """SymPy in and out, and SymPy as the authority of the op table: `slopes_by_sympy`.
 
-`to_sympy` and `from_sympy` turn expressions of the engine into SymPy's and back (sympy_out, sympy_in say how);
+`to_sympy` and `from_sympy` turn expressions of the engine into SymPy's and back (`out` and `into` say how);
 `program_from_sympy` reads named SymPy expressions as a forward pass.
 """
 
@@ -19,8 +19,8 @@ from derive.expr import Expr
 from derive.index import Size
 from derive.ops import OPS, Op
 from derive.program import Equation, Fact, Program, Variable, parse_fact
-from derive.sympy_in import Ranges, Reading, array_name, entries, from_sympy, index_letters, is_letter, size_in
-from derive.sympy_out import sympy_function, to_sympy
+from derive.exchange.into import Ranges, Reading, array_name, entries, from_sympy, index_letters, is_letter, size_in
+from derive.exchange.out import sympy_function, to_sympy
 
 __all__ = ["from_sympy", "program_from_sympy", "slopes_by_sympy", "to_sympy"]
 

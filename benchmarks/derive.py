@@ -1,0 +1,194 @@
+"""How fast the engine derives, against named peers in the same run.
+
+    python benchmarks/derive.py            print the table
+    python benchmarks/derive.py --write    and put it into the README
+
+Times are medians over repeated runs in one process, imports and PDF left out unless a row says otherwise; peers are
+measured where they are installed.  Set OMP_NUM_THREADS=1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+MAKEMORE = ROOT / "examples" / "makemore.py"
+START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
+
+
+def median(run: Callable[[], object], times: int = 5) -> float:
+    """The median of several runs, in seconds, after one warm-up."""
+    run()
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def mlp(depth: int, size: int | None = None):
+    """A tanh network with `depth` affine layers and label cross-entropy, sizes as letters or as one number."""
+    from derive.program import parse_program
+
+    d = [str(size) if size else f"D{k}" for k in range(depth + 1)]
+    lines = [f"input X[N, {d[0]}]", f"input y[N] int < {d[depth]}"]
+    lines += [f"input W{k}[{d[k]}, {d[k + 1]}]\ninput b{k}[{d[k + 1]}]" for k in range(depth)]
+    before = "X"
+    for k in range(depth):
+        lines.append(f"z{k}[i:N, j:{d[k + 1]}] = (sum[k:{d[k]}] {before}[i, k]*W{k}[k, j]) + b{k}[j]")
+        if k < depth - 1:
+            lines.append(f"h{k}[i:N, j:{d[k + 1]}] = tanh(z{k}[i, j])")
+            before = f"h{k}"
+    last = f"z{depth - 1}"
+    lines.append(f"q[i:N, j:{d[depth]}] = {last}[i, j] - log(sum[k:{d[depth]}] exp({last}[i, k]))")
+    return parse_program("\n".join([*lines, "L[] = -1/N*sum[i:N] q[i, y[i]]", "output L"]))
+
+
+def derived(program):
+    """All gradients of a program, closed where they close, every step judged."""
+    from derive.closing import close
+    from derive.engine import differentiate
+    from derive.judging import judge
+
+    return judge(close(differentiate(program)))
+
+
+def makemore_rows() -> list[tuple[str, str]]:
+    from derive.engine import differentiate
+    from derive.readers.python import read_python
+
+    source = MAKEMORE.read_text()
+    program = read_python(source, path=str(MAKEMORE))
+    rows = [
+        ("makemore: read", seconds(median(lambda: read_python(source, path=str(MAKEMORE))))),
+        ("makemore: 26 gradients derived", seconds(median(lambda: differentiate(program)))),
+        ("makemore: derived, closed, judged by value, exact and prover", seconds(median(lambda: derived(program)))),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "derive", "build", str(MAKEMORE), "-o", folder]
+        run = lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: E731
+        rows.append(("makemore: whole `derive build`, as a process", seconds(median(run, 3))))
+    return rows
+
+
+def depth_rows() -> list[tuple[str, str]]:
+    """Time per layer as the network gets deeper; the last row is the largest ratio between neighbours."""
+    rows, per_layer = [], []
+    for depth in (2, 4, 8, 16, 32, 64):
+        program = mlp(depth)
+        taken = median(lambda p=program: derived(p), 3) / depth
+        per_layer.append(taken)
+        rows.append((f"MLP of depth {depth}, a layer", seconds(taken)))
+    ratios = [b / a for a, b in zip(per_layer, per_layer[1:], strict=False)]
+    return [*rows, ("MLP: largest ratio of time per layer from one depth to the next", f"{max(ratios):.2f}")]
+
+
+def size_rows() -> list[tuple[str, str]]:
+    """Sizes do not matter: they are letters, and as numbers they are only written."""
+    from derive.engine import differentiate
+
+    return [(f"MLP of depth 8, sizes {label}, derived", seconds(median(lambda n=n: differentiate(mlp(8, n)))))
+            for label, n in (("as letters", None), ("16", 16), ("4096", 4096))]  # fmt: skip
+
+
+def peer_rows() -> list[tuple[str, str]]:
+    rows = []
+    for name, measure in (("SymPy `diff`, MLP of depth 4, one weight, raw", _sympy), ("PyTensor `grad`, MLP of depth 8", _pytensor),
+                          ("JAX trace of the gradient, MLP of depth 8", _jax)):  # fmt: skip
+        try:
+            rows.append((name, seconds(measure())))
+        except ImportError as missing:
+            rows.append((name, f"not installed ({missing.name})"))
+    return rows
+
+
+def _sympy() -> float:
+    from sympy import IndexedBase, Sum, diff, exp, log, symbols, tanh
+
+    n, letters = symbols("N", integer=True), symbols("a:z", integer=True)
+    sizes = symbols("D0:5", integer=True)
+
+    def build():
+        i, h = letters[0], IndexedBase("X")
+        value = lambda j: h[i, j]  # noqa: E731
+        for k in range(4):
+            w, b, s = IndexedBase(f"W{k}"), IndexedBase(f"b{k}"), letters[k + 1]
+            inner = value
+            value = lambda j, w=w, b=b, s=s, k=k, inner=inner: (
+                (lambda z: tanh(z) if k < 3 else z)(Sum(inner(s) * w[s, j], (s, 0, sizes[k] - 1)) + b[j])
+            )
+        c, y = letters[10], IndexedBase("y")
+        loss = Sum(value(y[i]) - log(Sum(exp(value(c)), (c, 0, sizes[4] - 1))), (i, 0, n - 1)) / n
+        return diff(loss, IndexedBase("W0")[letters[20], letters[21]])
+
+    return median(build, 3)
+
+
+def _pytensor() -> float:
+    import pytensor
+    import pytensor.tensor as pt
+
+    def build():
+        x, y = pt.matrix("X"), pt.lvector("y")
+        weights = [pt.matrix(f"W{k}") for k in range(8)]
+        h = x
+        for k, w in enumerate(weights):
+            h = pt.dot(h, w)
+            h = pt.tanh(h) if k < 7 else h
+        q = h - pt.log(pt.exp(h).sum(axis=1, keepdims=True))
+        return pytensor.grad(-q[pt.arange(y.shape[0]), y].mean(), weights)
+
+    return median(build, 3)
+
+
+def _jax() -> float:
+    import jax
+    import jax.numpy as jnp
+
+    weights = [jnp.ones((16, 16)) for _ in range(8)]
+    x, y = jnp.ones((32, 16)), jnp.zeros(32, int)
+
+    def loss(weights):
+        h = x
+        for k, w in enumerate(weights):
+            h = h @ w
+            h = jnp.tanh(h) if k < 7 else h
+        q = h - jax.nn.logsumexp(h, axis=1, keepdims=True)
+        return -q[jnp.arange(32), y].mean()
+
+    return median(lambda: jax.make_jaxpr(jax.grad(loss))(weights), 3)
+
+
+def seconds(value: float) -> str:
+    return f"{1000 * value:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def table() -> str:
+    rows = [*makemore_rows(), *depth_rows(), *size_rows(), *peer_rows()]
+    return "\n".join(["| what | median |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in rows)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    wanted = parser.parse_args()
+    found = table()
+    print(found)
+    if wanted.write:
+        readme = ROOT / "README.md"
+        head, _, rest = readme.read_text().partition(START)
+        _, _, tail = rest.partition(END)
+        readme.write_text(f"{head}{START}\n{found}\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()

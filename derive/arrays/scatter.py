@@ -1,0 +1,405 @@
+"""Whole equations: statements that make an array; deltas become stores, not masks.
+
+A term Σ_b [j = s(b)]·f is stored at the places s: `out[i, Y[i]] -= f`, repeated places are accumulated (`np.add.at`),
+a place p + s·a is a strided slice under a loop over p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from derive import expr as x
+from derive.arrays import bounds
+from derive.arrays.axes import Axes, Value, fit, real
+from derive.arrays.contract import contracted_deltas, solved, unfolded
+from derive.arrays.lower import Lowering
+from derive.arrays.program import (
+    Assign, Cast, Concat, Copy, Counter, Full, Load, Map, Node, Number, Permute, Repeat, Statement, Store, fresh_array,
+)  # fmt: skip
+from derive.expr import Expr
+from derive.index import Index, Size
+from derive.program import Equation, Program
+
+ZERO = Number(Fraction(0))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a term goes: the place along each pinned axis, the indices it runs over, and its factors."""
+
+    pins: Mapping[Index, x.Slot]
+    bound: tuple[Index, ...]
+    factors: tuple[Expr, ...]
+    new: tuple[Index, ...] = field(default=())
+
+    @property
+    def bound_in_pins(self) -> bool:
+        return any(i in x.free_indices(s) for s in self.pins.values() for i in self.bound)
+
+
+def plan(low: Lowering, factors: list[Expr], bound: list[Index], lhs: tuple[Index, ...]) -> Plan | None:
+    """The places that the deltas among the factors name, None when there are none."""
+    factors, new = _digits_of_ranges(low, factors, lhs)
+    pins: dict[Index, x.Slot] = {}
+    changed = True
+    while changed:
+        changed = False
+        for k, f in enumerate(factors):
+            for j in lhs:
+                slot = None if j in pins else solved(f, j)
+                if slot is None or not bounds.inside(slot, j.size, low.program):
+                    continue
+                if x.free_indices(slot) & pins.keys() or any(j in x.free_indices(s) for s in pins.values()):
+                    continue
+                factors = [x.substitute(g, {j: slot}) for n, g in enumerate(factors) if n != k]
+                pins[j], changed = slot, True
+                break
+            if changed:
+                break
+    if not pins:
+        return None
+    factors, left = contracted_deltas(low, factors, list(bound))
+    return Plan(pins, tuple(left), tuple(factors), tuple(new))
+
+
+def _digits_of_ranges(low: Lowering, factors: list[Expr], lhs: tuple[Index, ...]) -> tuple[list[Expr], list[Index]]:
+    """[0 ≤ j − s·a < K]·f[j − s·a] as Σ_p [j = s·a + p]·f[p]: a guarded position becomes an index of its own."""
+    new: list[Index] = []
+    for j in lhs:
+        found = _ranged(low, factors, j)
+        if found is None:
+            continue
+        slot, low_end, n, used = found
+        p = Index("p", n)
+        value = x.affine([(p, Size.of(1))], low_end)
+        kept = [f for f in factors if not any(f is u for u in used)]
+        terms = slot.terms if isinstance(slot, x.Affine) else ((slot, Size.of(1)),)
+        constant = slot.constant if isinstance(slot, x.Affine) else Size()
+        others = [(s, -c) for s, c in terms if s is not j]
+        place = x.affine([(value, Size.of(1)), *others], -constant)
+        factors = [x.substitute(f, {j: place}) for f in kept]
+        factors.append(x.Ind(x.Rel("eq", j, place)))
+        new.append(p)
+    return factors, new
+
+
+def _ranged(low: Lowering, factors: list[Expr], j: Index):
+    """(slot, low, count, indicators): a position low ≤ slot < low + count that contains j with coefficient 1."""
+    conds = [(f, *_difference(f)) for f in factors if _difference(f) is not None]
+    for f, gap, strict in conds:
+        terms = dict(gap.terms if isinstance(gap, x.Affine) else ((gap, Size.of(1)),))
+        if j not in terms or terms[j].number not in (1, -1):
+            continue
+        direction = terms[j]
+        slot = x.affine([(s, c * direction) for s, c in terms.items()])
+        lows, highs, used = _limits(conds, slot)
+        found = bounds.slot_range(slot, low.program)
+        if found is None:
+            continue
+        lows = lows or ([Size()] if bounds.nonnegative(found[0]) and isinstance(slot, Index) else [])
+        highs = highs or ([j.size] if isinstance(slot, Index) else [])
+        if len(lows) == len(highs) == 1:
+            return slot, lows[0], highs[0] - lows[0], used
+    return None
+
+
+def _difference(f: Expr) -> tuple[x.Slot, int] | None:
+    """left < right or left ≤ right as (right − left, margin): the difference is at least the margin."""
+    if not (isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op in ("lt", "le")):
+        return None
+    a, b = f.cond.left, f.cond.right
+    if isinstance(a, Expr) or isinstance(b, Expr):
+        return None
+    return x.affine([(b, Size.of(1)), (a, Size.of(-1))]), 1 if f.cond.op == "lt" else 0
+
+
+def _limits(conds: list, slot: x.Slot) -> tuple[list[Size], list[Size], list[Expr]]:
+    """The limits that conditions set on a slot: slot ≥ low, slot < high."""
+    lows, highs, used = [], [], []
+    for f, gap, margin in conds:
+        constant = gap.constant if isinstance(gap, x.Affine) else Size()
+        bare = x.affine([(gap, Size.of(1))], -constant)
+        if bare == slot:
+            lows.append(Size.of(margin) - constant)
+            used.append(f)
+        elif x.affine([(bare, Size.of(-1))]) == slot:
+            highs.append(constant - margin + 1)
+            used.append(f)
+    return lows, highs, used
+
+
+# ---------------------------------------------------------------- storing
+
+
+def store(low: Lowering, name: str, lhs: tuple[Index, ...], found: Plan, mode: str, base: Value | None) -> None:
+    """Statements that add a planned term to an array; without a base the array starts as zeros."""
+    if base is None:
+        low.statements.append(Assign(name, zeros(low, name, lhs)))
+    loops = _loops(found)
+    inner = Lowering.__new__(type(low))
+    inner.__dict__ = low.__dict__ | {"statements": [], "counters": low.counters | set(loops), "guarded": low.guarded}
+    slots = [found.pins.get(j, j) for j in lhs]
+    items, axes = inner.items(slots, [j.size for j in lhs], lhs)
+    reached = set(axes) | set(loops)
+    summed = [i for i in found.bound if i not in reached]
+    value = inner.value(x.total(x.mul(*found.factors), *summed), axes)
+    value = value if value.sort in ("number", "real") else real(value)
+    repeated = _repeats(found, lhs, loops)
+    text_mode = "=" if base is None and mode == "+" and not loops and not repeated else mode
+    if text_mode == "-" or mode == "-":
+        text_mode = mode
+    line: Statement = Store(name, items, text_mode, fit(value, axes).node, repeated)
+    inner.statements.append(line)
+    for i in reversed(loops):
+        inner.statements = [Repeat(i, tuple(inner.statements))]
+    low.statements += inner.statements
+    low.temporaries = inner.temporaries
+
+
+def _loops(found: Plan) -> list[Index]:
+    """For places p + s·a: the indices that a loop runs over, so that one is left for the slice."""
+    loops: list[Index] = []
+    for slot in found.pins.values():
+        terms = slot.terms if isinstance(slot, x.Affine) else ()
+        plain = [(s, c) for s, c in terms if isinstance(s, Index) and s not in loops]
+        if len(plain) < 2 or len(plain) != len(terms):
+            continue
+        plain.sort(key=lambda t: (t[1].number != 1, len(str(t[0].size))))
+        loops += [s for s, _ in plain[:-1]]
+    return loops
+
+
+def _repeats(found: Plan, lhs: tuple[Index, ...], loops: list[Index]) -> bool:
+    """Whether one place may be named twice: an index is met only inside gathered positions."""
+    single = {i for s in found.pins.values() for i in _unique(s, loops)}
+    direct = {j for j in lhs if j not in found.pins}
+    inside = {i for s in found.pins.values() for i in x.free_indices(s)} - set(loops)
+    return not inside <= single | direct
+
+
+def _unique(slot: x.Slot, loops: list[Index]) -> list[Index]:
+    if isinstance(slot, Index):
+        return [slot]
+    if isinstance(slot, x.Affine):
+        moving = [s for s, _ in slot.terms if s not in loops]
+        return moving if len(moving) == 1 and isinstance(moving[0], Index) else []
+    if isinstance(slot, x.Join) and all(isinstance(s, Index) for s, _ in slot.parts):
+        return [s for s, _ in slot.parts]
+    return []
+
+
+def zeros(low: Lowering, name: str, lhs: tuple[Index, ...]) -> Node:
+    return Full(tuple(i.size for i in lhs), ZERO, _like(low.program, name))
+
+
+def _like(program: Program, name: str) -> str | None:
+    """The array that a gradient array is shaped like."""
+    base = name.removeprefix("∂").removesuffix("~total")
+    if not name.startswith("∂") or base not in program or program.sort(base) != "real":
+        return None
+    return base if program.shape(base) == program.shape(name) else None
+
+
+# ---------------------------------------------------------------- whole equations
+
+
+def lower_equation(equation: Equation, program: Program, *, stable: bool = False) -> tuple[Statement, ...]:
+    """The statements that compute the array of an equation."""
+    units = {i: x.whole_slot(0) for i in equation.indices if i.size.number == 1}
+    rhs = x.substitute(equation.rhs, units)
+    low = Lowering(program, stable, integer=equation.sort == "int")
+    axes = tuple(None if i in units else i for i in equation.indices)
+    if equation.name in rhs.names:
+        return _recurrence(low, equation, rhs, axes)
+    lhs = tuple(i for i in axes if i is not None)
+    if None not in axes:
+        plans = _planned(low, rhs, lhs)
+        if plans is not None:
+            _stores(low, equation.name, lhs, *plans)
+            return tuple(low.statements)
+    node = _root(low, equation, rhs, axes)
+    return (*low.statements, Assign(equation.name, node))
+
+
+def _planned(low: Lowering, rhs: Expr, lhs: tuple[Index, ...]):
+    """The terms of a sum: those that a delta places, and the others; None when there is no delta to use."""
+    terms = _terms(rhs)
+    found, others = [], []
+    for t in terms:
+        if isinstance(t, x.Cases) and len(terms) == 1:
+            return None
+        negative, bare = _sign(t)
+        bound, factors = _flattened(x.refresh(bare))
+        factors, bound = contracted_deltas(low, factors, bound)
+        p = plan(low, factors, bound, lhs)
+        if p is None:
+            others.append(t)
+        else:
+            found.append((p, "-" if negative else "+"))
+    return (found, others) if found else None
+
+
+def _sign(t: Expr) -> tuple[bool, Expr]:
+    from derive.arrays.lower import _split_sign
+
+    return _split_sign(t)
+
+
+def _flattened(e: Expr) -> tuple[list[Index], list[Expr]]:
+    """Summation indices and factors, sums inside the product opened where they hold a guard or a delta."""
+    bound, factors = unfolded(e)
+    done = False
+    while not done:
+        done = True
+        for k, f in enumerate(factors):
+            if isinstance(f, x.Reduce) and f.op == "sum" and any(isinstance(t, x.Ind) for t in x.walk(f)):
+                inner, more = unfolded(f)
+                if any(isinstance(g, x.Ind) for g in more):
+                    bound, factors = bound + inner, [*factors[:k], *more, *factors[k + 1 :]]
+                    done = False
+                    break
+    return bound, factors
+
+
+def _terms(rhs: Expr) -> list[Expr]:
+    """The terms of a sum; numbers in front of a bracket are multiplied in, so that its deltas can be placed."""
+    if isinstance(rhs, x.Add):
+        return [u for t in rhs.terms for u in _terms(t)]
+    if isinstance(rhs, x.Mul):
+        sums = [f for f in rhs.factors if isinstance(f, x.Add)]
+        rest = [f for f in rhs.factors if not isinstance(f, x.Add)]
+        if len(sums) == 1 and all(not f.names and not f.free for f in rest):
+            if any(isinstance(t, x.Ind) for t in x.walk(sums[0])):
+                return [u for t in sums[0].terms for u in _terms(x.mul(*rest, t))]
+    return [rhs]
+
+
+def _stores(low: Lowering, name: str, lhs: tuple[Index, ...], found: list, others: list[Expr]) -> None:
+    base = None
+    if others:
+        rest = x.add(*(x.mul(t) for t in others))
+        base = low.value(rest, lhs)
+        low.statements.append(Assign(name, _owned(low, name, base, lhs)))
+    for p, mode in found:
+        store(low, name, lhs, p, mode, base)
+        base = Value(Load(name), lhs)
+
+
+def _owned(low: Lowering, name: str, v: Value, lhs: Axes) -> Node:
+    """A new array of the full shape, safe to store into."""
+    node = _shaped(low, name, v, lhs, lhs)
+    return node if fresh_array(node) and not isinstance(node, Load) else Copy(node)
+
+
+def _root(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> Node:
+    pieces = _pieces(low, rhs, axes)
+    if pieces is not None:
+        place, values = pieces
+        indices = [_index_at(axes, place, n) for n, _ in values]
+        nodes = []
+        for (n, e), i in zip(values, indices, strict=True):
+            own = (*axes[:place], i, *axes[place + 1 :])
+            body = x.substitute(e[0], {axes[place]: x.affine([(i, Size.of(1))], e[1])})
+            nodes.append(_shaped(low, equation.name, low.value(body, own), own, equation.indices, n))
+        return Concat(tuple(nodes), place)
+    v = low.value(rhs, axes)
+    if equation.sort == "real" and v.sort in ("int", "bool"):
+        v = real(v)
+    if equation.sort == "int" and v.sort == "bool":
+        v = Value(Map("mul", (v.node, Number(Fraction(1)))), v.axes, "int")
+    return _shaped(low, equation.name, v, axes, equation.indices)
+
+
+def _index_at(axes: Axes, place: int, n: Size) -> Index:
+    return axes[place].fresh(size=n)
+
+
+def _pieces(low: Lowering, rhs: Expr, axes: Axes):
+    """{a[j] if j < n; b[j − n]} as pieces along the axis of j: (place, [(size, (value, start))])."""
+    if not isinstance(rhs, x.Cases):
+        return None
+    ends, place = [], None
+    for cond, _ in rhs.branches:
+        if not (isinstance(cond, x.Rel) and cond.op == "lt" and isinstance(cond.left, Index) and cond.left in axes):
+            return None
+        if not (isinstance(cond.right, x.Affine) and not cond.right.terms) or place not in (None, axes.index(cond.left)):
+            return None
+        place = axes.index(cond.left)
+        ends.append(cond.right.constant)
+    starts = [Size(), *ends]
+    sizes = [b - a for a, b in zip(starts, [*ends, axes[place].size], strict=True)]
+    if not all(bounds.nonnegative(n) for n in sizes):
+        return None
+    values = [v for _, v in rhs.branches] + [rhs.otherwise]
+    return place, [(n, (v, s)) for n, v, s in zip(sizes, values, starts, strict=True)]
+
+
+def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size | None = None) -> Node:
+    """The value with exactly the axes of the equation."""
+    fitted = fit(v, axes)
+    if fitted.axes == axes:
+        return fitted.node if v.sort != "number" or axes else _scalar(fitted)
+    sizes = tuple(Size.of(1) if a is None else a.size for a in axes)
+    if all(a in (None,) or b is a for a, b in zip(axes[: len(axes) - len(fitted.axes)], (), strict=False)):
+        pass
+    missing = axes[: len(axes) - len(fitted.axes)]
+    if all(a is None for a in missing) and fitted.axes == axes[len(missing) :]:
+        return _led(fitted, len(missing))
+    like = _like(low.program, name) if piece is None else None
+    return Full(sizes, fitted.node, like, v.sort == "number")
+
+
+def _scalar(v: Value) -> Node:
+    return Cast(v.node)
+
+
+def _led(v: Value, count: int) -> Node:
+    """New axes of length 1 in front."""
+    from derive.arrays.axes import kept
+    from derive.arrays.program import NEW, Pick
+
+    whole = kept(v)
+    if whole is not None and len(whole.axes) == len(v.axes) + count and None not in whole.axes[count:]:
+        return whole.node
+    return Pick(v.node, (NEW,) * count)
+
+
+def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tuple[Statement, ...]:
+    """An array that mentions itself at an earlier or later place along its first axis: a loop."""
+    t = equation.indices[0]
+    name = equation.name
+    shape = tuple(i.size for i in equation.indices)
+    low.statements.append(Assign(name, Full(shape, ZERO, _like(low.program, name))))
+    inner = Lowering(low.program, low.stable, {t})
+    inner.guarded = True
+    inner.__dict__["temporaries"] = low.temporaries
+    bound, slots = _contracted_self(low, rhs, t)
+    value = inner.value(bound, axes[1:])
+    inner.statements.append(Store(name, (Counter(t),), "=", fit(value, axes[1:]).node))
+    later = any(_later(s, t) for s in slots)
+    low.statements.append(Repeat(t, tuple(inner.statements), later))
+    return tuple(low.statements)
+
+
+def _contracted_self(low: Lowering, rhs: Expr, t: Index) -> tuple[Expr, list[x.Slot]]:
+    """The right-hand side with deltas of summed indices carried out, and the places where it mentions itself."""
+
+    def change(u):
+        if isinstance(u, x.Reduce) and u.op == "sum" and u.guard is None:
+            bound, factors = unfolded(u)
+            after, left = contracted_deltas(low, factors, bound)
+            if len(left) < len(bound):
+                return x.total(x.mul(*after), *left)
+        return None
+
+    rhs = x.rewrite(rhs, change)
+    return rhs, [u.slots[0] for u in x.walk(rhs) if isinstance(u, x.Entry) and u.slots and t in x.free_indices(u.slots[0])]
+
+
+def _later(slot: x.Slot, t: Index) -> bool:
+    return isinstance(slot, x.Affine) and bounds.sign(slot.constant) == 1 and slot.constant.number != 0
+
+
+__all__ = ["Plan", "Permute", "lower_equation", "plan", "store"]

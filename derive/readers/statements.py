@@ -1,0 +1,533 @@
+"""Reading statements: assignments, stores, branches on static values, loops, inlined functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from derive import expr as x
+from derive.errors import Problem
+from derive.index import Index, Size
+from derive.readers.arrays import aligned, broadcast_shape
+from derive.readers.convert import as_array, iterated, rows_array, truth
+from derive.readers.evaluate import _BINARY, _key, combine, evaluate, subscript_value
+from derive.readers.indexing import mutate, read, store
+from derive.readers.run import Run, whole_view
+from derive.readers.values import (
+    Array,
+    Buffer,
+    Function,
+    Instance,
+    Masked,
+    Opaque,
+    Pair,
+    Parameter,
+    Rows,
+    Scope,
+    kind,
+)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A return statement was reached."""
+
+    value: object
+    node: ast.Return
+
+
+class _Jump:
+    """break or continue was reached."""
+
+    def __init__(self, word: str):
+        self.word = word
+
+
+def execute(run: Run, body: list[ast.stmt]) -> Returned | _Jump | None:
+    """Read statements in order; return early at a return."""
+    for node in body:
+        before = run.node, run.statement
+        run.node = run.statement = node
+        try:
+            outcome = _statement(run, node)
+        except Problem as problem:
+            raise problem.at(run.span(node), run.path) from None
+        finally:
+            run.node, run.statement = before
+        if outcome is not None:
+            return outcome
+    return None
+
+
+def _statement(run: Run, node: ast.stmt) -> Returned | _Jump | None:
+    run.spend()
+    name = type(node).__name__
+    if name in _SKIPPED:
+        return None
+    reader = _READERS.get(name)
+    if reader is None:
+        raise run.unsupported(f"the statement `{_WORDS.get(name, name.lower())}`", "it has no meaning as an equation",
+                              "keep assignments, loops over ranges, and branches on static values", node)  # fmt: skip
+    return reader(run, node)
+
+
+_SKIPPED = {"Pass", "Import", "ImportFrom", "Global", "Nonlocal", "Delete"}
+_WORDS = {"Try": "try", "While": "while", "Raise": "raise", "AsyncFor": "async for", "Match": "match"}
+
+# ---------------------------------------------------------------- assignment
+
+
+def _assign(run: Run, node: ast.Assign) -> None:
+    first = node.targets[0]
+    run.target_name = first.id if isinstance(first, ast.Name) else ""
+    value = evaluate(run, node.value)
+    for target in node.targets:
+        assign(run, target, value)
+    run.after_line(node, first)
+
+
+def _annotated(run: Run, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        assign(run, node.target, evaluate(run, node.value))
+
+
+def assign(run: Run, target: ast.expr, value: object, quiet: bool = False) -> None:
+    """Bind a value to a target; `quiet`: without an equation (loop variables and elements)."""
+    match target:
+        case ast.Name(id=name):
+            bind(run, run.scopes[-1], name, value, quiet)
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            _unpack(run, elts, value, quiet)
+        case ast.Subscript():
+            _store(run, target, "", value)
+        case ast.Attribute():
+            _set_attribute(run, target, value)
+        case _:
+            raise run.unsupported("this target of an assignment", hint="assign to a name", node=target)
+
+
+def bind(run: Run, scope: Scope, name: str, value: object, quiet: bool = False) -> None:
+    """Give a name a value; arrays get an equation of that name."""
+    scope.born[name] = tuple(run.loops)
+    if isinstance(value, Masked):
+        raise run.unsupported("the entries of a[mask] under a name", "their number depends on the data",
+                              "use np.where(mask, a, 0)")  # fmt: skip
+    if isinstance(value, Size):
+        run.named_size(name, value)
+    if isinstance(value, list):
+        run.lists.setdefault(id(value), tuple(run.loops))
+        run.kept.append(value)
+    if quiet or not isinstance(value, Array) or _is_place(value):
+        scope[name] = value
+        return
+    run.target_name = name
+    scope[name] = run.store(name, run.current(value), scope.helper)
+
+
+def _is_place(a: Array) -> bool:
+    """Whether an integer scalar is a loop variable or arithmetic of such: no array of its own."""
+    if a.rank or a.sort != "int":
+        return False
+    slot = x.as_slot(a.body(()))
+    return slot is not None and not any(isinstance(s, (x.Entry, x.ArgBest)) for s in x.walk(slot))
+
+
+def _unpack(run: Run, targets: list[ast.expr], value: object, quiet: bool) -> None:
+    values = _unpacked(run, value, len(targets))
+    star = next((k for k, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if star is not None:
+        tail = len(targets) - star - 1
+        middle = values[star : len(values) - tail]
+        values = [*values[:star], list(middle), *values[len(values) - tail :]]
+        targets = [t.value if isinstance(t, ast.Starred) else t for t in targets]
+    if len(values) != len(targets):
+        raise run.mismatch(f"{len(values)} values for {len(targets)} names")
+    for target, part in zip(targets, values, strict=True):
+        assign(run, target, part, quiet or (isinstance(target, ast.Name) and target.id == "_"))
+
+
+def _unpacked(run: Run, value: object, count: int) -> list:
+    if isinstance(value, Pair):
+        return [value.values, value.indices]
+    if isinstance(value, Opaque):
+        return [value] * count
+    if isinstance(value, Array) and value.rank and value.shape[0].number is None:
+        letter = value.shape[0].letter
+        if letter in run.knowledge.generated:
+            run.unify(value.shape[0], Size.of(count))
+        raise run.mismatch(f"an array whose first axis has {value.shape[0]} entries for {count} names")
+    if isinstance(value, Parameter):
+        return [run.inner(value, k, run.span()) for k in range(count)]
+    found = iterated(run, value)
+    if isinstance(found, Rows):
+        raise run.unsupported("unpacking an axis of unknown length")
+    return found
+
+
+def _set_attribute(run: Run, target: ast.Attribute, value: object) -> None:
+    owner = evaluate(run, target.value)
+    if isinstance(owner, Instance):
+        value = run.store(target.attr, run.current(value), "self") if _needs_name(value) else value
+        owner.attributes[target.attr] = value
+    elif not isinstance(owner, (Opaque, Array)):
+        raise run.unsupported(f"setting an attribute of {kind(owner)}", node=target)
+
+
+def _needs_name(value: object) -> bool:
+    return isinstance(value, Array) and not value.cheap and not _is_place(value)
+
+
+# ---------------------------------------------------------------- stores and augmented assignment
+
+
+def _owner(run: Run, node: ast.expr) -> object:
+    """What a store goes into; a name is read even where a loop carries it."""
+    if isinstance(node, ast.Name):
+        saved, run.carried = run.carried, []
+        try:
+            return evaluate(run, node)
+        finally:
+            run.carried = saved
+    return evaluate(run, node)
+
+
+def _store(run: Run, target: ast.Subscript, op: str, value: object) -> None:
+    owner, key = _owner(run, target.value), subscript_value(run, target.slice)
+    if isinstance(target.value, ast.Name):
+        run.target_name = target.value.id
+    if isinstance(owner, (dict, list)):
+        _store_item(run, owner, key, op, value)
+        return
+    if isinstance(owner, Parameter):
+        raise run.unsupported(f"a store into the parameter `{owner.name}` of unknown shape", node=target)
+    if not isinstance(owner, Array):
+        raise run.unsupported(f"a store into {kind(owner)}", node=target)
+    if isinstance(value, Masked):
+        if not (isinstance(key, Array) and same(run, key, value.mask)):
+            raise run.unsupported("a[mask] = b[other mask]", "both sides need the same mask")
+        value = value.array
+    store(run, run.current(owner) if owner.view is None else owner, key, op, as_array(run, value))
+
+
+def same(run: Run, a: Array, b: Array) -> bool:
+    """Whether two arrays hold the same expression."""
+    if a.shape != b.shape:
+        return False
+    slots = run.fresh(a.shape)
+    return a.body(slots).key == b.body(slots).key
+
+
+def _store_item(run: Run, owner: dict | list, key: object, op: str, value: object) -> None:
+    place = _key(run, key)
+    try:
+        old = owner[place] if op else None
+        value = combine(run, op, old, value) if op else value
+        if isinstance(value, Array) and _needs_name(value):
+            value = run.store(place if isinstance(place, str) and place.isidentifier() else "item", value)
+        owner[place] = value
+    except (KeyError, IndexError, TypeError):
+        raise run.unsupported("this place of a list or dict", "nothing stores it before this line") from None
+
+
+def _augment(run: Run, node: ast.AugAssign) -> None:
+    op = _BINARY[type(node.op).__name__]
+    value = evaluate(run, node.value)
+    if isinstance(node.target, ast.Subscript):
+        if op not in ("+", "-", "*", "/", "**"):
+            raise run.unsupported(f"`{op}=` on a part of an array")
+        _store(run, node.target, op, value)
+        return
+    old = _owner(run, node.target)
+    run.target_name = node.target.id if isinstance(node.target, ast.Name) else ""
+    if isinstance(old, Array) and isinstance(node.target, ast.Name):
+        _augment_array(run, node.target.id, op, old, value)
+    elif isinstance(node.target, ast.Name) and _loops_since(run, node.target.id) and isinstance(value, (Array, Pair)):
+        _accumulate(run, node.target.id, op, as_array(run, old), as_array(run, value))
+    else:
+        if isinstance(node.target, ast.Name) and _loops_since(run, node.target.id):
+            raise run.recurrent()
+        assign(run, node.target, combine(run, op, old, value))
+
+
+def _loops_since(run: Run, name: str) -> list[Index]:
+    born = run.scopes[-1].born.get(name, ())
+    return [p for p in run.loops if p not in born]
+
+
+def _accumulate(run: Run, name: str, op: str, old: Array, value: Array) -> None:
+    """`total += f(i)` in a loop over i, where total was a number: the number plus the sum over i."""
+    scope, since = run.scopes[-1], _loops_since(run, name)
+    if op not in ("+", "-"):
+        raise run.recurrent()
+
+    def body(slots: tuple) -> x.Expr:
+        e = x.total(aligned(value, shape)(slots), *since)
+        start = aligned(old, shape)(slots)
+        return start + e if op == "+" else start - e
+
+    shape = broadcast_shape(run, old.shape, value.shape)
+    run.check_carried(value.body(run.fresh(value.shape)))
+    born = scope.born[name]
+    array = run.store(name, Array(shape, body, "real"), scope.helper)
+    array.view.buffer.born = born
+    scope[name] = array
+    scope.born[name] = born
+
+
+def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> None:
+    """`a += v` changes a's buffer, and with it every name that shares it."""
+    value = as_array(run, value)
+    if not old.rank and run.flavor == "numpy" and old.view is not None:
+        buffer = old.view.buffer
+        local = Buffer(_entry_name(run, old) or buffer.anchor, (), old.sort, set(buffer.versions), buffer.loops, buffer.born)
+        old = replace(old, view=whole_view(local))
+        run.scopes[-1][name] = old
+    shape = broadcast_shape(run, old.shape, value.shape)
+    if shape != old.shape or old.view is None or op not in ("+", "-", "*", "/", "**"):
+        if _loops_since(run, name):
+            raise run.recurrent()
+        bind(run, run.scopes[-1], name, as_array(run, combine(run, op, old, value)).detached())
+        return
+    if [p for p in run.loops if p not in old.view.buffer.born]:
+        store(run, old, tuple(slice(None) for _ in old.shape), op, value)
+    else:
+        mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
+
+
+def _entry_name(run: Run, a: Array) -> str | None:
+    e = a.body(run.fresh(a.shape))
+    return e.name if isinstance(e, x.Entry) else None
+
+
+# ---------------------------------------------------------------- control flow
+
+
+def _if(run: Run, node: ast.If) -> Returned | _Jump | None:
+    return execute(run, node.body if truth(run, evaluate(run, node.test)) else node.orelse)
+
+
+def _with(run: Run, node: ast.With) -> Returned | _Jump | None:
+    return execute(run, node.body)
+
+
+def _return(run: Run, node: ast.Return) -> Returned:
+    if run.loops and run.loops != run.outer_loops:
+        raise run.unsupported("a return inside a loop of unknown length")
+    run.target_name = ""
+    return Returned(None if node.value is None else evaluate(run, node.value), node)
+
+
+def _expression(run: Run, node: ast.Expr) -> None:
+    if isinstance(node.value, ast.Constant):
+        return
+    evaluate(run, node.value)
+
+
+def _assert(run: Run, node: ast.Assert) -> None:
+    """An assertion about shapes is knowledge; any other one is skipped."""
+    test = node.test
+    shapes = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)
+    if not shapes or "shape" not in ast.dump(test):
+        return
+    try:
+        left, right = evaluate(run, test.left), evaluate(run, test.comparators[0])
+    except Problem:
+        return
+    pairs = zip(left, right, strict=False) if isinstance(left, tuple) and isinstance(right, tuple) else [(left, right)]
+    for a, b in pairs:
+        if isinstance(a, (int, Size)) and isinstance(b, (int, Size)):
+            run.unify(Size.of(a), Size.of(b), "the asserted sizes")
+
+
+def _define(run: Run, node: ast.FunctionDef) -> None:
+    run.scopes[-1][node.name] = Function(node.name, node, run.scopes[-1])
+
+
+def _class(run: Run, node: ast.ClassDef) -> None:
+    run.scopes[-1][node.name] = Opaque(f"the class {node.name}")
+
+
+def _for(run: Run, node: ast.For) -> Returned | _Jump | None:
+    found = iterated(run, evaluate(run, node.iter))
+    if isinstance(found, Rows):
+        return _symbolic_loop(run, node, found)
+    for value in found:
+        assign(run, node.target, value, quiet=True)
+        outcome = execute(run, node.body)
+        if isinstance(outcome, Returned):
+            return outcome
+        if isinstance(outcome, _Jump) and outcome.word == "break":
+            return None
+    return execute(run, node.orelse)
+
+
+def _symbolic_loop(run: Run, node: ast.For, rows: Rows) -> None:
+    """One round stands for all: what it stores is an equation over the loop's index."""
+    scope = run.scopes[-1]
+    events = _events(node.body)
+    before = set(scope)
+    carried = {n for n in events.carried if n in before}
+    buffers = [scope[n].view.buffer for n in events.changed - events.fresh
+               if isinstance(scope.get(n), Array) and scope[n].view is not None]  # fmt: skip
+    run.loops.append(rows.index)
+    run.watched.append((rows.index, buffers))
+    run.carried.append(carried)
+    try:
+        assign(run, node.target, rows.element, quiet=True)
+        outcome = execute(run, node.body)
+        if outcome is not None:
+            raise run.unsupported("leaving a loop of unknown length early")
+    finally:
+        run.loops.pop(), run.watched.pop(), run.carried.pop()
+    _after_loop(run, scope, rows.index)
+
+
+def _after_loop(run: Run, scope: Scope, p: Index) -> None:
+    """Names set inside the loop keep the value of its last round."""
+    last = {p: x.whole_slot(p.size - 1)}
+    for name, value in list(scope.items()):
+        if isinstance(value, Array) and p in value.body(run.fresh(value.shape)).free:
+            body = value.body
+            scope[name] = replace(value, body=lambda s, body=body: x.substitute(body(s), last), view=None)
+        elif isinstance(value, list) and any(isinstance(v, Rows) for v in value):
+            scope[name] = value[0] if len(value) == 1 else value
+
+
+@dataclass
+class Events:
+    """What the statements of a loop do with names: read before they are set, set, changed in place."""
+
+    carried: set[str]
+    fresh: set[str]
+    changed: set[str]
+
+
+def _events(body: list[ast.stmt]) -> Events:
+    """Names read before the body sets them although it sets them somewhere, and names that it changes in place."""
+    loads: list[tuple[str, set[str]]] = []
+    assigned: set[str] = set()
+    stored: set[str] = set()
+    changed: set[str] = set()
+    for node in body:
+        _walk_events(node, loads, assigned, stored, changed)
+    carried = {name for name, seen in loads if name in stored and name not in seen}
+    return Events(carried, assigned, changed)
+
+
+def _walk_events(node: ast.AST, loads: list, assigned: set, stored: set, changed: set) -> None:
+    def go(*nodes: ast.AST) -> None:
+        for n in nodes:
+            _walk_events(n, loads, assigned, stored, changed)
+
+    match node:
+        case ast.Name(id=name, ctx=ast.Load()):
+            loads.append((name, set(assigned)))
+        case ast.Name(id=name, ctx=ast.Store()):
+            assigned.add(name)
+            stored.add(name)
+        case ast.Assign(targets=targets, value=value):
+            go(value, *targets)
+        case ast.AugAssign(target=ast.Name(id=name), value=value):
+            go(value)
+            stored.add(name)
+            changed.add(name)
+        case ast.AugAssign(target=target, value=value):
+            go(value, target)
+        case ast.Subscript(value=ast.Name(id=name), slice=key, ctx=ast.Store()):
+            go(key)
+            changed.add(name)
+        case ast.Subscript(value=value, slice=key, ctx=ast.Store()):
+            go(key)
+            changed.update(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=args):
+            go(*args)
+            stored.add(name)
+        case ast.Call(func=ast.Attribute(attr="at"), args=[ast.Name(id=name), *args]):
+            go(*args)
+            changed.add(name)
+        case ast.For(target=target, iter=iter_, body=inner, orelse=orelse):
+            go(iter_, target, *inner, *orelse)
+        case ast.ListComp(elt=elt, generators=generators) | ast.GeneratorExp(elt=elt, generators=generators):
+            go(*(g.iter for g in generators), *(g.target for g in generators), elt)
+        case _:
+            go(*ast.iter_child_nodes(node))
+
+
+_READERS: dict[str, Callable] = {
+    "Assign": _assign, "AnnAssign": _annotated, "AugAssign": _augment, "If": _if, "With": _with, "Return": _return,
+    "Expr": _expression, "Assert": _assert, "FunctionDef": _define, "ClassDef": _class, "For": _for,
+    "Break": lambda run, node: _Jump("break"), "Continue": lambda run, node: _Jump("continue"),
+}  # fmt: skip
+
+# ---------------------------------------------------------------- functions of the source
+
+DEPTH = 30
+
+
+def inline(run: Run, function: Function, args: list, keywords: dict) -> object:
+    """The value of a call of a function of the source: its body is read in place."""
+    if run.depth >= DEPTH:
+        raise run.unsupported(f"`{function.name}` calls itself", "calls are read in place, so recursion has no end",
+                              "use a loop with a static number of rounds")  # fmt: skip
+    scope = Scope(function.name, function.scope)
+    _bind_arguments(run, function, scope, [*function.bound, *args], keywords)
+    run.scopes.append(scope)
+    run.depth += 1
+    saved = run.helper, run.target_name, run.outer_loops, run.carried
+    run.helper, run.outer_loops, run.carried = function.name, list(run.loops), []
+    try:
+        if isinstance(function.node, ast.Lambda):
+            return evaluate(run, function.node.body)
+        outcome = execute(run, function.node.body)
+        return outcome.value if isinstance(outcome, Returned) else None
+    finally:
+        run.helper, run.target_name, run.outer_loops, run.carried = saved
+        run.depth -= 1
+        run.scopes.pop()
+
+
+def _bind_arguments(run: Run, function: Function, scope: Scope, args: list, keywords: dict) -> None:
+    """Parameters get their arguments; one that is used twice and is more than an entry gets an equation."""
+    spec = function.node.args
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    values = dict(zip(names, args, strict=False))
+    if len(args) > len(names):
+        if spec.vararg is None:
+            raise run.mismatch(f"`{function.name}` takes {len(names)} values and gets {len(args)}")
+        values[spec.vararg.arg] = tuple(args[len(names) :])
+    elif spec.vararg is not None:
+        values[spec.vararg.arg] = ()
+    extra = {k: v for k, v in keywords.items() if k not in names and k not in [a.arg for a in spec.kwonlyargs]}
+    if extra and spec.kwarg is None:
+        raise run.mismatch(f"`{function.name}` has no parameter `{next(iter(extra))}`")
+    values |= {k: v for k, v in keywords.items() if k not in extra}
+    if spec.kwarg is not None:
+        values[spec.kwarg.arg] = extra
+    _defaults(run, function, spec, names, values)
+    for name, value in values.items():
+        scope[name] = _argument(run, function, name, value)
+        scope.born[name] = tuple(run.loops)
+
+
+def _defaults(run: Run, function: Function, spec: ast.arguments, names: list[str], values: dict) -> None:
+    pairs = [*zip(names[len(names) - len(spec.defaults) :], spec.defaults, strict=True),
+             *((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)]  # fmt: skip
+    for name, node in pairs:
+        if name not in values:
+            values[name] = evaluate(run, node)
+    for name in [*names, *(a.arg for a in spec.kwonlyargs)]:
+        if name not in values:
+            raise run.mismatch(f"`{function.name}` needs a value for `{name}`")
+
+
+def _argument(run: Run, function: Function, name: str, value: object) -> object:
+    if isinstance(value, Rows):
+        return value
+    if not isinstance(value, Array) or value.cheap or _is_place(value):
+        return value
+    uses = sum(isinstance(n, ast.Name) and n.id == name for n in ast.walk(function.node))
+    return run.store(name, value, function.name) if uses > 1 else value
+
+
+__all__ = ["Returned", "assign", "bind", "execute", "inline", "read", "rows_array"]
