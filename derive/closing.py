@@ -53,9 +53,13 @@ def measure(e: Expr) -> int:
     stack: list = [e]
     while stack:
         t = stack.pop()
-        total += weights.get(type(t), 0)
+        total += weights.get(type(t), 0) if not _is_sign(t) else 0
         stack += [] if isinstance(t, (Entry, x.Whole, x.Ind)) else x.parts(t)
     return total
+
+
+def _is_sign(t: object) -> bool:
+    return isinstance(t, x.Num) and abs(t.value) == 1
 
 
 def _inner_gradients(e: Expr, inputs: set[str]) -> list[str]:

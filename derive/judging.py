@@ -97,7 +97,7 @@ def _refutation(before: Expr, step: Step, found: Derivation, verdict: Judgement,
 def _judge_totals(gradients: Gradients, seed: int) -> None:
     """Every gradient against the true one, by dual numbers through the forward pass."""
     names = {name: d.target.name for name, d in gradients.derivations.items()}
-    verdicts: Mapping[str, Judgement] = judge_gradients(gradients.program, names, gradients.upstream, seed)
+    verdicts: Mapping[str, Judgement] = judge_gradients(gradients.program, names, gradients.upstream, seed, gradients.of)
     for name, verdict in verdicts.items():
         if verdict.equal is False:
             raise Refuted(f"the gradient of `{name}` is not the true one: {verdict.how}, {verdict.where or verdict.detail}")

@@ -176,7 +176,9 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
     named = {v.name: v for v in program.inputs}
     wrt = [n for n in gradients.wrt if n in named and np.size(data[n])]
     found = ours(data, upstream)
-    slopes = interpreter.Slopes(program.source, structured(program, data), _upstream(program, upstream), _function(program))
+    slopes = interpreter.Slopes(
+        program.source, structured(program, data), _upstream(program, upstream), _function(program)
+    )
     return tuple(_row(named[n], np.asarray(found[n]), slopes, rng) for n in wrt)
 
 
@@ -254,8 +256,14 @@ def verification_table(found: Findings, label: Callable[[str], object]) -> Verif
         return None
     sizes = ", ".join(f"{name} = {n}" for name, n in sorted(found.sizes.items()))
     checks = tuple(
-        Check(label(r.name), "×".join(map(str, r.shape)) or "scalar", two_digits(r.largest), bound(r.complex_step),
-              bound(r.central), r.fine)  # fmt: skip
+        Check(
+            label(r.name),
+            "×".join(map(str, r.shape)) or "scalar",
+            two_digits(r.largest),
+            bound(r.complex_step),
+            bound(r.central),
+            r.fine,
+        )  # fmt: skip
         for r in found.rows
     )
     said = f"Each gradient against your own source at {sizes or 'one point'}; float64, seed {found.seed}."

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
-from itertools import permutations
+from itertools import count, permutations
 from math import inf
 
 from derive import expr as x
 from derive.arrays import bounds
 from derive.arrays.axes import Axes, Value, common_order, elementwise, fit, merged, real, reals
 from derive.arrays.program import (
-    FULL, Apply, Arange, Best, Cast, Counter, Eye, Fold, Length, Load, Map, Node, Number, Permute, Pick, Reshape, Slice,
+    FULL, Apply, Arange, Assign, Best, Cast, Counter, Eye, Fold, Length, Load, Map, Node, Number, Permute, Pick, Reshape, Slice,
     Statement, Windows,
 )  # fmt: skip
 from derive.errors import Unsupported
@@ -36,7 +36,7 @@ class Lowering:
         self.counters = set(counters)
         self.guarded = False
         self.statements: list[Statement] = []
-        self.temporaries = 0
+        self.numbers = count(1)
         self.shapes: dict[str, tuple[Size, ...]] = {}
 
     # -- what is known of arrays
@@ -49,8 +49,7 @@ class Lowering:
 
     def temporary(self, shape: tuple[Size, ...]) -> str:
         """The name of a new array; `~~` marks names that the writer chooses."""
-        self.temporaries += 1
-        name = f"~~{self.temporaries}"
+        name = f"~~{next(self.numbers)}"
         self.shapes[name] = shape
         return name
 
@@ -155,12 +154,25 @@ class Lowering:
             found = log_of(self, op, args, want)
             if found is not None:
                 return found
-        OPS[op]
         values = [self.value(a, want) for a in args]
         if all(v.sort == "number" for v in values):
             return Value(Apply(op, tuple(v.node for v in values), plain=True), (), "number")
-        values = [real(v) for v in values]
+        values = [self._once(op, k, real(v)) for k, v in enumerate(values)]
         return elementwise(op, values, want, make=lambda nodes: Apply(op, nodes))
+
+    def _once(self, op: str, place: int, v: Value) -> Value:
+        """An argument that the row's text names twice is computed once, under a name of its own."""
+        row = OPS[op]
+        spelling = (self.stable and row.stable) or row.numpy
+        if spelling.count("{" + row.args.split()[place] + "}") < 2 or isinstance(v.node, (Load, Number)):
+            return v
+        return self.named(v)
+
+    def named(self, v: Value) -> Value:
+        """The value under a name of its own."""
+        name = self.temporary(tuple(Size.of(1) if i is None else i.size for i in v.axes))
+        self.statements.append(Assign(name, v.node))
+        return Value(Load(name), v.axes, v.sort)
 
     def cases(self, branches, otherwise: Expr, want: Axes) -> Value:
         safe = self.under_guard()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from derive import expr as x
 from derive.arrays.axes import Axes, Value, real
-from derive.arrays.lower import Lowering
-from derive.arrays.program import Along, Apply, Map
+from derive.arrays.lower import Lowering, fold
+from derive.arrays.program import Along
 from derive.expr import Expr
 from derive.index import Index
 
@@ -65,10 +65,9 @@ def along(low: Lowering, op: str, k: Index, u: Expr, want: Axes) -> Value | None
     if k not in v.axes:
         return None
     axis = v.axes.index(k)
-    node = Along(op, v.node, axis, len(v.axes))
     if op == "logsumexp":
-        return Value(node, v.axes[:axis] + v.axes[axis + 1 :])
-    return Value(node, v.axes)
+        return fold(op, v, [k])
+    return Value(Along(op, v.node, axis, len(v.axes)), v.axes)
 
 
-__all__ = ["Apply", "Map", "along", "log_of", "softmax_of", "without_softmax"]
+__all__ = ["along", "log_of", "softmax_of", "without_softmax"]

@@ -16,7 +16,7 @@ from derive.arrays.axes import Axes, Value, fit, real
 from derive.arrays.contract import contracted_deltas, solved, unfolded
 from derive.arrays.lower import Lowering
 from derive.arrays.program import (
-    Assign, Cast, Concat, Copy, Counter, Full, Load, Map, Node, Number, Permute, Repeat, Statement, Store, fresh_array,
+    Assign, Concat, Copy, Counter, Full, Load, Map, Node, Number, Permute, Repeat, Statement, Store, fresh_array,
 )  # fmt: skip
 from derive.expr import Expr
 from derive.index import Index, Size
@@ -155,7 +155,6 @@ def store(low: Lowering, name: str, lhs: tuple[Index, ...], found: Plan, mode: s
     for i in reversed(loops):
         inner.statements = [Repeat(i, tuple(inner.statements))]
     low.statements += inner.statements
-    low.temporaries = inner.temporaries
 
 
 def _loops(found: Plan) -> list[Index]:
@@ -340,19 +339,13 @@ def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size
     """The value with exactly the axes of the equation."""
     fitted = fit(v, axes)
     if fitted.axes == axes:
-        return fitted.node if v.sort != "number" or axes else _scalar(fitted)
+        return fitted.node
     sizes = tuple(Size.of(1) if a is None else a.size for a in axes)
-    if all(a in (None,) or b is a for a, b in zip(axes[: len(axes) - len(fitted.axes)], (), strict=False)):
-        pass
     missing = axes[: len(axes) - len(fitted.axes)]
     if all(a is None for a in missing) and fitted.axes == axes[len(missing) :]:
         return _led(fitted, len(missing))
     like = _like(low.program, name) if piece is None else None
     return Full(sizes, fitted.node, like, v.sort == "number")
-
-
-def _scalar(v: Value) -> Node:
-    return Cast(v.node)
 
 
 def _led(v: Value, count: int) -> Node:
@@ -374,7 +367,6 @@ def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tup
     low.statements.append(Assign(name, Full(shape, ZERO, _like(low.program, name))))
     inner = Lowering(low.program, low.stable, {t})
     inner.guarded = True
-    inner.__dict__["temporaries"] = low.temporaries
     bound, slots = _contracted_self(low, rhs, t)
     value = inner.value(bound, axes[1:])
     inner.statements.append(Store(name, (Counter(t),), "=", fit(value, axes[1:]).node))

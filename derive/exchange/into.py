@@ -457,5 +457,3 @@ _COMPARISONS = (  # SymPy's class, ours, sides exchanged, negated
 def _by_sympy() -> dict[str, Op]:
     """The ops by the names of their SymPy functions."""
     return {known.__name__: row for row in OPS if isinstance(known := sympy_function(row), type)}
-
-

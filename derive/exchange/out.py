@@ -185,5 +185,3 @@ def sympy_function(row: Op) -> object | None:
     points = [dict(zip(names, map(sympy.Rational, p), strict=False)) for p in (("3/7", "8/9"), ("-5/4", "1/3"))]
     agree = (abs(sympy.N(found(*p.values()) - _Out({}, p).value(row.meaning_expr), 30)) < 1e-25 for p in points)
     return found if all(agree) else None
-
-

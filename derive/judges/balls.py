@@ -18,7 +18,8 @@ from derive import expr as x
 from derive.errors import Problem
 from derive.expr import Expr
 from derive.index import Index
-from derive.judges.bench import Bench
+from derive.judges import data
+from derive.judges.bench import Bench, placed
 from derive.judges.evaluate import Arrays, Named, Undecided, World, spread, union
 from derive.program import Program
 
@@ -181,12 +182,12 @@ class Balls(Arrays):
         if slot is not None:
             exponent = self.slot(slot)
             axes = union([base.axes, exponent.axes])
-            raised = self._each(lambda u, n: self.balls.power(u, Fraction(int(n))), spread(base, axes), spread(exponent, axes))
-            return Named(raised, axes)
+            sides = spread(base, axes), spread(exponent, axes)
+            return Named(self._each(lambda u, n: self.balls.power(u, Fraction(int(n))), *sides), axes)
         exponent = self.evaluate(e.exponent)
         axes = union([base.axes, exponent.axes])
-        f = self.balls.functions
-        return Named(self._each(lambda u, v: f["exp"](f["log"](u) * v), spread(base, axes), spread(exponent, axes)), axes)
+        exp, log = self.balls.functions["exp"], self.balls.functions["log"]
+        return Named(self._each(lambda u, v: exp(log(u) * v), spread(base, axes), spread(exponent, axes)), axes)
 
     def _known(self, value: Any) -> Any:
         if value is None:
@@ -219,7 +220,7 @@ class Balls(Arrays):
         return self.balls.ball(low)
 
     def compare(self, op: str, a: Any, b: Any) -> np.ndarray:
-        if getattr(a, "dtype", None) != object and getattr(b, "dtype", None) != object:
+        if a.dtype.kind != "O" and b.dtype.kind != "O":
             return super().compare(op, a, b)
         return self._each(lambda u, v: self._compared(op, u, v), a, b).astype(bool)
 
@@ -249,7 +250,7 @@ class Balls(Arrays):
 
 @dataclass(frozen=True)
 class CounterExample:
-    """Sizes and small rationals at which two formulas certainly differ: there, at `indices`, they are left and right."""
+    """Sizes and small rationals at which two formulas certainly differ: at `indices` they are left and right."""
 
     sizes: Mapping[str, int]
     arrays: Mapping[str, np.ndarray]
@@ -348,19 +349,20 @@ def counterexample(program: Program, a: Expr, b: Expr, seeds: Iterable[int] = SE
 
 def _small_sizes(program: Program, a: Expr, b: Expr) -> list[dict[str, int] | None]:
     """All axes of length 2, then 3, then the sizes of the judges."""
-    from derive.judges import data
-
     found = data.judging_sizes(program, a, b)
     formulas = [*(e.rhs for e in program.equations), a, b]
-    derived = [n for n in data._sizes_in(program, formulas) if n.number is None and n.letter is None]
+    derived = [n for n in data.sizes_in(program, formulas) if n.number is None and n.letter is None]
     small = [dict.fromkeys(found, k) for k in (2, 3)]
-    return [s for s in small if data._legal(derived, s, True)] + [None]
+    return [s for s in small if data.legal(derived, s, True)] + [None]
 
 
-def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, int] | None, positive: bool):
+def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, int] | None,
+             positive: bool) -> CounterExample | None:  # fmt: skip
+    """One draw of data; None where it shows nothing."""
     try:
         bench = RationalBench(program, seed, sizes, (a, b), positive)
-        if bench.same_value(a, b) is not False:
+        seen = bench.same(a, b)
+        if seen.equal and seen.how == "exact":
             return None
         balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
         apart, place, left, right = _separated(balls, a, b)
@@ -368,5 +370,6 @@ def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, 
         return None
     if not apart:
         return None
-    names = {i.name: int(k) for i, k in zip(_axes(a, b), place, strict=True)}
-    return CounterExample(bench.sizes, {n: bench.fractions[n] for n in sorted(balls.arrays) if n in bench.fractions}, names, left, right)
+    names = placed(a, b, _axes(a, b), place)
+    read = {n: bench.fractions[n] for n in sorted(balls.arrays) if n in bench.fractions}
+    return CounterExample(bench.sizes, read, names, left, right)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from derive.index import Index, Size
 from derive.judges import data as draw
 from derive.judges.duals import Tangents
 from derive.judges.evaluate import Undecided, World
-from derive.judges.exact import LANES, Residues, Tower
+from derive.judges.exact import Field, Tower
 from derive.judges.value import Errors, Floats, close
+from derive.notation import letters
 from derive.program import Equation, Fact, Program, Variable
 
 
@@ -56,6 +57,12 @@ class Judgement:
         return self.equal is True
 
 
+def placed(a: Expr, b: Expr, axes: tuple[Index, ...], place: Iterable[int]) -> dict[str, int]:
+    """The value of each free index by the letter under which it is printed."""
+    names = letters(x.Call("both", (a, b)))
+    return {names[i]: int(k) for i, k in zip(axes, place, strict=True)}
+
+
 class Bench:
     """Random data for one program.  Same program, seed and sizes: same data.
 
@@ -72,7 +79,8 @@ class Bench:
         self.world = World(self.sizes, {e.name: e for e in program.equations}, lambda n: self._sort(n) != "real")
         self.floats = Floats(self.world, self._input)
         self.errors = Errors(self.world, self.floats)
-        self.tower = Tower(self.world, self.floats, self._given_residues, seed)
+        self.tower = Tower(self.world, self.floats, self._given_residues)
+        self._strict: Tower | None = None
         self.facts: dict[str, list[Fact]] = {}
         for fact in program.facts:
             self.facts.setdefault(fact.array, []).append(fact)
@@ -119,7 +127,7 @@ class Bench:
 
     def _missing_letters(self, e: Expr) -> bool:
         return any(a not in self.sizes for i in e.free for a in i.size.letters) or any(
-            a not in self.sizes for t in x.walk(e) for n in draw._sizes_of(t) for a in n.letters
+            a not in self.sizes for t in x.walk(e) for n in draw.sizes_of(t) for a in n.letters
         )
 
     def _shape(self, name: str) -> tuple[int, ...]:
@@ -131,10 +139,15 @@ class Bench:
         uses = self._used.get(name)
         if not uses:
             raise Undecided(f"nothing tells the shape of `{name}`")
-        reach = [[int(self.floats.slot(s).data.max()) + 1 for s in e.slots] for e in uses]
+        reach = [[self._reach(s) for s in e.slots] for e in uses]
         if len({len(r) for r in reach}) > 1:
             raise Undecided(f"`{name}` occurs with different numbers of indices")
         return tuple(max(axis) for axis in zip(*reach, strict=True))
+
+    def _reach(self, s: x.Slot) -> int:
+        """One more than the largest position that a slot reads."""
+        n = x.slot_size(s)
+        return int(self.floats.slot(s).data.max()) + 1 if n is None else self.world.number(n)
 
     def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
         """Real data, before facts shape them."""
@@ -192,27 +205,28 @@ class Bench:
         axis = f.left.body.slots.index(f.left.index)
         return axis, np.expand_dims(self.floats.over(f.right, f.indices), axis)
 
-    def _given_residues(self, name: str, level: int) -> np.ndarray:
-        """The residues of an input at one level: integers as they are, reals at random, true to the facts."""
-        shadow, field = self.floats.array(name), self.tower.field(level)
+    def _given_residues(self, name: str, field: Field) -> np.ndarray:
+        """The residues of an input in one field: integers as they are, reals at random, true to the facts."""
+        shadow = self.floats.array(name)
         if self._discrete(name):
             return field.integers(shadow)
-        rng = self._rng(name, level + 1)
+        rng = self._rng(name, field.level + 1)
         array = field.random(rng, shadow)
         for f in self.facts.get(name, ()):
             if f.kind == "symmetric":
                 lower = np.tril(np.ones(shadow.shape, bool))[..., None]
                 array = np.where(lower, array, array.swapaxes(0, 1))
             if f.kind == "equation":
-                array = self._solved_residues(f, array, level)
+                array = self._solved_residues(f, array, field)
         return array
 
-    def _solved_residues(self, f: Fact, array: np.ndarray, level: int) -> np.ndarray:
+    def _solved_residues(self, f: Fact, array: np.ndarray, field: Field) -> np.ndarray:
         """The last entry along the sum's axis made what the others leave."""
         axis = f.left.body.slots.index(f.left.index)
-        right = self.tower.at(level).over(f.right, f.indices)
+        tower = self.tower if field.lanes == self.tower.lanes else self.strict
+        right = tower.at(field.level).over(f.right, f.indices)
         first = np.take(array, range(array.shape[axis] - 1), axis=axis)
-        last = (right - first.sum(axis=axis)) % self.tower.field(level).p
+        last = (right - first.sum(axis=axis)) % field.p
         return np.concatenate([first, np.expand_dims(last, axis)], axis=axis)
 
     # -- questions
@@ -224,7 +238,7 @@ class Bench:
             return self.floats.over(e, axes)
 
     def residues(self, e: Expr, axes: tuple[Index, ...], level: int | None = None) -> np.ndarray:
-        """The residues with these axes and a last axis of lanes, at a level (default: the one that the formula needs)."""
+        """The residues with these axes and a last one of lanes, at a level (default: the one that the formula needs)."""
         self.admit(e)
         with np.errstate(all="ignore"):
             return self.tower.at(self.tower.level(e) if level is None else level).over(e, axes)
@@ -250,8 +264,8 @@ class Bench:
         if exact is None:
             return Judgement(True, "value", "the values agree; the residues cannot say", None, self.sizes)
         if exact is False:
-            return Judgement(False, "exact", "the residues differ and nothing in the formulas is opaque", None, self.sizes)
-        return Judgement(True, "exact", f"equal in {LANES} lanes of residues", None, self.sizes)
+            return Judgement(False, "exact", "the residues differ, and nothing here is opaque", None, self.sizes)
+        return Judgement(True, "exact", "the residues agree", None, self.sizes)
 
     @property
     def twin(self) -> Bench:
@@ -276,16 +290,27 @@ class Bench:
         if fits.all():
             return True, None, ""
         place = np.unravel_index(int(np.argmin(fits)), fits.shape)
-        names = {i.name: int(k) for i, k in zip(axes, place, strict=True)}
-        return False, Difference(names, float(left[place]), float(right[place])), ""
+        return False, Difference(placed(a, b, axes, place), float(left[place]), float(right[place])), ""
 
     def _exact(self, a: Expr, b: Expr) -> bool | None:
         axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
-        try:
-            with np.errstate(all="ignore"):
-                return self.tower.equal(a, b, axes)
-        except (Undecided, Problem):
-            return None
+        found = _asked(self.tower, a, b, axes)
+        return _asked(self.strict, a, b, axes) if found is None else found
+
+    @property
+    def strict(self) -> Tower:
+        """The tower in which what is positive is a square."""
+        if self._strict is None:
+            self._strict = Tower(self.world, self.floats, self._given_residues, strict=True)
+        return self._strict
+
+
+def _asked(tower: Tower, a: Expr, b: Expr, axes: tuple[Index, ...]) -> bool | None:
+    try:
+        with np.errstate(all="ignore"):
+            return tower.equal(a, b, axes)
+    except (Undecided, Problem):
+        return None
 
 
 # ---------------------------------------------------------------- gradients
@@ -297,7 +322,8 @@ def judge_gradients(program: Program, gradients: Mapping[str, str], upstream: Ma
 
     One forward sweep of dual numbers: every named array, intermediates too, is moved in a random direction η, and
     Σ ⟨∂x, η_x⟩ must be the tangent of Σ ⟨∂out, out⟩.  `upstream` names the arrays ∂out; a scalar output without one
-    has 1.  `outputs`: which of the program's, default all.  Where that fails, the array is found by moving one array at a time, entry by entry.
+    has 1.  `outputs`: which of the program's, default all.  Where that fails, the arrays are found by moving one at a
+    time, entry by entry.
     """
     program = replace(program, outputs=tuple(outputs) or program.outputs)
     sweep = _Sweep(program, tuple(gradients), upstream)

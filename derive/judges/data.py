@@ -31,7 +31,7 @@ def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, in
     the reverse of that order.
     """
     formulas = [*(e.rhs for e in program.equations), *exprs]
-    sizes = _sizes_in(program, formulas)
+    sizes = sizes_in(program, formulas)
     letters = sorted(frozenset().union(program.sizes, *(n.letters for n in sizes)))
     least = _demands(program, exprs, letters)
     turn = seed % max(1, len(letters))
@@ -45,15 +45,17 @@ def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, in
     return chosen
 
 
-def _sizes_in(program: Program, formulas: list[Expr]) -> list[Size]:
+def sizes_in(program: Program, formulas: list[Expr]) -> list[Size]:
+    """Every size that the program's shapes and the formulas mention."""
     found = [n for item in program.by_name.values() for n in item.shape]
     for e in formulas:
         for t in x.walk(e):
-            found += _sizes_of(t)
+            found += sizes_of(t)
     return list(dict.fromkeys(found))
 
 
-def _sizes_of(t: Term | Index) -> list[Size]:
+def sizes_of(t: Term | Index) -> list[Size]:
+    """The sizes that one node mentions itself."""
     match t:
         case Index(size=n):
             return [n]
@@ -103,7 +105,7 @@ def _searched(letters: list[str], least: Mapping[str, int], derived: list[Size])
             for extra in _compositions(spare, len(letters)):
                 tries += 1
                 sizes = {a: least[a] + more for a, more in zip(letters, extra, strict=True)}
-                if (not different or len({*sizes.values()}) == len(sizes)) and _legal(derived, sizes, even):
+                if (not different or len({*sizes.values()}) == len(sizes)) and legal(derived, sizes, even):
                     return sizes
                 if tries > SEARCH_LIMIT:
                     break
@@ -119,7 +121,8 @@ def _compositions(total: int, places: int) -> Iterable[tuple[int, ...]]:
             yield (first, *rest)
 
 
-def _legal(derived: list[Size], sizes: Mapping[str, int], even: bool) -> bool:
+def legal(derived: list[Size], sizes: Mapping[str, int], even: bool) -> bool:
+    """Whether every derived size is at least 1 and, when `even`, every product splits without remainder."""
     for n in derived:
         try:
             if n.at(sizes) < 1 or (even and not all(_divides(q, sizes) for q in _quotients(n))):

@@ -15,7 +15,11 @@ arctan are *atoms*: random numbers keyed by their argument's residues.
 
 Equal residues in LANES − 1 lanes, with equal shadows: the difference is zero but for a chance of (d/p0)^(LANES − 1),
 where d is the degree of its numerator in the data and exponentials; that is below 2^-100 for d up to 2500.  Unequal
-residues are a suspicion only, where something is opaque (atoms, roots, an exp over a hidden log).
+residues are a suspicion only, where something is opaque: roots and an exp over a hidden log, or atoms.
+
+For the former there is a second, *strict* tower of MANY_LANES: a lane in which a root or logarithm of something
+positive meets a non-square is given up, so that √a√b = √(ab) and exp(log b) = b hold in the lanes that are left.  With
+ENOUGH of them (up to 5 radicands r, each of which costs a factor 2 of d) the chance is below 2^-100 for d up to 440.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from derive.judges.evaluate import Arrays, Axes, Named, Undecided, World, spread
 from derive.judges.value import Floats
 
 LANES, SPARE = 16, 1
+MANY_LANES, ENOUGH = 768, 24  # in the strict tower
 PRIMES = (254279, 508559, 1017119, 2034239, 4068479)  # each −1 mod 120 and one more than twice the one before
 TOP = len(PRIMES) - 1
 MOST_MULTIPLICATIONS = 64  # integer powers of numbers with a ι-part
@@ -45,33 +50,20 @@ MOST_MULTIPLICATIONS = 64  # integer powers of numbers with a ι-part
 class Field:
     """F_p for one prime of the tower: p = 2q + 1, q the prime below; −2 generates all, its square the squares."""
 
-    def __init__(self, level: int):
-        self.level, self.p = level, PRIMES[level]
+    def __init__(self, level: int, lanes: int = LANES):
+        self.level, self.lanes, self.p = level, lanes, PRIMES[level]
         self.q = (self.p - 1) // 2
-        rng = np.random.default_rng([20, level])
-        self.base = rng.integers(1, self.q, LANES)  # exp(1) is the square g raised to this
-        self.turn = rng.integers(1, self.q, LANES)  # exp(ι) likewise, for sin and cos
+        rng = np.random.default_rng([20, level, lanes])
+        self.base = rng.integers(1, self.q, lanes)  # exp(1) is the square g raised to this
+        self.turn = rng.integers(1, self.q, lanes)  # exp(ι) likewise, for sin and cos
         self.log_scale = np.array([pow(2 * int(b), -1, self.q) for b in self.base]) if level else None
-        self.circle = rng.integers(1, self.p, LANES) ** 2 % self.p  # pi
+        self.circle = rng.integers(1, self.p, lanes) ** 2 % self.p  # pi
         self.half = pow(2, -1, self.p)
-        self._tables: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Powers of −2 (0 at place −1) and the place of every residue in it (−1 for 0)."""
-        if self._tables is None:
-            p, powers = self.p, np.ones(self.p + 1, np.int64)
-            powers[1], n = p - 2, 2
-            while n < p:
-                m = min(n, p - n)
-                powers[n : n + m] = powers[:m] * (int(powers[n - 1]) * (p - 2) % p) % p
-                n += m
-            powers[p] = 0
-            places = np.empty(p, np.int32)
-            places[powers[: p - 1]] = np.arange(p - 1, dtype=np.int32)
-            places[0] = -1
-            self._tables = powers.astype(np.int32), places
-        return self._tables
+        return _tables(self.p)
 
     def power_of_base(self, places: np.ndarray) -> np.ndarray:
         return self.tables[0].take(places).astype(np.int64)
@@ -97,7 +89,7 @@ class Field:
 
     def random(self, rng: np.random.Generator, shadow: np.ndarray) -> np.ndarray:
         """Residues in every lane, squares exactly where the shadow is positive."""
-        squares = rng.integers(1, self.p, (*shadow.shape, LANES)) ** 2 % self.p
+        squares = rng.integers(1, self.p, (*shadow.shape, self.lanes)) ** 2 % self.p
         return np.where((shadow < 0)[..., None], self.p - squares, squares)
 
     def atom(self, salt: int, data: np.ndarray) -> np.ndarray:
@@ -105,6 +97,21 @@ class Field:
         mixed = data.astype(np.uint64) + np.uint64(salt % 2**40) * np.uint64(1 << 24)
         mixed = _mixed(mixed ^ _mixed(np.arange(data.shape[-1], dtype=np.uint64) + np.uint64(self.level << 8)))
         return (mixed % np.uint64(self.p)).astype(np.int64)
+
+
+@cache
+def _tables(p: int) -> tuple[np.ndarray, np.ndarray]:
+    powers = np.ones(p + 1, np.int64)
+    powers[1], n = p - 2, 2
+    while n < p:
+        m = min(n, p - n)
+        powers[n : n + m] = powers[:m] * (int(powers[n - 1]) * (p - 2) % p) % p
+        n += m
+    powers[p] = 0
+    places = np.empty(p, np.int32)
+    places[powers[: p - 1]] = np.arange(p - 1, dtype=np.int32)
+    places[0] = -1
+    return powers.astype(np.int32), places
 
 
 def _mixed(data: np.ndarray) -> np.ndarray:
@@ -116,20 +123,21 @@ def _mixed(data: np.ndarray) -> np.ndarray:
 
 
 @cache
-def field(level: int) -> Field:
+def field(level: int, lanes: int = LANES) -> Field:
     """The field of one level; its tables are shared by all judges of the process."""
-    return Field(level)
+    return Field(level, lanes)
 
 
 # ---------------------------------------------------------------- how a formula climbs
 
 
 class Climb(NamedTuple):
-    """How many exps stand in each other, how many logs, and whether anything is opaque."""
+    """How many exps stand in each other, how many logs, and whether roots, hidden logs or atoms are in it."""
 
     depth: int = 0
     rise: int = 0
     opaque: bool = False
+    atoms: bool = False
     logs: bool = False
 
 
@@ -140,16 +148,17 @@ def _together(climbs: list[Climb]) -> Climb:
 class Tower:
     """The residue evaluators of all levels over one world."""
 
-    def __init__(self, world: World, shadow: Floats, given: Callable[[str, int], np.ndarray], seed: int = 0):
-        self.world, self.shadow, self.given, self.seed = world, shadow, given, seed
-        self.bad = np.zeros(LANES, bool)
+    def __init__(self, world: World, shadow: Floats, given: Callable[[str, Field], np.ndarray], strict: bool = False):
+        self.world, self.shadow, self.given, self.strict = world, shadow, given, strict
+        self.lanes, self.needed = (MANY_LANES, ENOUGH) if strict else (LANES, LANES - SPARE)
+        self.bad = np.zeros(self.lanes, bool)
         self._levels: dict[int, Residues] = {}
         self._climbs: dict[int, tuple[Any, Climb]] = {}
         self._named: dict[str, Climb] = {}
         self._split: dict[int, tuple[Expr, Expr | None]] = {}
 
     def field(self, level: int) -> Field:
-        return field(level)
+        return field(level, self.lanes)
 
     def at(self, level: int) -> Residues:
         """The evaluator of one level."""
@@ -166,17 +175,18 @@ class Tower:
         """Whether the residues agree; False only where nothing is opaque, None when not to be said."""
         level = self.level(a, b)
         left, right = self.at(level).over(a, axes), self.at(level).over(b, axes)
-        left, right = _matched(left, right)
-        differ = np.broadcast_to(left != right, (*left.shape[:-1], max(left.shape[-1], LANES)))
+        left, right = self.at(level).matched(left, right)
+        differ = np.broadcast_to(left != right, (*left.shape[:-1], max(left.shape[-1], self.lanes)))
         lanes = differ.reshape(-1, differ.shape[-1]).any(axis=0)
-        lanes = lanes.reshape(-1, LANES).any(axis=0)
+        lanes = lanes.reshape(-1, self.lanes).any(axis=0)
         good = ~self.bad
-        if good.sum() < LANES - SPARE:
+        if good.sum() < self.needed:
             return None
         if not lanes[good].any():
             return True
         climb = _together([self.climb(a), self.climb(b)])
-        return None if climb.opaque or climb.depth > level or climb.rise + level > TOP else False
+        opaque = climb.atoms or (climb.opaque and not self.strict)
+        return None if opaque or climb.depth > level or climb.rise + level > TOP else False
 
     # -- how a formula climbs
 
@@ -198,11 +208,11 @@ class Tower:
             case x.Entry(name=name):
                 return _together([self.climb_of(name), inner])
             case x.Call(op="exp" | "sin" | "cos"):
-                return Climb(inner.depth + 1, max(inner.rise - 1, 0), inner.opaque or inner.logs, False)
+                return Climb(inner.depth + 1, max(inner.rise - 1, 0), inner.opaque or inner.logs, inner.atoms)
             case x.Call(op="log"):
-                return Climb(max(inner.depth - 1, 0), inner.rise + 1, inner.opaque, True)
+                return Climb(max(inner.depth - 1, 0), inner.rise + 1, inner.opaque, inner.atoms, True)
             case x.Call(op="erf" | "arctan"):
-                return inner._replace(opaque=True)
+                return inner._replace(atoms=True)
             case x.Pow(exponent=x.Num(value=value)):
                 return inner if Fraction(value).denominator == 1 else inner._replace(opaque=True)
             case x.Pow(exponent=exponent) if self.world.whole_slot(exponent) is None:
@@ -263,41 +273,45 @@ class Tower:
 # ---------------------------------------------------------------- residues
 
 
-def _matched(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with a ι-part when one of them has it: LANES real parts, then LANES ι-parts."""
-    wide = 2 * LANES
-    if a.shape[-1] == wide and b.shape[-1] != wide:
-        return a, _widened(b)
-    if b.shape[-1] == wide and a.shape[-1] != wide:
-        return _widened(a), b
-    return a, b
-
-
-def _widened(a: np.ndarray) -> np.ndarray:
-    out = np.zeros((*a.shape[:-1], 2 * LANES), np.int64)
-    out[..., :LANES] = a
-    return out
-
-
-def _narrowed(a: np.ndarray) -> np.ndarray:
-    """Without the ι-part, where that is zero everywhere."""
-    return a if a.shape[-1] != 2 * LANES or a[..., LANES:].any() else a[..., :LANES]
-
-
 class Residues(Arrays):
-    """The arithmetic of one level: int64 residues with a last axis of 1, LANES or (with a ι-part) 2·LANES."""
+    """The arithmetic of one level: int64 residues with a last axis of 1, `lanes` or (with a ι-part) twice as many."""
 
     tail = 1
 
     def __init__(self, tower: Tower, level: int):
-        super().__init__(tower.world, lambda name: tower.given(name, level))
+        super().__init__(tower.world, lambda name: tower.given(name, self.field))
         self.tower, self.level, self.field = tower, level, tower.field(level)
-        self.p, self.shadow = self.field.p, tower.shadow
+        self.p, self.lanes, self.shadow = self.field.p, tower.lanes, tower.shadow
         self._numbers: dict[Any, np.ndarray] = {}
 
     @property
     def below(self) -> Residues:
         return self.tower.at(self.level - 1)
+
+    # -- ι-parts
+
+    def wide(self, a: np.ndarray) -> bool:
+        """Whether the data have a ι-part: real parts of all lanes, then ι-parts of all lanes."""
+        return a.shape[-1] == 2 * self.lanes
+
+    def split(self, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return a[..., : self.lanes], a[..., self.lanes :]
+
+    def matched(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both with a ι-part when one of them has it."""
+        if self.wide(a) == self.wide(b):
+            return a, b
+        return (a, self._widened(b)) if self.wide(a) else (self._widened(a), b)
+
+    def _widened(self, a: np.ndarray) -> np.ndarray:
+        out = np.zeros((*a.shape[:-1], 2 * self.lanes), np.int64)
+        out[..., : self.lanes] = a
+        return out
+
+    def _lose(self, lost: np.ndarray) -> None:
+        """Give up the lanes in which this holds anywhere."""
+        if lost.any():
+            self.tower.bad |= lost.reshape(-1, lost.shape[-1]).any(axis=0)
 
     # -- ring
 
@@ -318,20 +332,18 @@ class Residues(Arrays):
         return self.field.integers(data)
 
     def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        a, b = _matched(a, b)
+        a, b = self.matched(a, b)
         return (a + b) % self.p
 
     def mul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        wide = 2 * LANES
-        if a.shape[-1] != wide and b.shape[-1] != wide:
+        if not (self.wide(a) or self.wide(b)):
             return a * b % self.p
-        a, b = _matched(a, b)
-        (c, d), (e, f) = (a[..., :LANES], a[..., LANES:]), (b[..., :LANES], b[..., LANES:])
-        parts = np.broadcast_arrays(c * e - d * f, c * f + d * e)
-        return _narrowed(np.concatenate(parts, axis=-1) % self.p)
+        (c, d), (e, f) = (self.split(u) for u in self.matched(a, b))
+        re, im = (c * e - d * f) % self.p, (c * f + d * e) % self.p
+        return np.concatenate(np.broadcast_arrays(re, im), axis=-1) if im.any() else re
 
     def where(self, mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        a, b = _matched(a, b)
+        a, b = self.matched(a, b)
         return np.where(mask[..., None], a, b)
 
     def masked(self, mask: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -369,24 +381,29 @@ class Residues(Arrays):
         return found[1]
 
     def _real(self, data: np.ndarray) -> None:
-        if data.shape[-1] == 2 * LANES:
+        if self.wide(data):
             raise Undecided("a function of a number with a ι-part")
 
     def _nonzero(self, e: Expr, value: Named) -> None:
         """Give up the lanes in which a value vanishes that is not zero."""
         zero = value.data == 0
-        if value.data.shape[-1] == 2 * LANES:
-            zero = zero[..., :LANES] & zero[..., LANES:]
+        if self.wide(value.data):
+            zero = np.logical_and(*self.split(zero))
         if zero.any():
             shadow = spread(self.shadow.evaluate(e), value.axes)
-            lost = zero & (np.isfinite(shadow) & (shadow != 0))[..., None]
-            self.tower.bad |= lost.reshape(-1, lost.shape[-1]).any(axis=0)
+            self._lose(zero & (np.isfinite(shadow) & (shadow != 0))[..., None])
+
+    def _squares(self, e: Expr, value: Named) -> None:
+        """In the strict tower: give up the lanes in which something positive is no square."""
+        if self.tower.strict and not self.wide(value.data):
+            shadow = spread(self.shadow.evaluate(e), value.axes)
+            self._lose((self.field.place(value.data) % 2 == 1) & (shadow > 0)[..., None])
 
     def _numeric(self, e: Expr, base: Named, n: Fraction) -> np.ndarray:
         data = base.data
         if n < 0 or n.denominator > 1:
             self._nonzero(e, base)
-        if data.shape[-1] == 2 * LANES:
+        if self.wide(data):
             return self._wide_power(data, n)
         if n == -1:
             return self.field.inverse(data)
@@ -394,13 +411,14 @@ class Residues(Arrays):
             return data * data % self.p
         if n.denominator == 1:
             return self.field.integer_power(data, n.numerator)
+        self._squares(e, base)
         return self._root(data, n)
 
     def _wide_power(self, data: np.ndarray, n: Fraction) -> np.ndarray:
         if n.denominator != 1 or abs(n) > MOST_MULTIPLICATIONS:
             raise Undecided("a root of a number with a ι-part")
         if n < 0:
-            re, im = data[..., :LANES], data[..., LANES:]
+            re, im = self.split(data)
             norm = self.field.inverse((re * re + im * im) % self.p)
             data = np.concatenate([re * norm % self.p, -im * norm % self.p], axis=-1)
         result = data
@@ -421,8 +439,9 @@ class Residues(Arrays):
         if n.denominator % 2:
             return np.where(odd & bool(n.numerator % 2), (self.p - root) % self.p, root)
         if n.denominator > 2:
-            raise Undecided("a fourth root of a number that is no square here")
-        root = np.broadcast_to(root, (*root.shape[:-1], LANES))
+            self._lose(odd)
+            return root
+        root = np.broadcast_to(root, (*root.shape[:-1], self.lanes))
         turned = root if n.numerator % 4 == 1 else (self.p - root) % self.p
         return np.concatenate([np.where(odd, 0, root), np.where(odd, turned, 0)], axis=-1)
 
@@ -451,8 +470,9 @@ class Residues(Arrays):
         """The base's square, raised to the residues of u one level below."""
         value, f = self.below.evaluate(u), self.field
         data = value.data
-        if data.shape[-1] == 2 * LANES:
-            data = (data[..., :LANES] + data[..., LANES:] * f.turn % f.q) % f.q
+        if self.wide(data):
+            re, im = self.split(data)
+            data = (re + im * f.turn % f.q) % f.q
         return Named(f.power_of_base(2 * (data * base % f.q)), value.axes)
 
     def _exp_atom(self, u: Expr) -> Named:
@@ -465,9 +485,10 @@ class Residues(Arrays):
 
     def _keyed(self, data: np.ndarray) -> np.ndarray:
         """One residue in every lane that stands for the value, ι-part included."""
-        if data.shape[-1] == 2 * LANES:
-            return (data[..., :LANES] + data[..., LANES:] * self.field.circle) % self.p
-        return np.broadcast_to(data, (*data.shape[:-1], LANES))
+        if self.wide(data):
+            re, im = self.split(data)
+            return (re + im * self.field.circle) % self.p
+        return np.broadcast_to(data, (*data.shape[:-1], self.lanes))
 
     def _folded(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The smaller of a residue and its negative, and where it was the negative."""
@@ -480,11 +501,11 @@ class Residues(Arrays):
         above = self.tower.at(self.level + 1)
         value, f = above.evaluate(e.args[0]), above.field
         above._nonzero(e.args[0], value)
+        above._squares(e.args[0], value)
         data = value.data
-        if data.shape[-1] == 2 * LANES:
-            re, im = data[..., :LANES], data[..., LANES:]
-            mixed = (re != 0) & (im != 0)
-            self.tower.bad |= mixed.reshape(-1, LANES).any(axis=0)
+        if self.wide(data):
+            re, im = self.split(data)
+            self._lose((re != 0) & (im != 0))
             data = np.where(re == 0, im, re)
         return Named(f.place(data) % self.p * f.log_scale % self.p, value.axes)
 

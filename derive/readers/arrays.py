@@ -278,7 +278,7 @@ def rearranged(a: Array, shape: Shape, reach: Callable[[Slots], Slots], axes: tu
         selectors = None
         if axes is not None and old.selectors is not None:
             selectors = tuple(s if not hasattr(s, "axis") else replace(s, axis=axes[s.axis]) for s in old.selectors)
-        view = View(old.buffer, lambda slots: old.reach(reach(slots)), selectors)
+        view = View(old.buffer, lambda slots: old.reach(reach(slots)), selectors, old.stamp)
     return Array(shape, lambda slots: a.body(reach(slots)), a.sort, view, a.cheap)
 
 

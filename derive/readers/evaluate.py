@@ -682,8 +682,6 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
             if name in ("keys", "values", "items"):
                 raise run.unsupported(f"`{owner.name}.{name}()`", "its entries are not known", "declare its shapes")
             owner = guessed(run, owner, 2)
-        case STATIC() if False:
-            return None
     if name in ("item", "tolist", "detach", "data", "resolve_conj"):
         return as_array(run, owner)
     if name == "size":

@@ -223,7 +223,7 @@ def _within(view: View, chosen: list[Fixed | Along], reach: Callable) -> View:
     selectors = None
     if view.selectors is not None:
         selectors = tuple(s if isinstance(s, Fixed) else _composed(s, chosen[s.axis]) for s in view.selectors)
-    return View(view.buffer, lambda slots: old(reach(slots)), selectors)
+    return View(view.buffer, lambda slots: old(reach(slots)), selectors, view.stamp)
 
 
 def _composed(outer: Along, inner: Fixed | Along) -> Fixed | Along:
@@ -469,12 +469,13 @@ def rebind(run: Run, buffer, new: Array) -> None:
     over = run.define(internal, new)
     buffer.anchor, buffer.loops = internal, over
     buffer.versions.add(internal)
+    buffer.stamp += 1
     for scope, name, old in bound:
         if first is not None and scope is first[0] and name == first[1]:
             fresh = entries(internal, old.shape, old.sort, over)
         else:
             fresh = _version(run, scope, name, run.current(old))
-        scope[name] = replace(fresh, view=old.view)
+        scope[name] = replace(fresh, view=replace(old.view, stamp=buffer.stamp))
 
 
 def _version(run: Run, scope: dict, name: str, array: Array) -> Array:

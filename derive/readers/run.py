@@ -303,11 +303,11 @@ class Run:
     def current(self, array: Array) -> Array:
         """The array as its buffer stands now: what a name or a container slot holds after later stores."""
         view = array.view
-        if view is None:
+        if view is None or view.stamp == view.buffer.stamp:
             return array
         buffer = view.buffer
         whole = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
-        return replace(array, body=lambda slots: whole.body(view.reach(slots)))
+        return replace(array, body=lambda slots: whole.body(view.reach(slots)), view=replace(view, stamp=buffer.stamp))
 
 
 def without_quotients(n: Size) -> Size:
@@ -346,7 +346,7 @@ def entries(name: str, shape: Shape, sort: str, over: tuple[Index, ...] = ()) ->
 def whole_view(buffer: Buffer) -> View:
     """A buffer as a view of itself."""
     selectors = tuple(Along(k, x.whole_slot(0), UNIT) for k in range(len(buffer.shape)))
-    return View(buffer, lambda slots: slots, selectors)
+    return View(buffer, lambda slots: slots, selectors, buffer.stamp)
 
 
 def fraction(value: float) -> Fraction | None:

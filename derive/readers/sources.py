@@ -121,7 +121,9 @@ def notebook_code(text: str, path: str = "") -> str:
         cells = json.loads(text)["cells"]
         code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError) as problem:
-        raise Unreadable("this is not a notebook", str(problem), "save it with Jupyter, format 4", path=path) from problem
+        raise Unreadable(
+            "this is not a notebook", str(problem), "save it with Jupyter, format 4", path=path
+        ) from problem
     plain = [re.sub(r"(?m)^(\s*)([%!?])", r"\1# \2", cell) for cell in code]
     return "\n\n".join(plain) + "\n"
 
@@ -133,7 +135,9 @@ def _live(given: Callable, function: str | None) -> Source:
         lines, first = inspect.getsourcelines(owner)
         path = inspect.getsourcefile(owner) or ""
     except (OSError, TypeError) as problem:
-        raise Unreadable(f"the source of {name} cannot be found", str(problem), "pass the file or its text") from problem
+        raise Unreadable(
+            f"the source of {name} cannot be found", str(problem), "pass the file or its text"
+        ) from problem
     text = "\n" * max(0, first - 1) + textwrap.dedent("".join(lines))
     return Source(text, path if Path(path).is_file() else "", function or name)
 

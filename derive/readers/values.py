@@ -35,6 +35,7 @@ class Buffer:
     versions: set[str] = field(default_factory=set)
     loops: tuple[Index, ...] = ()
     born: tuple[Index, ...] = ()
+    stamp: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,15 @@ class Along:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How an array lies in a buffer: `reach` gives the buffer's slots; `selectors` the invertible form, if any."""
+    """How an array lies in a buffer: `reach` gives the buffer's slots; `selectors` the invertible form, if any.
+
+    `stamp`: the number of stores into the buffer when the array was read; a later one makes the reading stale.
+    """
 
     buffer: Buffer
     reach: Callable[[Slots], Slots]
     selectors: tuple[Fixed | Along, ...] | None
+    stamp: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,6 +105,34 @@ def equal_indices(e: Mul, context: Context) -> Move | None:
     return None
 
 
+@rule("cancel beside a delta", "[i = Y[k]]*f[i]/f[Y[k]] = [i = Y[k]]", "[i = Y[k]]*f[i]*y[j]/f[Y[k]] -> [i = Y[k]]*y[j]",
+      (Mul,), phase="cancel by definition")  # fmt: skip
+def cancel_beside_a_delta(e: Mul, context: Context) -> Move | None:
+    """Where the delta is not zero its two sides agree, so what stands beside it may cancel."""
+    for f in e.factors:
+        if not (isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op == "eq"):
+            continue
+        for a, b in ((f.cond.left, f.cond.right), (f.cond.right, f.cond.left)):
+            if isinstance(a, x.Index) and not isinstance(b, x.Index) and a not in x.free_indices(b):
+                rest = x.mul(*(g for g in e.factors if g is not f))
+                moved = x.substitute(rest, {a: b})
+                after = collected(moved)
+                if len(as_powers(after)) < len(as_powers(rest)) and _shorter(after, rest):
+                    return Move(x.mul(*_where_equal(after, rest, a, b), f), "both sides of the delta agree")
+    return None
+
+
+def _shorter(after: Expr, before: Expr) -> bool:
+    count = [sum(1 for t in x.walk(e) if isinstance(t, x.Entry)) for e in (after, before)]
+    return count[0] < count[1]
+
+
+def _where_equal(after: Expr, before: Expr, a: x.Index, b: x.Slot) -> list[Expr]:
+    """The factors that did not cancel, each as it was written before where that is possible."""
+    written = {x.substitute(g, {a: b}).key: g for g in (before.factors if isinstance(before, Mul) else (before,))}
+    return [written.get(g.key, g) for g in (after.factors if isinstance(after, Mul) else (after,))]
+
+
 @rule("collect like terms", "a[i] + a[i] = 2*a[i]", "a[i]*b[i] - b[i]*a[i] + c[i] -> c[i]", (Add,), level=2, phase="tidy")
 def collect_terms(e: Add, context: Context) -> Move | None:
     """Equal terms are counted; opposite ones vanish."""

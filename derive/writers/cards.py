@@ -15,15 +15,16 @@ from derive.writers.formula import formula, gradient_node
 from derive.writers.layout import Node, Text, Under, row, width
 from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
 from derive.writers.marks import Marks, marks_for
-from derive.writers.reasons import Setting, reason
+from derive.writers.reasons import CLOSED, Setting, lowered, reason
 from derive.writers.words import meaning_of, real_uses
 
 CERTAINTIES = ("proved", "tested", "open")
 MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other inputs
-MANY_LINES = 60  # with more key lines than this a report joins a few more steps
-JOINED = frozenset({"derivative of an entry"})
+# With more key lines than this a report joins these steps with the next one.
+JOINED = ((60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
+          (24, frozenset({"derivative of an entry"})))  # fmt: skip
+PLAIN_MOVES = frozenset({"a delta collapses its sum", "derivative of an entry", "linearity"})
 BRACED = 34.0  # em: paths wider than this carry no braces
-CLOSED = "_closed"
 
 
 @dataclass
@@ -40,27 +41,27 @@ class Book:
     joined: frozenset[str] = frozenset()
 
     def cards(self) -> tuple[Card, ...]:
-        """One card for every gradient in the order of the derivation, its closed form right behind it."""
-        numbers = card_numbers(self.gradients, self.closed)
-        every = [s for _, d in ordered(self.gradients, self.closed) for s in d.steps]
-        if self.detail == "key" and sum(s.level <= 1 for s in every) > MANY_LINES:
-            self.joined = JOINED
-        return tuple(self.card(key, d, numbers[key]) for key, d in ordered(self.gradients, self.closed))
+        """One card for every gradient in the order of the derivation, its closed form at the end of its lines."""
+        held = whole(self.gradients, self.closed)
+        key_lines = sum(s.level <= 1 for d in held.values() for s in d.steps)
+        self.joined = next((rules for most, rules in JOINED if key_lines > most), frozenset())
+        return tuple(self.card(d, str(n)) for n, d in enumerate(held.values(), 1))
 
-    def card(self, key: str, d: Derivation, number: str) -> Card:
-        program = self.gradients.forward
+    def card(self, d: Derivation, number: str) -> Card:
+        """The card of a gradient: its lines, and the bar with the shortest form that was found."""
+        program, name = self.gradients.forward, d.name
         letters = letters_for([d.target, *(s.line for s in d.steps)], self.spelling, d.indices)
-        setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers)
+        results = step_numbers(self.gradients, self.closed)
+        setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers, results,
+                          self.gradients.carried)  # fmt: skip
         target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
         lines = card_lines(d, number, self.detail, setting, self.joined)
         self.seen.update(letters.seen)
-        closed = key.endswith(CLOSED)
-        meaning = "everything substituted, then simplified" if closed else (
-            meaning_of(d.name, program, real_uses(d.name, program)))  # fmt: skip
-        shape = shape_node(program.shape(d.name))
+        code = (self.numpy_lines.get(name + CLOSED) if name in self.closed else "") or self.numpy_lines.get(name, "")
+        meaning = meaning_of(name, program, real_uses(name, program))
         return Card(
-            number, key, gradient_node(d.name, self.spelling, flat=True), meaning, self.crumbs(d.name), lines,
-            row(target, EQ, result), self.numpy_lines.get(key, ""), shape, d.certainty,
+            number, name, gradient_node(name, self.spelling, flat=True), meaning, self.crumbs(name), lines,
+            row(target, EQ, result), code, shape_node(program.shape(name)), d.certainty,
             f"Unfinished: {d.stuck}." if d.stuck else d.note,
         )  # fmt: skip
 
@@ -69,19 +70,44 @@ class Book:
         return tuple(Crumb(array(n, self.spelling), n == name) for n in chain(self.gradients, name))
 
 
-def ordered(gradients: Gradients, closed: Mapping[str, Derivation]) -> list[tuple[str, Derivation]]:
-    """Cards in order: each gradient, then its closed form."""
-    found: list[tuple[str, Derivation]] = []
-    for name, d in gradients.derivations.items():
-        found.append((name, d))
+def whole(gradients: Gradients, closed: Mapping[str, Derivation]) -> dict[str, Derivation]:
+    """Every derivation, with the steps to its closed form behind its own."""
+    return {n: joined_with(d, closed[n]) if n in closed else d for n, d in gradients.derivations.items()}
+
+
+def joined_with(d: Derivation, closed: Derivation) -> Derivation:
+    """One derivation that goes on to the closed form; the line that both share is told once."""
+    more = closed.steps[1:] if closed.steps and closed.steps[0].line.key == d.result.key else closed.steps
+    return replace(d, steps=(*d.steps, *more), stuck=d.stuck or closed.stuck)
+
+
+def shown_closed(gradients: Gradients) -> dict[str, Derivation]:
+    """The closed forms found, and those on which they rely that took more than putting something in."""
+    wanted = dict(gradients.closed)
+    waiting = list(wanted.values())
+    while waiting:
+        for use in {u[1:] for s in waiting.pop().steps if s.rule == "substitute" for u in s.uses}:
+            found = gradients.carried.get(use)
+            if found is not None and use not in wanted and len(found.steps) > 2:
+                wanted[use] = found
+                waiting.append(found)
+    return wanted
+
+
+def step_numbers(gradients: Gradients, closed: Mapping[str, Derivation] | None = None) -> dict[str, str]:
+    """The number of the step that gives each gradient, by the name of its array; `Z_closed` for a closed form."""
+    closed = shown_closed(gradients) if closed is None else closed
+    found: dict[str, str] = {}
+    for number, (name, d) in enumerate(whole(gradients, closed).items(), 1):
+        found[name] = f"{number}.{max(1, len(gradients.derivations[name].steps))}"
         if name in closed:
-            found.append((name + CLOSED, closed[name]))
+            found[name + CLOSED] = f"{number}.{len(d.steps)}"
     return found
 
 
-def card_numbers(gradients: Gradients, closed: Mapping[str, Derivation]) -> dict[str, str]:
-    """The number of every card by its key."""
-    return {key: str(n) for n, (key, _) in enumerate(ordered(gradients, closed), 1)}
+def card_numbers(gradients: Gradients) -> dict[str, str]:
+    """The number of every card by the name of its array."""
+    return {name: str(n) for n, name in enumerate(gradients.derivations, 1)}
 
 
 def chain(gradients: Gradients, name: str) -> list[str]:
@@ -162,12 +188,13 @@ def right_side(line: Expr, step: Step, marks: Marks, setting: Setting) -> Node:
 def _line(number: str, rhs: Node, steps: list[Step], setting: Setting) -> Line:
     reasons = [reason(s, setting) for s in steps]
     names = list(dict.fromkeys(name for name, _ in reasons))
-    said = [instance for (_, instance), s in zip(reasons, steps, strict=True) if s.level <= 1 and instance]
-    said = said or [instance for _, instance in reasons if instance]
-    conditions = tuple(dict.fromkeys(c for s in steps for c in s.conditions))
+    said = [(s.rule in PLAIN_MOVES or s.level > 1, instance) for (_, instance), s in zip(reasons, steps, strict=True) if instance]
+    telling = [instance for plain, instance in said if not plain] or [instance for _, instance in said]
+    conditions = tuple(dict.fromkeys(lowered(c) for s in steps for c in s.conditions))
     weakest = max((s.certainty for s in steps), key=CERTAINTIES.index)
     level = min(s.level for s in steps)
-    return Line(number, None, rhs, ", ".join(names), said[-1] if said else "", level, conditions, weakest)
+    return Line(number, None, rhs, ", ".join(names), telling[-1] if telling else "", level, conditions, weakest)
 
 
-__all__ = ["CLOSED", "Book", "card_lines", "card_numbers", "groups", "ordered"]
+__all__ = ["CLOSED", "Book", "card_lines", "card_numbers", "groups", "shown_closed", "step_numbers",
+           "whole"]  # fmt: skip

@@ -16,11 +16,11 @@ from derive.engine import Gradients
 from derive.index import Index
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable
-from derive.writers.cards import CLOSED, Book, card_numbers, ordered
+from derive.writers.cards import CLOSED, Book, card_numbers, shown_closed, step_numbers, whole
 from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, RuleUse, Verification
 from derive.writers.formula import equation_node, formula, gradient_node
 from derive.writers.graph import graph
-from derive.writers.layout import Frac, Node, Num, Op, Script, Sym, row, width
+from derive.writers.layout import Frac, Node, Num, Op, Script, Sym, row
 from derive.writers.letters import (
     EQ,
     TIGHT_SLASH,
@@ -35,6 +35,7 @@ from derive.writers.letters import (
 from derive.writers.reasons import law
 from derive.writers.words import count, form_of, real_uses, words_of
 
+CERTAINTIES = ("proved", "tested", "open")
 LONG_TITLE, MANY_STEPS = 60, 9
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
@@ -51,13 +52,16 @@ def report(
     code: str = "",
     lemmas: Sequence[Lemma] = (),
 ) -> Report:
-    """The whole report.  `numpy_lines`: a line of code by card key (`Z`, `Z_closed`); `closed`: default those found."""
+    """The whole report.
+
+    `numpy_lines`: a line of code by array, `Z_closed` for that of its closed form.  `closed`: default those found.
+    """
     program, spelled = gradients.forward, spelling(gradients.program, gradients)
-    closed = gradients.closed if closed is None else closed
+    closed = shown_closed(gradients) if closed is None else closed
     lines, numbers = dict(numpy_lines or {}), line_numbers(program)
     book = Book(gradients, spelled, detail, closed, lines, {n: k for n, k in numbers.items() if _spanned(n, program)})
     cards = book.cards()
-    by_name = card_numbers(gradients, closed)
+    by_name = card_numbers(gradients)
     headline, about = _headline(gradients, closed, spelled)
     named, subtitle = titles(program, gradients, source_name)
     return Report(
@@ -83,25 +87,19 @@ def report(
     )
 
 
-def step_numbers(gradients: Gradients, closed: Mapping[str, Derivation] | None = None) -> dict[str, str]:
-    """The number of the step that gives each gradient, by the name of its array; `Z_closed` for a closed form."""
-    closed = gradients.closed if closed is None else closed
-    numbers = card_numbers(gradients, closed)
-    return {key: f"{numbers[key]}.{max(1, len(d.steps))}" for key, d in ordered(gradients, closed)}
-
-
 # ---------------------------------------------------------------- head
 
 
 def badges(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[Badge, ...]:
     """How many gradients are proved, tested and open, and how many steps have a name."""
-    held = [d for _, d in ordered(gradients, closed)]
-    tally = {c: sum(d.certainty == c for d in held) for c in ("proved", "tested", "open")}
+    held = whole(gradients, closed).values()
+    known = {d.name: d.certainty for d in held}
+    tally = {c: sum(found == c for found in known.values()) for c in CERTAINTIES}
     steps = sum(len(d.steps) for d in held)
-    whole = "proved" if tally["proved"] == len(held) else "plain"
+    kind = "proved" if tally["proved"] == len(known) else "plain"
     tested = (Badge(f"{tally['tested']} tested", "tested"),) if tally["tested"] else ()
     left = Badge(f"{tally['open']} open", "open" if tally["open"] else "plain")
-    return (Badge(f"{tally['proved']} of {len(held)} proved", whole), *tested, Badge(f"{steps} named steps"), left)
+    return (Badge(f"{tally['proved']} of {len(known)} proved", kind), *tested, Badge(f"{steps} named steps"), left)
 
 
 def titles(program: Program, gradients: Gradients, source_name: str = "") -> tuple[str, str]:
@@ -154,14 +152,19 @@ def _fan_out(names: list[str], uses: Mapping[str, int], spelled: Spelling) -> st
 
 
 def _headline(gradients: Gradients, closed: Mapping[str, Derivation], spelled: Spelling) -> tuple[Node | None, str]:
-    """The result to show first, and the sentence that leads to it: the shortest closed form, or the only gradient."""
-    choices = [closed[n] for n in gradients.wrt if n in closed] or list(closed.values())
+    """The one result to show first with the sentence that leads to it; for several parameters only a sentence."""
+    if len(gradients.wrt) != 1:
+        numbers = card_numbers(gradients)
+        cards = [numbers[n] for n in gradients.derivations if n in closed]
+        many = f"Multiplied out and simplified, {count(len(cards))} of the gradients have a short closed form (card"
+        return None, f"{many}{'s' * (len(cards) > 1)} {_and(cards)})." if cards else ""
+    name = gradients.wrt[0]
+    found = closed.get(name) or gradients.derivations.get(name)
+    if found is None or any(n.startswith("∂") for n in found.result.names):
+        return None, ""
+    target, result = _sides(found, spelled)
     about = "When the chain is multiplied out and simplified, this is left:"
-    if not choices and len(gradients.wrt) == 1:
-        found, about = [gradients.derivations[n] for n in gradients.wrt if n in gradients.derivations], ""
-        choices = [d for d in found if not any(name.startswith("∂") for name in d.result.names)]
-    nodes = [row(gradient, EQ, result) for gradient, result in (_sides(d, spelled) for d in choices)]
-    return min(nodes, key=width, default=None), about if nodes else ""
+    return row(target, EQ, result), about if name in closed else ""
 
 
 def _sides(d: Derivation, spelled: Spelling) -> tuple[Node, Node]:
@@ -273,10 +276,10 @@ def conventions(gradients: Gradients, spelled: Spelling, seen: Mapping[Index, st
 
 def rules_used(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[RuleUse, ...]:
     """Every rule once, in general form, with the steps that used it."""
-    numbers, steps = card_numbers(gradients, closed), {}
-    for key, d in ordered(gradients, closed):
+    steps: dict[str, list[str]] = {}
+    for number, d in enumerate(whole(gradients, closed).values(), 1):
         for position, s in enumerate(d.steps, 1):
-            steps.setdefault(s.rule, []).append(f"{numbers[key]}.{position}")
+            steps.setdefault(s.rule, []).append(f"{number}.{position}")
     return tuple(RuleUse(name, law(name), _few(used)) for name, used in steps.items())
 
 

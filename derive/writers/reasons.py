@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from derive import expr as x
-from derive.derivation import Step
+from derive.derivation import Derivation, Step
 from derive.errors import Problem
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
@@ -16,21 +16,28 @@ from derive.ops import OPS
 from derive.program import Program
 from derive.rule import RULES
 from derive.writers.formula import equation_node, formula
-from derive.writers.layout import Fence, Node, Num, Op, Script, Sym, Text, row
-from derive.writers.letters import COMMA, EQ, MINUS, PARTIAL, TIGHT_SLASH, Letters, Spelling, index_symbol
+from derive.writers.layout import Fence, Node, Num, Op, Script, Sym, Text, row, width
+from derive.writers.letters import COMMA, EQ, MINUS, PARTIAL, TIGHT_SLASH, Letters, Spelling, index_symbol, letters_for
 
 PRIME = Sym("′", "roman")
+CLOSED = "_closed"  # ends the key of a closed form
+WIDE_REASON = 18.0  # em of a formula that still fits beside a line
 U = Entry("u", ())
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a reason may name: the program, its spelling, the letters of the derivation, the forward line numbers."""
+    """What a reason may name: the program, its spelling, the letters of the derivation, the forward line numbers.
+
+    `results`: the step that derived each gradient, `Z_closed` for a closed form; `closed`: the forms that are put in.
+    """
 
     program: Program
     spelling: Spelling
     letters: Letters
     numbers: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+    closed: Mapping[str, Derivation] = field(default_factory=dict)
 
     def node(self, e: x.Term) -> Node:
         return formula(e, self.spelling, self.letters)
@@ -47,7 +54,8 @@ def reason(step: Step, setting: Setting) -> Reason:
     made = REASONS.get(step.rule)
     if made is not None:
         return made(step, setting)
-    return step.rule, GISTS.get(step.rule) or _arrows(step.instance, setting) or _relettered(step.instance, setting)
+    made = GISTS.get(step.rule) or _arrows(step.instance, setting) or _formulas(step.instance, setting)
+    return step.rule, made or _relettered(step.instance, setting)
 
 
 def _definition(step: Step, s: Setting) -> Reason:
@@ -132,12 +140,23 @@ def _linear(step: Step, s: Setting) -> Reason:
 
 
 def _substituted(step: Step, s: Setting) -> Reason:
-    """substitute: the gradients that are put in"""
-    names = [use for use in step.uses if use.startswith("∂")]
+    """substitute: the gradients that are put in, by the step that derived them; a small one is shown itself"""
+    names = [use[1:].split("~")[0] for use in step.uses if use.startswith("∂")]
     if not names:
         return step.rule, _relettered(step.instance, s)
-    loss = s.shown(s.spelling.loss)
-    return step.rule, _and([f"∂{loss}/∂{s.shown(n.lstrip('∂'))}" for n in names])
+    unseen = [n for n in names if n + CLOSED not in s.results and n in s.closed]
+    if len(names) == 1 and unseen and (equation := _closed_form(s.closed[names[0]], s)) is not None:
+        return step.rule, equation
+    steps = [s.results.get(n + CLOSED) or s.results.get(n, "") for n in names]
+    loss = s.spelling.shown(s.spelling.loss)
+    said = [f"∂{loss}/∂{s.spelling.shown(n)}" + f" of {k}" * bool(k) for n, k in zip(names, steps, strict=True)]
+    return step.rule, _and(said)
+
+
+def _closed_form(d: Derivation, s: Setting) -> Node | None:
+    letters = letters_for([d.target, d.result], s.spelling, d.indices)
+    node = row(formula(d.target, s.spelling, letters), EQ, formula(d.result, s.spelling, letters, table=True))
+    return node if width(node) <= WIDE_REASON else None
 
 
 REASONS: dict[str, Callable[[Step, Setting], Reason]] = {
@@ -179,6 +198,34 @@ def _arrows(text: str, s: Setting) -> Node | None:
     return row(*(node for pair in pairs.values() for node in pair)) if pairs else None
 
 
+_BETWEEN = {" = ": EQ, " is ": EQ, " over itself": Text(" over itself")}
+
+
+def _formulas(text: str, s: Setting) -> Node | None:
+    """`P = E[i, j]*r[i, 0]`, `E[i, j] over itself`: set as formulas, None where a part does not read."""
+    word = next((w for w in _BETWEEN if w in text), None)
+    if word is None:
+        return None
+    scope = {i.name: i for i in reversed(s.letters.seen)}
+    left, _, right = text.partition(word)
+    try:
+        sides = [parse(side, scope) if side else None for side in (left, right)]
+    except Problem:
+        return None
+    letters = Letters(s.letters.seen, s.letters.taken)
+    nodes = [formula(side, s.spelling, letters, table=True) for side in sides if side is not None]
+    return row(nodes[0], _BETWEEN[word], *nodes[1:])
+
+
+_LOWER = dict(zip("ijkmn", "ᵢⱼₖₘₙ", strict=True))
+_ENTRY = re.compile(r"(\w+)\[((?:[ijkmn], )*[ijkmn])(?:, 0)?\]")
+
+
+def lowered(text: str) -> str:
+    """Entries in a sentence with their letters below: E[i, j] as Eᵢⱼ."""
+    return _ENTRY.sub(lambda m: m[1] + "".join(_LOWER[c] for c in m[2].split(", ")), text)
+
+
 def _slot(text: str, scope: Mapping[str, Index]) -> x.Slot | None:
     """The slot that a text denotes, None when it does not read."""
     try:
@@ -214,11 +261,17 @@ FIRST_LINES = {
     "chain rule": "∂x[k] = sum[m:n] ∂u[m]*D(u[m], x[k])",
     "sum over paths": "∂x[k] = (sum[m:n] ∂u[m]*D(u[m], x[k])) + sum[m:n] ∂v[m]*D(v[m], x[k])",
 }
+IN_WORDS = {
+    "substitute": "a gradient derived above is put in by its formula",
+    "no path": "what the output does not depend on has gradient zero",
+}
 LAW_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def law(rule: str) -> Node | str:
     """The general form of a rule: set as a formula where its text is an equation, else the text."""
+    if rule in IN_WORDS:
+        return IN_WORDS[rule]
     known = next((r for r in RULES if r.name == rule), None)
     text = FIRST_LINES.get(rule) or (known.law if known else "")
     equation, where, condition = text.partition(" where ")
@@ -242,4 +295,4 @@ def _split(equation: str) -> tuple[str, str, str] | None:
     return None
 
 
-__all__ = ["Reason", "Setting", "law", "reason"]
+__all__ = ["CLOSED", "Reason", "Setting", "law", "lowered", "reason"]

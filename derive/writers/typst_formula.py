@@ -121,14 +121,17 @@ class _Printer:
             return body
         if mark.kind == "fresh":
             return f"dvfresh({body})"
-        return f"dvredex(#{style}, #{quote(_class(mark.body))}, {body})"
+        return f"dvredex(#{style}, {quote(_class(mark.body))}, {body})"
 
     def _grid(self, rows: tuple[tuple[Node, ...], ...], kind: str) -> str:
-        cells = [["⋯" if cell == Op("ellipsis", "tight") else self.put(cell, 1) for cell in row] for row in rows]
+        cells = [[self._cell(cell) for cell in row] for row in rows]
         if kind == "cases":
             return f"cases({', '.join(' & '.join(row) for row in cells)})"
         delimiter = '"["' if kind == "matrix" else "#none"
         return f"mat(delim: {delimiter}, {'; '.join(', '.join(row) for row in cells)})"
+
+    def _cell(self, cell: Node) -> str:
+        return "⋯" if isinstance(cell, Op) and cell.sign == "ellipsis" else self.put(cell, 1)
 
 
 def _sign(sign: str, role: str) -> str:

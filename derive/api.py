@@ -1,0 +1,503 @@
+"""What Python users call: read, differentiate, and what a derivation can be made into.
+
+    d = derive.differentiate("forward.py")
+    d["logits"].expr      d.code()      d.function()(**inputs)      d.report("out.pdf")      d.write("folder")
+
+Whatever is wrong with the input is a `Problem`; nothing else escapes from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import linecache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from derive import expr as x
+from derive.closing import close
+from derive.derivation import Derivation, Step
+from derive.engine import Gradients
+from derive.engine import differentiate as differentiate_program
+from derive.errors import Problem, UnknownName, Unsupported, Usage
+from derive.expr import Entry, Expr
+from derive.index import Size
+from derive.jacobians import Jacobian, differentiable, hessian_of, jacobian_of, second_name
+from derive.judging import judge
+from derive.notation import equation_text
+from derive.ops import OPS, Op
+from derive.program import Equation, Program, base_name
+from derive.readers import sources
+
+STYLES = ("steps", "closed")
+_compiled = itertools.count(1)
+
+
+def read(source, function=None, shapes=None, sample=None, facts=()) -> Program:
+    """The Program of a forward pass: a path, its text, a live function, a notebook, SymPy expressions by name.
+
+    `function` None is `forward`, else the only one.  Raises a Problem that names line and column.
+    """
+    return sources.read(source, function, sources.shape_table(shapes), sample, facts)
+
+
+def differentiate(program, wrt=None, of=None, *, judged: bool = True, seed: int = 0) -> Derivative:
+    """The gradient at every named array.  `wrt`: names, default all real inputs; `of`: default the outputs.
+
+    `program` may be anything that `read` takes, or an expression of the engine.  Raises Problem.
+    """
+    program = _program(program)
+    named = [sources.names(given) for given in (wrt, of)]
+    wrt, of = (None if given is None else tuple(resolve(program, name) for name in given) for given in named)
+    found = close(differentiate_program(program, wrt, of))
+    return Derivative(judge(found, seed) if judged else found)
+
+
+def _program(given) -> Program:
+    """Whatever was given as a Program; one that holds gradients is made ready for further ones."""
+    if isinstance(given, Derivative):
+        return differentiable(given.program)
+    return differentiable(program_of(given) if isinstance(given, Expr) else read(given))
+
+
+def program_of(e: Expr) -> Program:
+    """The program of a single expression: its free indices are the axes of the output, its arrays the inputs."""
+    from derive.exchange import program_from_sympy, to_sympy
+
+    indices = tuple(sorted(e.free, key=lambda i: i.number))
+    given = program_from_sympy(to_sympy(e), shapes=_shapes(e))
+    name = given.equations[0].name
+    return replace(given, equations=(Equation(name, indices, e),))
+
+
+def _shapes(e: Expr) -> dict[str, tuple[Size, ...]]:
+    """The shapes of the arrays in an expression, as far as its indices tell them."""
+    found: dict[str, tuple] = {}
+    for t in x.walk(e):
+        if isinstance(t, Entry):
+            sizes = tuple(x.slot_size(s) for s in t.slots)
+            held = found.get(t.name, (None,) * len(sizes))
+            found[t.name] = tuple(a or b for a, b in zip(held, sizes, strict=True))
+    return {name: shape for name, shape in found.items() if None not in shape}
+
+
+def resolve(program: Program, name: str) -> str:
+    """The array that a user's name means: `x`, or `x@LINE` for what that line assigned; raises UnknownName."""
+    base, at, line = name.partition("@")
+    if at:
+        for e in program.equations:
+            if base_name(e.name) == base and e.span is not None and str(e.span.line) == line:
+                return e.name
+        lines = [str(e.span.line) for e in program.equations if base_name(e.name) == base and e.span is not None]
+        raise UnknownName(f"no line {line} assigns `{base}`", hint=f"lines: {', '.join(lines) or 'none'}")
+    if name.startswith("∂") and second_name(name) in program:
+        return second_name(name)
+    if name not in program:
+        raise UnknownName(f"`{name}` is not in the forward pass", "gradients are taken at its names",
+                          "its names: " + ", ".join(program.by_name))  # fmt: skip
+    return name
+
+
+# ---------------------------------------------------------------- results
+
+
+@dataclass(frozen=True)
+class View:
+    """The gradient at one array: `.expr` is its closed form where there is one, else over the gradients after it."""
+
+    name: str
+    gradients: Gradients
+
+    @property
+    def derivation(self) -> Derivation:
+        """The derivation from the gradients of the arrays that use this one."""
+        return self.gradients.derivations[self.name]
+
+    @property
+    def closed(self) -> Derivation | None:
+        """The derivation of the closed form, if there is one worth showing."""
+        return self.gradients.closed.get(self.name)
+
+    @property
+    def expr(self) -> Expr:
+        return (self.closed or self.derivation).result
+
+    @property
+    def target(self) -> Entry:
+        return (self.closed or self.derivation).target
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, those to the closed form after those to the gradient."""
+        return self.derivation.steps + (self.closed.steps[1:] if self.closed else ())
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        return self.gradients.forward.shape(self.name)
+
+    @property
+    def certainty(self) -> str:
+        """proved, tested or open: the weakest of the steps."""
+        held = [self.derivation.certainty, *([self.closed.certainty] if self.closed else [])]
+        return max(held, key=("proved", "tested", "open").index)
+
+    def latex(self) -> str:
+        """The gradient as LaTeX: `\\frac{∂L}{∂x} = …`."""
+        from derive.writers.latex_math import latex
+
+        return latex(self.node())
+
+    def unicode(self) -> str:
+        """The gradient on one line of Unicode."""
+        from derive.writers.text_formula import text as unicode_text
+
+        return unicode_text(self.node())
+
+    def node(self):
+        """The gradient as a layout tree: target = result."""
+        from derive.writers.formula import formula
+        from derive.writers.layout import row
+        from derive.writers.letters import EQ, letters_for, spelling
+
+        d = self.closed or self.derivation
+        spelled = spelling(self.gradients.program, self.gradients)
+        letters = letters_for([d.target, d.result], spelled, d.indices)
+        return row(formula(d.target, spelled, letters), EQ, formula(d.result, spelled, letters))
+
+    def to_sympy(self, given: Mapping | None = None):
+        """The gradient as a SymPy expression; see derive.to_sympy."""
+        return to_sympy(self.expr, given)
+
+    def __str__(self) -> str:
+        d = self.closed or self.derivation
+        return equation_text(d.target.name, d.indices, d.result)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+
+class Derivative:
+    """What `differentiate` returns: every gradient with its derivation, as formulas, report and code."""
+
+    def __init__(self, gradients: Gradients):
+        self.gradients = gradients
+
+    # -- formulas
+
+    @property
+    def program(self) -> Program:
+        """Forward pass and gradient equations as a Program: differentiate it again for second derivatives."""
+        return self.gradients.program
+
+    @property
+    def forward(self) -> Program:
+        return self.gradients.forward
+
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        return self.gradients.wrt
+
+    def __getitem__(self, name: str) -> View:
+        """The gradient at a named array; raises UnknownName."""
+        found = resolve(self.forward, name)
+        if found not in self.gradients.derivations:
+            hint = "there are gradients at: " + ", ".join(self.gradients.derivations)
+            raise UnknownName(
+                f"there is no gradient at `{name}`", "it is an output, holds integers or was not asked for", hint
+            )
+        return View(found, self.gradients)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.gradients.derivations
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.gradients.derivations)
+
+    def __len__(self) -> int:
+        return len(self.gradients.derivations)
+
+    @property
+    def certainty(self) -> str:
+        """The weakest certainty of all gradients."""
+        return max((self[n].certainty for n in self), key=("proved", "tested", "open").index, default="proved")
+
+    # -- code
+
+    def code(self, target: str = "numpy", style: str = "closed") -> str:
+        """An importable module with forward, backward and loss_and_gradients; byte-stable."""
+        from derive.writers.products import choose
+
+        choose("style", style, STYLES)
+        writer = choose("target", target, tuple(WRITERS))
+        return WRITERS[writer](self.gradients, style)
+
+    def function(self, style: str = "closed") -> Callable:
+        """`fn(**inputs, upstream=None) -> (outputs, gradients)`, from the generated module."""
+        return self.module(style)["loss_and_gradients"]
+
+    def module(self, style: str = "closed") -> dict:
+        """The names of the generated module.
+
+        This is the one place where something is executed, and it is our own printer's text: the printers write names,
+        numbers and operators of the checked Program, never a stretch of the user's source.
+        """
+        source = self.code(style=style)
+        digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+        path = f"<derive {self.forward.name} {style} {digest} {next(_compiled)}>"
+        linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+        names = {"__name__": "derived", "__file__": path}
+        exec(compile(source, path, "exec"), names)
+        return names
+
+    # -- report
+
+    @cached_property
+    def verification(self):
+        """Gradients by the generated code against the complex step of the source (verifying.Findings)."""
+        from derive.verifying import verify
+
+        return verify(self.gradients, self._by_code())
+
+    def _by_code(self) -> Callable | None:
+        """The generated function as verifying.verify wants it; None while there is no code for this program."""
+        from derive.verifying import at, structured
+
+        try:
+            function = self.function("closed")
+        except (Problem, ImportError):
+            return None
+        inputs = {v.name: v for v in self.forward.inputs}
+
+        def ours(data: Mapping, upstream: Mapping) -> dict:
+            _, found = function(**structured(self.forward, data), upstream=dict(upstream) or None)
+            return {
+                n: at(inputs[n].structure, n, found[(inputs[n].structure or (n,))[0]]) for n in self.wrt if n in inputs
+            }
+
+        return ours
+
+    def as_report(self, detail: str = "key", title: str | None = None, notation: str = "index", verified: bool = True):
+        """The report as data (writers.document.Report)."""
+        from derive.verifying import verification_table
+        from derive.writers.letters import spelling
+        from derive.writers.narrate import gradient_node
+        from derive.writers.narrate import report as narrate
+        from derive.writers.products import DETAILS, choose
+
+        choose("detail", detail, DETAILS)
+        choose("notation", notation, ("index", "matrix"))
+        spelled = spelling(self.program, self.gradients)
+        table = (
+            verification_table(self.verification, lambda n: gradient_node(n, spelled, flat=True)) if verified else None
+        )
+        made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self._numpy_lines(), verification=table,
+                       code=self._code_or_nothing())  # fmt: skip
+        return replace(made, notation=notation)
+
+    def _code_or_nothing(self) -> str:
+        try:
+            return self.code(style="closed")
+        except Unsupported:
+            return ""
+
+    def _numpy_lines(self) -> dict[str, str]:
+        """A line of NumPy by card key, for the gradients that have one."""
+        try:
+            from derive.writers.numpy import numpy_line
+        except ModuleNotFoundError:
+            return {}
+        held = [(n, d) for n, d in self.gradients.derivations.items()]
+        held += [(f"{n}_closed", d) for n, d in self.gradients.closed.items()]
+        lines = {}
+        for key, d in held:
+            try:
+                lines[key] = numpy_line(Equation(d.target.name, d.indices, d.result), self.program)
+            except Unsupported:
+                continue
+        return lines
+
+    def report(self, path="report.pdf", engine: str = "auto", detail: str = "key", *, notation: str = "index",
+               only: str | None = None, templates=None, title: str | None = None) -> list[Path]:  # fmt: skip
+        """Write the report: a .pdf, or a .tex with its parts/ beside it.  Returns what was written.
+
+        When TeX fails the .tex stays beside the PDF that the built-in renderer made.
+        """
+        from derive.writers.products import render, write_files
+
+        path, templates = Path(path), Path(templates) if templates else None
+        files = self.report_files(path, engine, detail, notation, only, templates, title, render)
+        write_files(files)
+        return list(files)
+
+    def report_files(
+        self, path: Path, engine, detail, notation, only, templates, title, render
+    ) -> dict[Path, str | bytes]:
+        """The files that `report` writes, by path."""
+        from derive.writers.latex import report_files
+
+        if path.suffix not in (".pdf", ".tex"):
+            raise Usage(
+                f"cannot tell the format of {path}", "a report is a .pdf or a .tex", "name it out.pdf or out.tex"
+            )
+        made = self.as_report(detail, title, notation)
+        tex = report_files(made, templates=templates)
+        if only is not None:
+            key = _part(tex, resolve(self.forward, only))
+            return {path if path.suffix == ".tex" else path.with_suffix(".tex"): tex[key]}
+        own = {path.with_suffix(".tex") if name == "report.tex" else path.parent / name: t for name, t in tex.items()}
+        if path.suffix == ".tex":
+            return own
+        self.rendered = render(made, engine, tex, templates)
+        return {path: self.rendered.pdf} | (own if self.rendered.note.startswith("TeX failed") else {})
+
+    def write(self, folder, *, engine: str = "typst", detail: str = "key", templates=None) -> list[Path]:
+        """Everything, in a folder: derivation.txt, report.tex with parts/, report.pdf, backward.py, backward_closed.py."""
+        from derive.writers.products import render, write_files
+
+        made = self.as_report(detail)
+        files = self.text_files(made, templates)
+        self.rendered = render(made, engine, templates=Path(templates) if templates else None)
+        files["report.pdf"] = self.rendered.pdf
+        placed = {Path(folder) / name: content for name, content in files.items()}
+        write_files(placed)
+        return list(placed)
+
+    def text_files(self, made=None, templates=None) -> dict[str, str | bytes]:
+        """Everything but the PDF, by relative path."""
+        from derive.writers.latex import report_files
+        from derive.writers.text import report_text
+
+        made = made or self.as_report()
+        files: dict[str, str | bytes] = {"derivation.txt": report_text(self.as_report("every"))}
+        files |= report_files(made, templates=Path(templates) if templates else None)
+        files |= {"backward.py": self.code(style="steps"), "backward_closed.py": self.code(style="closed")}
+        return files
+
+    # -- showing
+
+    def __str__(self) -> str:
+        return "\n".join(str(self[n]) for n in self)
+
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        rows = [self[n].node() for n in self]
+        from derive.writers.latex_math import latex
+        from derive.writers.text_formula import text as unicode_text
+
+        lines = r" \\ ".join(latex(r).replace(" = ", " &= ", 1) for r in rows)
+        return {
+            "text/plain": "\n".join(map(unicode_text, rows)),
+            "text/latex": f"$$\\begin{{aligned}} {lines} \\end{{aligned}}$$",
+        }
+
+
+def _part(files: Mapping[str, str], name: str) -> str:
+    """The part file of one gradient, its closed form if there is one."""
+    stems = [f"parts/{name}_closed.tex", f"parts/{name}-closed.tex", f"parts/{name}.tex"]
+    found = next((s for s in stems if s in files), None)
+    if found is None:
+        parts = ", ".join(sorted(Path(n).stem for n in files if n.startswith("parts/")))
+        raise UnknownName(f"there is no part for `{name}`", hint=f"parts: {parts}")
+    return found
+
+
+def _numpy(gradients: Gradients, style: str) -> str:
+    from derive.closing import closed_program
+    from derive.writers.narrate import step_numbers
+    from derive.writers.numpy import numpy_module
+
+    full = gradients.program if style == "steps" else closed_program(gradients)
+    return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=step_numbers(gradients))
+
+
+WRITERS: dict[str, Callable[[Gradients, str], str]] = {"numpy": _numpy}
+
+
+# ---------------------------------------------------------------- Jacobians and Hessians
+
+
+def jacobian(program, wrt=None, of=None, *, where=None, facts=(), seed: int = 0):
+    """∂of/∂wrt entry by entry.  For a program by names; for SymPy `jacobian(e, x[k], where=…, facts=…)`.
+
+    The letters of the output come first.  Raises Problem.
+    """
+    if sources.is_symbolic(program) and sources.is_symbolic(wrt):
+        from derive import symbolic
+
+        return symbolic.jacobian(program, wrt, where=where, facts=facts)
+    program = _program(program)
+    of, wrt = _pair(program, of, wrt)
+    return jacobian_of(program, of, wrt, seed)
+
+
+def hessian(program, wrt=None, of=None, *, seed: int = 0) -> Jacobian:
+    """The second derivative of a scalar output by an input, entry by entry.  Raises Problem."""
+    program = _program(program)
+    of, wrt = _pair(program, of, wrt)
+    return hessian_of(program, of, wrt, seed)
+
+
+def _pair(program: Program, of: str | None, wrt: str | None) -> tuple[str, str]:
+    """The two arrays, by default the first output and the only real input."""
+    of = of if of is not None else next(iter(program.outputs), "")
+    real = [v.name for v in program.inputs if v.sort == "real"]
+    if wrt is None and len(real) != 1:
+        raise Usage("derivative by which input?", f"there are {len(real)}: {', '.join(real)}", "wrt=…")
+    wrt = wrt if wrt is not None else real[0]
+    return resolve(program, of), resolve(program, wrt)
+
+
+# ---------------------------------------------------------------- SymPy, ops, checker
+
+
+def from_sympy(e, scope=(), shapes=None):
+    """The engine's expression for a SymPy one; a dict or list of equations becomes a Program."""
+    from derive import exchange
+
+    if isinstance(e, (Mapping, list, tuple)):
+        return exchange.program_from_sympy(e, shapes=shapes)
+    return exchange.from_sympy(e, scope, shapes)
+
+
+def to_sympy(e, given: Mapping | None = None):
+    """The SymPy expression of an Expr, View, Equation or size; a Program becomes a dict of equations."""
+    from derive import exchange
+
+    e = e.expr if isinstance(e, (View, Jacobian)) else e.program if isinstance(e, Derivative) else e
+    return exchange.to_sympy(e, given)
+
+
+def op(name: str, meaning: str = "", slope="", numpy: str = "", *, args: str = "u", stable: str = "", latex: str = "",
+       reads: str = "", domain: str = "", kink: str = "", sympy: str = "") -> Op:  # fmt: skip
+    """Add an elementwise function; its row is judged like our own before it is used.
+
+    `meaning` in the engine's notation over the arguments; `slope` is checked against sympy.diff of it, and may be left
+    out.  `numpy` with the arguments in braces: "np.tanh({u})"; left out, it follows from the meaning.
+    Raises Usage when the name is taken or a judge refutes the row, BadNotation where a text does not parse.
+    """
+    from derive import rows
+
+    row = Op(name, args, meaning, slope, numpy or rows.numpy_of(meaning, args), stable, latex or rf"\operatorname{{{name}}}",
+             reads, sympy, domain, kink)  # fmt: skip
+    rows.judge_row(row)
+    return OPS.add(row)
+
+
+def check(source, forward=None, kind=None) -> list[dict]:
+    """The verdicts on hand-written algebra, one dict per claim with the JSON keys of `derive check`."""
+    from derive import checker
+
+    if not hasattr(checker, "check"):
+        raise Usage(
+            "the checker is not there yet", "this installation has no derive.checker", "derive show checks nothing"
+        )
+    return checker.check(source, forward=forward, kind=kind)
+
+
+__all__ = ["Derivative", "Jacobian", "View", "check", "differentiate", "from_sympy", "hessian", "jacobian", "op", "read",
+           "to_sympy"]  # fmt: skip

@@ -1,0 +1,180 @@
+"""From a finished reading to a Program: final names of versions, letters of indices, ranges of labels."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from derive import expr as x
+from derive.expr import Entry, Expr, Term
+from derive.index import Index, Size
+from derive.program import Equation, Program, Static, Variable
+from derive.readers.inputs import Inputs, Source
+from derive.readers.run import Run
+
+
+def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind: str) -> Program:
+    """The program of a reading."""
+    names = _final_names(run)
+    letters = Letters(source, run)
+    equations = tuple(letters.dressed(_renamed(e, names)) for e in run.equations)
+    variables = _ordered(run, inputs)
+    limits = _limits(variables, equations)
+    variables = tuple(replace(v, limit=limits.get(v.name)) if v.sort == "int" else v for v in variables)
+    return Program(
+        inputs=variables,
+        equations=equations,
+        outputs=tuple(dict.fromkeys(names.get(o, o) for o in outputs)),
+        statics=tuple(Static(name, value) for name, value in run.statics.items()),
+        name=source.function.name if source.function is not None else "forward",
+        parameters=_parameters(source, inputs, variables),
+        source=source.text,
+        path=source.path,
+        letters=source.letters,
+        output_kind=kind,
+        lines=_lines(source),
+    )
+
+
+def _parameters(source: Source, inputs: Inputs, variables: tuple[Variable, ...]) -> tuple[str, ...]:
+    if source.function is None:
+        return tuple(v.name for v in variables)
+    return tuple(p for p in inputs.parameters if p not in ("self", "ctx"))
+
+
+def _ordered(run: Run, inputs: Inputs) -> tuple[Variable, ...]:
+    """Variables in the order of the parameters that bring them."""
+    place = {name: k for k, name in enumerate(inputs.parameters)}
+    found = list(run.inputs.values())
+    return tuple(sorted(found, key=lambda v: place.get(v.structure[0] if v.structure else v.name, len(place))))
+
+
+def _lines(source: Source) -> tuple[tuple[int, str], ...]:
+    """The forward statements with their line numbers."""
+    body = source.function.body if source.function is not None else source.tree.body
+    skip = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    kept = [n for n in body if not isinstance(n, skip) and not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    numbers = sorted({k for n in kept for k in range(n.lineno, n.end_lineno + 1)})
+    return tuple((k, source.lines[k - 1].strip()) for k in numbers if source.lines[k - 1].strip())
+
+
+# ---------------------------------------------------------------- names
+
+
+def _final_names(run: Run) -> dict[str, str]:
+    """Internal names to final ones: versions numbered, the last one bare; helpers' locals qualified on a clash."""
+    owners: dict[str, list[str]] = {}
+    for helper, name in run.locals:
+        owners.setdefault(name, []).append(helper)
+    final: dict[str, str] = {}
+    taken = set(run.inputs)
+    for (helper, name), local in run.locals.items():
+        clash = len(owners[name]) > 1 or name in run.inputs
+        base = f"{helper}.{name}" if helper and helper != "self" and clash else name
+        bare = base not in taken
+        for k, internal in enumerate(local.internals, 1):
+            final[internal] = base if bare and k == len(local.internals) else f"{base}~{k}"
+        taken.add(base)
+    return final
+
+
+def _renamed(e: Equation, names: dict[str, str]) -> Equation:
+    rhs = x.replace_entries(e.rhs, lambda u: Entry(names[u.name], u.slots) if u.name in names else None)
+    return replace(e, name=names.get(e.name, e.name), rhs=rhs)
+
+
+# ---------------------------------------------------------------- letters
+
+PAIRS = "i m j k l p a b q r t u e f g h c d s v w z".split()
+
+
+class Letters:
+    """Readable letters for indices: every size has two of its own, used in the order needed in an equation."""
+
+    def __init__(self, source: Source, run: Run):
+        self.pools: dict[Size, list[str]] = {}
+        sizes = [n for v in run.inputs.values() for n in v.shape]
+        sizes += [i.size for e in run.equations for i in e.indices]
+        letters = {a for n in sizes for a in n.letters}
+        given = {Size.of(int(k) if k.isdigit() else k): v for k, v in source.index_letters.items()}
+        taken = letters | source.names | {c for v in given.values() for c in v}
+        self.free = [c for c in PAIRS if c not in taken] or list(PAIRS)
+        self.taken = letters
+        for n in dict.fromkeys(sizes):
+            self.pools[n] = list(given.get(n, ()))
+            self.pool(n)
+
+    def pool(self, n: Size) -> list[str]:
+        """The letters of a size."""
+        found = self.pools.setdefault(n, [])
+        if not found and n.number == 1:
+            found.append("o")
+        if not found:
+            found += [self.free.pop(0) for _ in range(min(2, len(self.free)))] or ["i", "j"]
+        return found
+
+    def letter(self, n: Size, used: set[str]) -> str:
+        """The first letter of a size that is not in use."""
+        pool = self.pool(n)
+        count = 1
+        while True:
+            for c in pool:
+                name = c if count == 1 else f"{c}{count}"
+                if name not in used:
+                    return name
+            count += 1
+
+    def dressed(self, e: Equation) -> Equation:
+        """The equation over freshly lettered indices."""
+        used: set[str] = set()
+        indices = []
+        for i in e.indices:
+            letter = self.letter(i.size, used)
+            used.add(letter)
+            indices.append(Index(letter, i.size))
+        rhs = x.substitute(e.rhs, dict(zip(e.indices, indices, strict=True)))
+        return replace(e, indices=tuple(indices), rhs=self.inside(rhs, used))
+
+    def inside(self, t: Term | Index, used: set[str]) -> Term | Index:
+        """Bound indices lettered from the outside in."""
+        if isinstance(t, Index) or not x.parts(t):
+            return t
+        if isinstance(t, (x.Reduce, x.ArgBest)):
+            letter = self.letter(t.index.size, used)
+            t = x.rename_binder(t, Index(letter, t.index.size))
+            used = used | {letter}
+        old = x.parts(t)
+        new = tuple(self.inside(p, used) for p in old)
+        return x.with_parts(t, new) if any(a is not b for a, b in zip(old, new, strict=True)) else t
+
+
+# ---------------------------------------------------------------- ranges of labels
+
+
+def _limits(variables: tuple[Variable, ...], equations: tuple[Equation, ...]) -> dict[str, Size]:
+    """The size of the axis that each integer input indexes; through equations that only pass it on."""
+    shapes = {v.name: v.shape for v in variables} | {e.name: e.shape for e in equations}
+    origin = {v.name: v.name for v in variables if v.sort == "int"}
+    for e in equations:
+        if e.sort == "int" and isinstance(e.rhs, Entry) and e.rhs.name in origin:
+            origin[e.name] = origin[e.rhs.name]
+    found: dict[str, Size] = {}
+    for e in equations:
+        for t in x.walk(e.rhs):
+            for name, n in _indexing(t, shapes):
+                if name in origin:
+                    found.setdefault(origin[name], n)
+    return found
+
+
+def _indexing(t: Term | Index, shapes: dict[str, tuple[Size, ...]]) -> list[tuple[str, Size]]:
+    if isinstance(t, Entry) and t.name in shapes:
+        return [(s.name, n) for s, n in zip(t.slots, shapes[t.name], strict=False) if isinstance(s, Entry)]
+    if isinstance(t, x.Rel) and t.op == "eq":
+        for a, b in ((t.left, t.right), (t.right, t.left)):
+            if isinstance(a, Entry) and isinstance(b, Index):
+                return [(a.name, b.size)]
+    return []
+
+
+__all__ = ["Expr", "finished"]

@@ -1,0 +1,316 @@
+"""Reading a forward pass: Python source in NumPy or torch idioms becomes a Program. The source is never executed.
+
+The method is abstract interpretation: a Python value is static, or an array known by its shape and by a formula for
+its entries.  An assignment of an array to a name is one equation.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import Any
+
+from derive import expr as x
+from derive.errors import BadFact, Problem, ShapeUnknown, Span, Unreadable, Unsupported
+from derive.index import Size
+from derive.program import Program, Variable, parse_fact
+from derive.readers import shapes as S
+from derive.readers.finish import finished
+from derive.readers.inputs import Inputs, Source
+from derive.readers.run import Knowledge, Run
+from derive.readers.statements import Returned, execute
+from derive.readers.values import Array, Function, Instance, Opaque, Restart, Rows, Scope
+
+ROUNDS = 600
+
+
+def read_python(source: str, *, path: str = "", function: str | None = None, shapes: dict[str, str] | None = None,
+                sample: dict[str, Any] | None = None, facts: tuple[str, ...] = ()) -> Program:  # fmt: skip
+    """The program of a forward pass.
+
+    `function`: a name or `Class.method`; None: `forward`, else the only function, else the text itself as a cell.
+    `shapes`: "n d", "int n", "" by name; `sample`: data by name, for ranks and dtypes; `facts`: declared of inputs.
+    Raises a Problem with its place for anything that cannot be read.
+    """
+    try:
+        return _read(source, path, function, shapes or {}, sample or {}, tuple(facts))
+    except RecursionError:
+        raise Unsupported("this source nests too deeply to be read", "", "split it into several lines",
+                          path=path) from None  # fmt: skip
+
+
+def _read(source: str, path: str, function: str | None, shapes: dict, sample: dict, facts: tuple[str, ...]) -> Program:
+    tree = parsed(source, path)
+    chosen = Source(source, path, tree, *_chosen(tree, function, path, source))
+    inputs = Inputs.collect(chosen, shapes, sample)
+    knowledge = Knowledge()
+    knowledge.lengths.update(inputs.lengths)
+    for _ in range(ROUNDS):
+        try:
+            run, outputs, kind = _round(chosen, inputs, knowledge)
+            if not knowledge.guesses and _renamed(chosen, inputs, knowledge):
+                continue
+            break
+        except Restart:
+            continue
+    else:
+        raise Unsupported("the sizes of this pass do not settle", hint="declare the shapes: # shapes: X (n, d) · …")
+    if knowledge.guesses:
+        raise _shapes_missing(chosen, inputs, knowledge, run)
+    program = finished(chosen, inputs, run, outputs, kind)
+    return _with_facts(program, (*facts, *chosen.facts))
+
+
+def parsed(source: str, path: str = "") -> ast.Module:
+    """The syntax tree; raises Unreadable for what is no Python text."""
+    if not isinstance(source, str) or "\0" in source:
+        raise Unreadable("this is not a text", "it holds NUL bytes", "give a Python source file", path=path)
+    if not source.strip():
+        raise Unreadable("there is nothing to read", "the text is empty", "write a function forward(…)", path=path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except SyntaxError as error:
+        raise _syntax(error, source, path) from None
+    except (ValueError, MemoryError) as error:
+        raise Unreadable("this is not Python", str(error), path=path) from None
+
+
+def _syntax(error: SyntaxError, source: str, path: str) -> Unreadable:
+    lines = source.splitlines() or [""]
+    line = min(max(error.lineno or 1, 1), len(lines))
+    text = lines[line - 1]
+    column = min(max(error.offset or 1, 1), len(text) + 1)
+    span = Span(line, column, line, column + 1, text, path)
+    return Unreadable(f"this is not Python: {error.msg}", "the text has a syntax error", "correct the line", span)
+
+
+def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
+    """(function node or None for a cell, class node or None)."""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    if function and "." in function:
+        owner, _, method = function.rpartition(".")
+        found = next((n for n in getattr(classes.get(owner), "body", ()) if getattr(n, "name", "") == method), None)
+        if isinstance(found, ast.FunctionDef):
+            return found, classes[owner]
+    elif function:
+        if function in functions:
+            return functions[function], None
+    elif "forward" in functions or len(functions) == 1 and not _has_cell(tree):
+        return functions.get("forward") or next(iter(functions.values())), None
+    elif not functions and (methods := _forward_methods(classes)) and len(methods) == 1:
+        return methods[0]
+    elif _has_cell(tree):
+        return None, None
+    names = [*functions, *(f"{c}.{n.name}" for c, node in classes.items() for n in node.body if hasattr(n, "name"))]
+    what = f"there is no function `{function}`" if function else "which function is the forward pass is not clear"
+    span = Span(1, 1, text=source.splitlines()[0] if source.splitlines() else "", path=path)
+    if not names and not function:
+        raise Unreadable("there is no forward pass here", "the text holds no function and no assignment",
+                         "write a function forward(…)", span)  # fmt: skip
+    raise Unsupported(what, "its functions are: " + (", ".join(names) or "none"), "name one of them, or call it forward",
+                      span)  # fmt: skip
+
+
+def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
+    return [(n, c) for c in classes.values() for n in c.body if isinstance(n, ast.FunctionDef) and n.name == "forward"]
+
+
+def _has_cell(tree: ast.Module) -> bool:
+    """Whether the module computes at its top level with something that is not a plain constant."""
+    return any(isinstance(n, (ast.Assign, ast.AugAssign, ast.For)) and any(isinstance(m, (ast.BinOp, ast.Call)) for m in
+               ast.walk(n)) and not isinstance(getattr(n, "value", None), (ast.Constant, ast.Lambda)) for n in tree.body)  # fmt: skip
+
+
+# ---------------------------------------------------------------- one round
+
+
+def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, list[str], str]:
+    """Read the pass once with what is known."""
+    run = Run(knowledge, source.lines, source.path, source.flavor)
+    run.notes, run.line_shapes = source.notes, source.line_shapes
+    module = Scope()
+    run.scopes.append(module)
+    inputs.attach(run)
+    _module_level(run, source, module)
+    if source.function is None:
+        return _cell(run, source, inputs, module)
+    scope = Scope("", module)
+    run.scopes.append(scope)
+    inputs.bind_parameters(run, scope)
+    outcome = execute(run, source.function.body)
+    if not isinstance(outcome, Returned) or outcome.node.value is None:
+        raise Unsupported(f"`{source.function.name}` returns nothing", "the outputs are what the function returns",
+                          "end it with: return loss", run.span(source.function), source.path)  # fmt: skip
+    names, kind = _outputs(run, outcome.node.value, outcome.value)
+    if not names:
+        raise run.problem(Unsupported, "nothing that is returned is an array", "", "return the loss or the outputs",
+                          outcome.node)  # fmt: skip
+    return run, names, kind
+
+
+def _module_level(run: Run, source: Source, module: Scope) -> None:
+    """Functions, constants and imports of the module; arrays made there are left to the inputs."""
+    for node in source.tree.body:
+        match node:
+            case ast.FunctionDef(name=name):
+                module[name] = Function(name, node, module)
+            case ast.ClassDef(name=name):
+                module[name] = Opaque(f"the class {name}")
+            case ast.Import() | ast.ImportFrom():
+                source.bind_import(node, module)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if source.function is not None:
+                _module_constant(run, module, name, value)
+
+
+def _module_constant(run: Run, module: Scope, name: str, value: ast.expr) -> None:
+    from fractions import Fraction
+
+    from derive.readers.evaluate import evaluate
+
+    try:
+        found = evaluate(run, value)
+    except Problem:
+        return
+    if isinstance(found, (int, Fraction, str, bool, type(None), Function, Size)) or (
+        isinstance(found, (tuple, list)) and all(isinstance(v, (int, str, Fraction)) for v in found)
+    ):
+        module[name] = found
+
+
+def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run, list[str], str]:
+    """A flat script: names without a definition are inputs, the last assignment is the output."""
+    inputs.bind_cell(run, module)
+    last = None
+    for node in source.tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            continue
+        if inputs.initialised(run, module, node):
+            continue
+        execute(run, [node])
+        last = _assigned_name(node) or last
+    value = module.get(last) if last else None
+    if not isinstance(value, Array):
+        raise Unsupported("there is no output here", "no array is computed", "end the cell with: loss = …",
+                          path=source.path)  # fmt: skip
+    return run, [_output(run, value, last)], "bare"
+
+
+def _assigned_name(node: ast.stmt) -> str | None:
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if isinstance(node, ast.For) or target is None:
+        names = [t.id for n in ast.walk(node) if isinstance(n, (ast.Assign, ast.AugAssign))
+                 for t in ([*n.targets] if isinstance(n, ast.Assign) else [n.target]) if isinstance(t, ast.Name)]
+        return names[-1] if names else None
+    while isinstance(target, (ast.Subscript, ast.Attribute)):
+        target = target.value
+    if isinstance(target, ast.Tuple):
+        target = target.elts[-1]
+    return target.id if isinstance(target, ast.Name) else None
+
+
+# ---------------------------------------------------------------- outputs
+
+
+def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
+    """The names of the returned arrays, and how they are handed back."""
+    if isinstance(value, dict):
+        names = [_output(run, v, str(k)) for k, v in value.items() if _is_output(v)]
+        return names, "dict"
+    if not isinstance(value, (tuple, list)):
+        return ([_output(run, value, _hint(node, "out"))] if _is_output(value) else []), "bare"
+    nodes = node.elts if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(value) else [None] * len(value)
+    kept = [(n, v) for n, v in zip(nodes, value, strict=True) if _is_output(v)]
+    names = [_output(run, v, _hint(n, "out")) for n, v in kept]
+    return names, "tuple" if len(names) > 1 else "bare"
+
+
+def _is_output(value: object) -> bool:
+    return isinstance(value, (Array, Rows)) and getattr(value, "sort", "real") != "bool" or hasattr(value, "indices") and (
+        not isinstance(value, slice)
+    )
+
+
+def _hint(node: ast.expr | None, default: str) -> str:
+    return node.id if isinstance(node, ast.Name) else default
+
+
+def _output(run: Run, value: object, hint: str) -> str:
+    """The internal name of an output: its own equation's, else one made for it."""
+    from derive.readers.convert import as_array
+
+    array = as_array(run, value)
+    slots = run.fresh(array.shape)
+    e = array.body(slots)
+    if isinstance(e, x.Entry) and e.name not in run.inputs and len(e.slots) == array.rank and all(
+        s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)
+    ):
+        return e.name
+    hint = "out" if hint in run.inputs else hint
+    internal = run.new_internal(hint, "")
+    run.define(internal, array.detached())
+    return internal
+
+
+# ---------------------------------------------------------------- sizes and shapes at the end
+
+_SIZE_LETTERS = "n d h c k p t v u r s w g".split()
+
+
+def _renamed(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
+    """Give the letters of ours that remain readable names; True when there were some."""
+    left = [g for g in knowledge.generated if g not in knowledge.sizes]
+    used = [g for g in left if any(g in knowledge.settled(n).letters for s in knowledge.found.values() for n in s)]
+    taken = set(source.names) | set(knowledge.lengths) | {a for n in knowledge.sizes.values() for a in n.letters}
+    taken |= inputs.letters
+    free = iter([*(c for c in _SIZE_LETTERS if c not in taken), *(f"n{k}" for k in range(1, 400) if f"n{k}" not in taken)])
+    for letter in used:
+        name = next(free)
+        if letter in knowledge.lengths:
+            knowledge.lengths[name] = knowledge.lengths[letter]
+        try:
+            knowledge.set_size(letter, Size.of(name))
+        except Restart:
+            pass
+    return bool(used)
+
+
+def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: Run) -> ShapeUnknown:
+    """The problem whose hint is the comment line to paste, with the best guess filled in."""
+    names: dict[str, Size] = {}
+    taken = set(source.names)
+
+    def readable(n: Size) -> Size:
+        n = knowledge.settled(n)
+        for letter in sorted(n.letters):
+            if letter in knowledge.generated and letter not in names:
+                names[letter] = Size.of(next(c for c in [*_SIZE_LETTERS, *(f"n{k}" for k in range(999))] if c not in taken))
+                taken.add(str(names[letter]))
+        return n.substitute(names)
+
+    items = []
+    for v in run.inputs.values():
+        sort = "" if v.sort == "real" else f"{v.sort} "
+        items.append(f"{v.name} {sort}{S.axes_text(tuple(readable(n) for n in v.shape))}")
+    unknown = [n for n in knowledge.guesses]
+    return ShapeUnknown(f"the shape of `{unknown[0]}` is not known", "neither a declaration nor its use determines it",
+                        "# shapes: " + " · ".join(items), knowledge.places.get(unknown[0]), source.path)  # fmt: skip
+
+
+def _with_facts(program: Program, facts: tuple[str, ...]) -> Program:
+    from dataclasses import replace
+
+    found = []
+    for text in facts:
+        try:
+            found.append(parse_fact(text.strip(), program))
+        except Problem:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadFact(f"cannot read the fact `{text}`", str(error)) from None
+    return replace(program, facts=tuple(found))
+
+
+__all__ = ["Instance", "Variable", "read_python"]
