@@ -131,7 +131,9 @@ class View:
     @property
     def steps(self) -> tuple[Step, ...]:
         """Every step, those to the closed form after those to the gradient."""
-        return self.derivation.steps + (self.closed.steps[1:] if self.closed else ())
+        from derive.writers.cards import joined_with
+
+        return (joined_with(self.derivation, self.closed) if self.closed else self.derivation).steps
 
     @property
     def shape(self) -> tuple[Size, ...]:
@@ -225,6 +227,14 @@ class Derivative:
         """The weakest certainty of all gradients."""
         return max((self[n].certainty for n in self), key=("proved", "tested", "open").index, default="proved")
 
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """What the head of the report says: `5 of 5 proved`, `35 named steps`, `0 open`."""
+        from derive.writers.cards import shown_closed
+        from derive.writers.narrate import badges
+
+        return tuple(badge.text for badge in badges(self.gradients, shown_closed(self.gradients)))
+
     # -- code
 
     def code(self, target: str = "numpy", style: str = "closed") -> str:
@@ -234,6 +244,14 @@ class Derivative:
         choose("style", style, STYLES)
         writer = choose("target", target, tuple(WRITERS))
         return WRITERS[writer](self.gradients, style)
+
+    def test(self, module: str = "backward") -> str:
+        """A test of the generated module of that name, by central differences."""
+        try:
+            from derive.writers.numpy import numpy_test
+        except ImportError as missing:
+            raise Usage("tests are not written yet", hint="derive build verifies by the complex step") from missing
+        return numpy_test(self.forward, self.wrt, module)
 
     def function(self, style: str = "closed") -> Callable:
         """`fn(**inputs, upstream=None) -> (outputs, gradients)`, from the generated module."""
@@ -274,9 +292,8 @@ class Derivative:
 
         def ours(data: Mapping, upstream: Mapping) -> dict:
             _, found = function(**structured(self.forward, data), upstream=dict(upstream) or None)
-            return {
-                n: at(inputs[n].structure, n, found[(inputs[n].structure or (n,))[0]]) for n in self.wrt if n in inputs
-            }
+            places = {n: inputs[n].structure for n in self.wrt if n in inputs}
+            return {n: at(path, n, found[path[0] if path else n]) for n, path in places.items()}
 
         return ours
 
@@ -294,7 +311,7 @@ class Derivative:
         table = (
             verification_table(self.verification, lambda n: gradient_node(n, spelled, flat=True)) if verified else None
         )
-        made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self._numpy_lines(), verification=table,
+        made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
                        code=self._code_or_nothing())  # fmt: skip
         return replace(made, notation=notation)
 
@@ -304,7 +321,7 @@ class Derivative:
         except Unsupported:
             return ""
 
-    def _numpy_lines(self) -> dict[str, str]:
+    def numpy_lines(self) -> dict[str, str]:
         """A line of NumPy by card key, for the gradients that have one."""
         try:
             from derive.writers.numpy import numpy_line
@@ -355,7 +372,7 @@ class Derivative:
         return {path: self.rendered.pdf} | (own if self.rendered.note.startswith("TeX failed") else {})
 
     def write(self, folder, *, engine: str = "typst", detail: str = "key", templates=None) -> list[Path]:
-        """Everything, in a folder: derivation.txt, report.tex with parts/, report.pdf, backward.py, backward_closed.py."""
+        """Everything, in a folder: derivation.txt, report.tex with parts/, report.pdf, and both styles of code."""
         from derive.writers.products import render, write_files
 
         made = self.as_report(detail)
@@ -482,8 +499,8 @@ def op(name: str, meaning: str = "", slope="", numpy: str = "", *, args: str = "
     """
     from derive import rows
 
-    row = Op(name, args, meaning, slope, numpy or rows.numpy_of(meaning, args), stable, latex or rf"\operatorname{{{name}}}",
-             reads, sympy, domain, kink)  # fmt: skip
+    numpy, latex = numpy or rows.numpy_of(meaning, args), latex or rf"\operatorname{{{name}}}"
+    row = Op(name, args, meaning, slope, numpy, stable, latex, reads, sympy, domain, kink)
     rows.judge_row(row)
     return OPS.add(row)
 
@@ -499,5 +516,5 @@ def check(source, forward=None, kind=None) -> list[dict]:
     return checker.check(source, forward=forward, kind=kind)
 
 
-__all__ = ["Derivative", "Jacobian", "View", "check", "differentiate", "from_sympy", "hessian", "jacobian", "op", "read",
-           "to_sympy"]  # fmt: skip
+__all__ = ["Derivative", "Jacobian", "View", "check", "differentiate", "from_sympy", "hessian", "jacobian", "op",
+           "read", "to_sympy"]  # fmt: skip

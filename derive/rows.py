@@ -54,7 +54,8 @@ def _judge_slopes(row: Op) -> None:
             if math.isfinite(a + b) and abs(a - b) > 1e-9 * (1 + abs(b)):
                 at = ", ".join(f"{k} = {v:g}" for k, v in point.items())
                 raise Usage(f"the slope of `{row.name}` by {u} is not that of its meaning",
-                            f"at {at} it gives {a:.6g}, and sympy.diff of the meaning {b:.6g}", f"slope: {true}")  # fmt: skip
+                            f"at {at} it gives {a:.6g}, and sympy.diff of the meaning {b:.6g}",
+                            f"slope: {true}".replace("[]", ""))  # fmt: skip
 
 
 def _points(row: Op) -> list[dict[str, float]]:

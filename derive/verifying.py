@@ -7,7 +7,6 @@ not a verdict: what is proved or tested is said by the judges.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -26,7 +25,8 @@ from derive.program import Program, Variable, condition_facts
 from derive.writers.document import Check, Verification
 
 FINE = 1e-6  # relative: above this a row gets no tick
-SMALL = 1e-14
+VANISHING = 1e-12  # of the largest gradient: below this a gradient is zero but for rounding
+BOUNDS = ("1e-14", "1e-12", "1e-6", "1e-3", "1")  # coarse, so that tables are the same on every machine
 ENTRIES = 24  # of a larger gradient so many entries are compared, drawn at random
 BUDGET = 60_000  # entries of all arrays together that one run may touch; sizes shrink to it
 
@@ -179,7 +179,8 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
     slopes = interpreter.Slopes(
         program.source, structured(program, data), _upstream(program, upstream), _function(program)
     )
-    return tuple(_row(named[n], np.asarray(found[n]), slopes, rng) for n in wrt)
+    largest = max((float(np.max(np.abs(found[n]), initial=0.0)) for n in wrt), default=0.0)
+    return tuple(_row(named[n], np.asarray(found[n]), slopes, rng, largest * VANISHING) for n in wrt)
 
 
 def _function(program: Program) -> str | None:
@@ -193,14 +194,24 @@ def _upstream(program: Program, upstream: Mapping[str, np.ndarray]):
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _row(v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator) -> Row:
+def _row(v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator, floor: float) -> Row:
     """One gradient compared at all or at some of its entries."""
     places = list(np.ndindex(mine.shape))
     chosen = [places[k] for k in sorted(rng.permutation(len(places))[:ENTRIES])]
     exact, near = _measured(v, slopes, chosen)
-    scale = float(np.max(np.abs(mine))) if mine.size else 0.0
+    scale = float(np.max(np.abs(mine), initial=0.0))
+    if scale < floor:
+        scale = floor / VANISHING
     own = np.array([mine[p] for p in chosen], float)
-    return Row(v.name, mine.shape, scale, _error(own, exact, scale), _error(own, near, scale), len(chosen))
+    largest = float(np.max(np.abs(mine), initial=0.0))
+    return Row(
+        v.name,
+        mine.shape,
+        0.0 if largest < floor else largest,
+        _error(own, exact, scale),
+        _error(own, near, scale),
+        len(chosen),
+    )
 
 
 def _measured(v: Variable, slopes: interpreter.Slopes, places: list) -> tuple[np.ndarray | None, np.ndarray]:
@@ -271,14 +282,13 @@ def verification_table(found: Findings, label: Callable[[str], object]) -> Verif
 
 
 def bound(error: float | None) -> str:
-    """An error as it stays from machine to machine: a bound when it is rounding, else its power of ten."""
+    """An error as it stays from machine to machine: the smallest of a few bounds above it."""
     if error is None:
         return "–"
-    if error < SMALL:
-        return "< 1e-14"
-    return f"< 1e{math.ceil(math.log10(error) + 1e-9)}"
+    known = next((b for b in BOUNDS if error < float(b)), None)
+    return f"< {known}" if known else f"{error:.1g}"
 
 
 def two_digits(value: float) -> str:
-    """A number in two digits: 0.27, 3.1, 1.2e-07."""
+    """A number in two digits: 0.27, 3.1, 1.2e-07; what is zero but for rounding is 0."""
     return f"{value:.2g}"

@@ -19,7 +19,7 @@ FUNCTIONS = {"exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos,
 def run_program(program, inputs: dict, sizes: dict | None = None) -> dict:
     """All arrays of a program by name, from its inputs (nested as the variables' structure says)."""
     arrays = {v.name: np.asarray(_taken(inputs, v)) for v in program.inputs}
-    sizes = dict(sizes or {}) | measured(program, arrays)
+    sizes = measured(program, arrays, dict(sizes or {}))
     for e in program.equations:
         lengths = [n.at(sizes) for n in e.shape]
         out = np.zeros(lengths)
@@ -36,10 +36,10 @@ def _taken(inputs: dict, v):
     return found
 
 
-def measured(program, arrays: dict) -> dict[str, int]:
+def measured(program, arrays: dict, given: dict[str, int]) -> dict[str, int]:
     """Size letters from the shapes of the inputs; compound sizes are checked."""
     pairs = [(n, m) for v in program.inputs for n, m in zip(v.shape, arrays[v.name].shape, strict=True)]
-    sizes = {n.letter: m for n, m in pairs if n.letter}
+    sizes = given | {n.letter: m for n, m in pairs if n.letter}
     for _ in range(3):
         for n, m in pairs:
             missing = n.letters - sizes.keys()

@@ -64,7 +64,7 @@ N, C, H, W = X.shape; Y = X.reshape(N, C, H // 2, 2, W // 2, 2).max(axis=3).max(
 X: n c 2*h 2*w
 N, C, H, W = X.shape; Y = X.reshape(N, C, H // 2, 2, W // 2, 2); return Y.mean(axis=(3, 5))
 ---
-X: n G*k h
+X: n 2*k h
 N, C, H = X.shape; G = 2; Y = X.reshape(N * G, -1); mu = Y.mean(axis=1, keepdims=True); return (Y - mu).reshape(N, C, H)
 ---
 X: n d
@@ -363,7 +363,6 @@ T = X.shape[0]; m = np.triu(np.ones((T, T)), k=1); return (m @ X)
 X: n d
 s = 0
 for x in X:
-    s = s + 0 if False else s
     s += x.sum()
 return s
 ---
@@ -394,7 +393,7 @@ return y
 X: n d
 Y = np.empty((X.shape[0], 2, X.shape[1])); Y[:, 0] = X; Y[:, 1] = X ** 2; return Y
 ---
-X: n 2*h*e
+X: n 2*h
 n = X.shape[0]; H = 2; Y = X.reshape(n, H, -1).transpose(1, 0, 2); return Y.transpose(1, 0, 2).reshape(n, -1) + 1
 '''
 

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "derive"
 FLOORS = [
     "errors", "index", "expr", "notation", "ops", "program", "claim", "definitions", "exchange", "symbolic", "judges", "rows",
     "matching", "rule", "derivation", "rules", "engine", "closing", "judging", "jacobians", "routes", "solving", "readers", "arrays",
-    "writers", "verifying", "checker", "api", "cli", "__init__", "__main__",
+    "writers", "verifying", "checker", "scratch", "tables", "api", "cli", "__init__", "__main__",
 ]  # fmt: skip
 # Upward glances that carry no meaning: printing for __str__, and slopes that a row leaves to SymPy.
 GLANCES = {("expr", "notation"), ("ops", "exchange")}

@@ -194,8 +194,8 @@ output y v
 
 
 def test_an_axis_is_as_long_as_its_indices_are_many():
-    e = formula("[j = k]*x[l]*(sum[m:C] x[m])")
-    assert judging_sizes(EMPTY, e)["C"] >= 4
+    assert judging_sizes(EMPTY, formula("[j = k]*x[l]*(sum[m:C] x[m])"))["C"] >= 4
+    assert judging_sizes(EMPTY, formula("(sum[m:C] x[m])*(sum[m:C] sum[r:C] y[m, r])*x[k]"))["C"] == 3
 
 
 def test_labels_repeat_and_leave_one_out():

@@ -1,12 +1,16 @@
 """Formulas on one line of Unicode, and derivation.txt."""
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 
+from derive.writers.latex import latex
 from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Num, Op, Script, Sym, Text, Under, row
-from derive.writers.text import COLUMNS, folded_code, folded_formula, report_text, show, text
+from derive.writers.text import COLUMNS, report_text, show, text
+from derive.writers.text_folding import folded_code, folded_formula
 from derive.writers.text_formula import marked_text, unmarked
 from tests.layout_trees import numbered, trees
 from tests.report_sample import NC, at, d, delta, hostile_report, sample_report, sum_of_terms, total
@@ -80,10 +84,6 @@ def test_no_two_formulas_read_alike():
 
 @given(trees)
 def test_names_come_in_the_order_of_the_tree_in_every_printer(tree):
-    import re
-
-    from derive.writers.latex import latex
-
     node, names = numbered(tree)
     assert re.findall(r"q\d+z", text(node)) == names == re.findall(r"q\d+z", latex(node))
 
@@ -117,6 +117,20 @@ def test_the_text_keeps_to_its_columns(make):
     assert all(line == line.rstrip() and line.isprintable() for line in printed.splitlines())
 
 
+def bare_report():
+    """Nothing but result bars."""
+    report = sample_report()
+    cards = tuple(replace(card, lines=()) for card in report.cards)
+    return replace(
+        report, cards=cards, lemmas=(), graph=None, verification=None, code="", rules=(), detail="result", headline=None
+    )
+
+
+def test_a_report_of_result_bars_alone():
+    printed = report_text(bare_report())
+    assert "▌       ∂L/∂Q = −(1/N) Y" in printed and "Rules used" not in printed
+
+
 PARTS = [
     "6 of 6 proved · 21 named steps · 0 open",
     "    ∂L/∂Z = (1/N) (P − Y) ∈ ℝ^(N × C)",
@@ -140,24 +154,25 @@ def test_the_text_says_everything(part):
 
 
 def test_the_sentence_on_marks_is_for_those_who_see_them():
-    assert "shaded" not in report_text(sample_report()) and "index ranges" not in report_text(sample_report())
+    assert "shaded" not in report_text(sample_report())
 
 
-def shown(**options):
+def shown():
     rich = pytest.importorskip("rich.console", reason="rich is not installed")
-    console = rich.Console(file=io.StringIO(), force_terminal=True, width=COLUMNS, **options)
+    console = rich.Console(file=io.StringIO(), force_terminal=True, width=COLUMNS, color_system="256")
     show(sample_report(), console)
     return console.file.getvalue()
 
 
 def test_marks_are_underlined_and_coloured_on_a_terminal():
-    assert "\x1b[4m" in shown() and "\x1b[38;5;" in shown(color_system="256")
+    printed = shown()
+    assert "\x1b[4mΣ_m\x1b[0m" in printed and "\x1b[38;5;166m" in printed
 
 
 def test_no_color_is_honoured(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     printed = shown()
-    assert "\x1b[4m" in printed and "\x1b[38" not in printed and "\x1b[3" + "4m" not in printed
+    assert "\x1b[4mΣ_m" in printed and "\x1b[38;5;" not in printed and "\x1b[36m" not in printed
 
 
 def test_a_shape_reads_as_text():

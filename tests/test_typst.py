@@ -3,10 +3,12 @@
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from derive.writers.document import Crumb, Graph, GraphEdge, GraphNode
@@ -30,7 +32,9 @@ FORMULAS = [  # layout, Typst
     (row(X, PLUS, Y), 'x class("binary", +) y'),
     (row(NEG, X), 'class("normal", −) x'),
     (row(X, Y), "x thin y"),
-    (row(Num("2"), X), "2 x"),
+    (row(Num("2"), X), "2/**/x"),
+    (row(Text("if "), X), '"if "/**/x'),
+    (row(PARTIAL, Sym("loss")), '∂/**/upright("loss")'),
     (Frac(Num("1"), Sym("N")), "frac(1, N)"),
     (Frac(Num("1"), Num("2"), small=True), "inline(frac(1, 2))"),
     (Script(X, row(I_, J_), Num("2")), "attach(x, b: i j, t: 2)"),
@@ -80,10 +84,10 @@ def test_names_come_in_the_order_of_the_tree(tree):
 
 
 @engine
-@settings(max_examples=4)
+@settings(max_examples=4, phases=[Phase.generate])
 @given(st.lists(trees, min_size=60, max_size=60))
 def test_random_trees_compile(nodes):
-    words = '#let dvredex(style, class, body) = math.class(class, box(body))\n#let dvfresh(body) = text(red, body)\n'
+    words = "#let dvredex(style, class, body) = math.class(class, box(body))\n#let dvfresh(body) = text(red, body)\n"
     assert compile_typst(words + "\n\n".join(f"$ {typst_math(node)} $" for node in nodes)).startswith(b"%PDF")
 
 
@@ -95,9 +99,9 @@ def long_graph(count, extra=()):
     kinds = ["input", *["inner"] * (count - 2), "output"]
     nodes = [GraphNode(n, Sym(n), NC, kind) for n, kind in zip(names, kinds, strict=True)]
     nodes += [GraphNode(f"W{n}", Sym(f"W{n}"), NC, "input") for n in extra]
-    edges = [GraphEdge(a, b, "affine, then tanh", count - n) for n, (a, b) in enumerate(zip(names, names[1:]))]
+    edges = [GraphEdge(a, b, "affine, then tanh", count - n) for n, (a, b) in enumerate(pairwise(names))]
     edges += [GraphEdge(f"W{n}", names[n], "", n) for n in extra]
-    edges += [GraphEdge(names[0], names[-1], "second use", 3, True), GraphEdge(names[1], names[3], "second use", 2, True)]
+    edges += [GraphEdge(names[a], names[b], "second use", 3, True) for a, b in ((0, -1), (1, 3), (1, -2))]
     return Graph(tuple(nodes), tuple(edges), "A long one.")
 
 
@@ -108,10 +112,19 @@ def many_cards():
     return replace(report, cards=cards, answers=report.answers * 20, graph=long_graph(14, (2, 5)))
 
 
+def bare_report():
+    """Nothing but result bars."""
+    cards = tuple(replace(card, lines=()) for card in sample_report().cards)
+    empty = {"lemmas": (), "graph": None, "verification": None, "code": "", "rules": (), "badges": (), "forward": ()}
+    return replace(sample_report(), cards=cards, lead="", headline=None, headline_aside="", subtitle="", **empty)
+
+
 REPORTS = {
     "sample": (sample_report, 4),
     "hostile": (hostile_report, 3),
     "many": (many_cards, 12),
+    "bare": (bare_report, 2),
+    "long graph": (lambda: replace(sample_report(), graph=long_graph(40, (2, 3))), 6),
 }
 
 
@@ -122,13 +135,15 @@ def test_the_report_compiles_within_its_pages(name):
     source = report_typst(make())
     assert source == report_typst(make())
     pages = pages_png(source, 20)
-    assert 1 < len(pages) <= most and all(page.startswith(b"\x89PNG") for page in pages)
+    assert 0 < len(pages) <= most and all(page.startswith(b"\x89PNG") for page in pages)
 
 
 @engine
 def test_the_pdf_is_the_same_every_time():
     source = report_typst(sample_report())
-    assert compile_typst(source) == compile_typst(source)
+    first = compile_typst(source)
+    time.sleep(1.1)  # a date would show
+    assert first == compile_typst(source)
 
 
 @engine
@@ -143,7 +158,8 @@ def test_nothing_but_the_wheel_is_read(tmp_path):
 def test_no_word_leaves_the_page(name, tmp_path):
     (tmp_path / "report.pdf").write_bytes(compile_typst(report_typst(REPORTS[name][0]())))
     run = subprocess.run(["pdftotext", "-bbox", tmp_path / "report.pdf", "-"], capture_output=True, check=True)
-    boxes = re.findall(r'xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">(.*?)<', run.stdout.decode())
+    box = r'xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">(.*?)<'
+    boxes = re.findall(box, run.stdout.decode(errors="replace"))
     left, right, bottom = 22 / 25.4 * 72, 193 / 25.4 * 72, 842
     assert boxes
     assert [b for b in boxes if float(b[0]) < left - 2 or float(b[2]) > right + 2 or float(b[3]) > bottom] == []
@@ -153,10 +169,3 @@ def test_plain_strings_cannot_become_markup():
     source = report_typst(hostile_report())
     code = re.sub(r'"(?:[^"\\]|\\.)*"', '""', source[source.index("#show: dvdocument") :])
     assert "passwd" not in code and "end{document}" not in code and "<%" not in code
-
-
-@pytest.mark.parametrize("count", [3, 9, 14, 30])
-def test_a_long_graph_stays_on_the_page(count):
-    source = report_typst(replace(sample_report(), graph=long_graph(count, (2,))))
-    wide, high = map(float, re.search(r"#dvgraph\(([\d.]+), ([\d.]+)", source).groups())
-    assert wide <= 180 and high <= 250

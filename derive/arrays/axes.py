@@ -48,6 +48,15 @@ def kept(value: Value) -> Value | None:
     return Value(replace(node, keep=True), tuple(axes), value.sort)
 
 
+def kept_for(value: Value, want: Axes) -> Value:
+    """A reduction that leaves its axes in place where that is how its user wants them."""
+    whole = kept(value)
+    if whole is None or not broadcasts(whole.axes, want):
+        return value
+    units = None in want and len(whole.axes) == len(want)
+    return whole if units or not broadcasts(value.axes, want) else value
+
+
 def fit(value: Value, order: Axes) -> Value:
     """The same entries, broadcasting against `order`."""
     if broadcasts(value.axes, order):
@@ -128,11 +137,10 @@ def common_order(values: Iterable[Value], want: Axes = ()) -> Axes:
     for v in values:
         missing = [i for i in needed if i not in v.indices]
         candidates += [(*missing, *v.axes), (*v.axes, *missing)] if missing else [v.axes]
-    final = target if not rest else ()
 
     def cost(order: Axes) -> tuple:
         own = sum(effort(v, order) for v in values)
-        after = 0 if not final else effort(Value(Number(0), order), final)
+        after = 0 if rest or not want else effort(Value(ZERO, order), want)
         return own + after, len(order)
 
     return min(candidates, key=cost)

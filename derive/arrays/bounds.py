@@ -22,19 +22,22 @@ def nonnegative(size: Size) -> bool:
 
 
 def _without_quotients(size: Size) -> Size | None:
-    """A lower bound without floor quotients: d·(a//d) ≤ a, and a//d ≥ 0."""
+    """A lower bound without floor quotients: a − d + 1 ≤ d·(a//d) ≤ a, and a//d ≥ 0."""
     total = Size()
     for monomial, c in size.terms:
         quotients = [a for a in monomial if isinstance(a, Quotient)]
         if not quotients:
             total = total + Size(((monomial, c),))
-        elif c < 0:
-            rest = list(monomial)
-            rest.remove(quotients[0])
-            others = Size(((tuple(rest), -c),)).divided(quotients[0].under)
-            if others is None:
-                return None
-            total = total - others * quotients[0].over
+            continue
+        q, rest = quotients[0], list(monomial)
+        rest.remove(q)
+        others = Size(((tuple(rest), abs(c)),)).divided(q.under)
+        if c < 0 and others is None:
+            return None
+        if c < 0:
+            total = total - others * q.over
+        elif others is not None and nonnegative(others):
+            total = total + others * (q.over - q.under + 1)
     return total if not any(isinstance(a, Quotient) for m, _ in total.terms for a in m) else None
 
 

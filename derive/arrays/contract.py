@@ -8,7 +8,7 @@ from itertools import combinations
 
 from derive import expr as x
 from derive.arrays import bounds
-from derive.arrays.axes import Axes, Value, common_order, effort, fit, merged, permuted, real, squeezed
+from derive.arrays.axes import Axes, Value, common_order, effort, fit, kept_for, merged, permuted, real, squeezed
 from derive.arrays.lower import Lowering, fold, length
 from derive.arrays.program import Einsum, Map, Matmul, Number, Scan
 from derive.expr import Expr
@@ -31,6 +31,9 @@ def product(low: Lowering, e: Expr, want: Axes) -> Value:
         low = low.under_guard()
     if len(factors) == 1 and isinstance(factors[0], x.Add) and bound and _spreads(factors[0]):
         return low.sum_of(tuple(_summed(t, bound) for t in factors[0].terms), want)
+    split = _branching(factors)
+    if bound and split is not None:
+        return low.sum_of(tuple(x.total(t, *bound) for t in split), want)
     if not bound:
         return chain(low, [*found, *(_operand(low, f, want) for f in factors)], want)
     for special in (scan, _scattered):
@@ -64,6 +67,20 @@ def _split(f: Expr) -> list[Expr]:
     return [f]
 
 
+def _branching(factors: list[Expr]) -> list[Expr] | None:
+    """A product with cases that hold deltas as one product per branch, so that the deltas can act."""
+    for k, f in enumerate(factors):
+        if isinstance(f, x.Cases) and any(isinstance(t, x.Ind) for v in (*(v for _, v in f.branches), f.otherwise)
+                                          for t in x.walk(v)) and not _has_infinity(f):  # fmt: skip
+            rows, before = [], []
+            for cond, v in (*f.branches, (x.TRUE, f.otherwise)):
+                rest = [x.refresh(g) for g in (*factors[:k], *factors[k + 1 :])]
+                rows.append(x.mul(*rest, v, x.indicator(x.both(*before, cond))))
+                before.append(x.negation(cond))
+            return [r for r in rows if r.key != x.ZERO.key]
+    return None
+
+
 def _has_infinity(e: Expr) -> bool:
     return any(isinstance(t, x.Num) and isinstance(t.value, float) for t in x.walk(e))
 
@@ -94,6 +111,7 @@ def contracted_deltas(low: Lowering, factors: list[Expr], bound: list[Index]) ->
                 continue
             rest = [x.substitute(g, {i: slot}) for n, g in enumerate(factors) if n != k]
             return contracted_deltas(low, [*rest, *guard], [b for b in bound if b is not i])
+    factors = [f for f in factors if f.key != x.ONE.key]
     return factors or [x.ONE], bound
 
 
@@ -303,11 +321,11 @@ def _groups(factors: list[Expr], bound: list[Index]) -> list[list[Expr]]:
 
 
 def _contracted(low: Lowering, factors: list[Expr], bound: list[Index], want: Axes) -> Value:
-    hint = (*want, *bound)
+    hint = _natural(factors, want, bound)
     if len(factors) == 1:
         v = low.value(factors[0], hint)
         v = v if low.integer or v.sort != "int" else real(v)
-        return _fold_sum(v, bound)
+        return kept_for(_fold_sum(v, bound), want)
     operands = [_operand(low, f, hint) for f in factors]
     while len(operands) > 2:
         best = min(combinations(range(len(operands)), 2), key=lambda p: _pair_cost(operands, p, bound))
@@ -315,9 +333,18 @@ def _contracted(low: Lowering, factors: list[Expr], bound: list[Index], want: Ax
             return _einsum([_plain(o) for o in operands], bound, want)
         a, b = operands[best[0]], operands[best[1]]
         others = {i for k, (v, _) in enumerate(operands) if k not in best for i in v.indices}
-        joined = (_pair(a, b, [i for i in bound if i not in others], want, bound), False)
+        joined = (_pair(a, b, [i for i in bound if i not in others], want, hint), False)
         operands = [joined if k == best[0] else o for k, o in enumerate(operands) if k != best[1]]
-    return _pair(operands[0], operands[1], bound, want, bound)
+    return _pair(operands[0], operands[1], bound, want, hint)
+
+
+def _natural(factors: list[Expr], want: Axes, bound: list[Index]) -> Axes:
+    """The order of the axes in the largest array that occurs: what a sum over entries is laid out in."""
+    entries = [t for f in factors for t in x.walk(f) if isinstance(t, x.Entry)]
+    plain = [tuple(s for s in t.slots if isinstance(s, Index) and (s in want or s in bound)) for t in entries]
+    largest = max(plain, key=len, default=())
+    rest = [i for i in (*want, *bound) if i is not None and i not in largest]
+    return (*rest, *largest)
 
 
 def _fold_sum(v: Value, bound: list[Index]) -> Value:
@@ -348,7 +375,7 @@ def _plain(o: Operand) -> Value:
     return real(v) if v.sort == "int" else v
 
 
-def _pair(a: Operand, b: Operand, gone: list[Index], want: Axes, hint: list[Index]) -> Value:
+def _pair(a: Operand, b: Operand, gone: list[Index], want: Axes, hint: Axes) -> Value:
     """Two operands contracted over the indices that nothing else needs."""
     ia, ib = set(a[0].indices), set(b[0].indices)
     shared = [i for i in gone if i in ia & ib]
@@ -357,8 +384,8 @@ def _pair(a: Operand, b: Operand, gone: list[Index], want: Axes, hint: list[Inde
     b = (_fold_sum(_plain(b), [i for i in gone if i in ib - ia]), False) if (ib - ia) & set(gone) else b
     vector = len(shared) == 1 and not batch
     if not shared or (not left and not right and not vector):
-        v = chain_values([a, b], (*want, *hint))
-        return _fold_sum(v, shared)
+        v = chain_values([a, b], hint)
+        return kept_for(_fold_sum(v, shared), want)
     u, v = _plain(a), _plain(b)
     if u.sort == v.sort == "bool":
         u = real(u)

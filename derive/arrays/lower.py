@@ -14,10 +14,29 @@ from math import inf
 
 from derive import expr as x
 from derive.arrays import bounds
-from derive.arrays.axes import Axes, Value, common_order, elementwise, fit, merged, real, reals
+from derive.arrays.axes import Axes, Value, common_order, elementwise, fit, kept_for, merged, real, reals
 from derive.arrays.program import (
-    FULL, Apply, Arange, Assign, Best, Cast, Counter, Eye, Fold, Length, Load, Map, Node, Number, Permute, Pick, Reshape, Slice,
-    Statement, Windows,
+    FULL,
+    Apply,
+    Arange,
+    Assign,
+    Best,
+    Cast,
+    Counter,
+    Eye,
+    Fold,
+    Length,
+    Load,
+    Map,
+    Node,
+    Number,
+    Permute,
+    Pick,
+    Repeated,
+    Reshape,
+    Slice,
+    Statement,
+    Windows,
 )  # fmt: skip
 from derive.errors import Unsupported
 from derive.expr import Expr
@@ -134,7 +153,7 @@ class Lowering:
         u = self.value(base, want)
         number = exponent.value if isinstance(exponent, x.Num) else None
         if u.sort == "number" and number is not None:
-            return Value(Map("pow", (u.node, Number(number))), (), "number")
+            return self._number_power(u, number)
         if number == -1:
             return self.arithmetic("div", [Value(ONE, (), "number"), real(u)], want)
         if number == Fraction(1, 2):
@@ -145,6 +164,11 @@ class Lowering:
         values = [u, self.value(exponent, want)]
         whole = self.integer and isinstance(number, Fraction) and number >= 0
         return self.arithmetic("pow", values if whole else [real(v) for v in values], want)
+
+    def _number_power(self, u: Value, number: Fraction) -> Value:
+        if number == -1:
+            return Value(Map("div", (ONE, u.node)), (), "number")
+        return Value(Map("pow", (u.node, Number(number))), (), "number")
 
     def call(self, op: str, args: tuple[Expr, ...], want: Axes) -> Value:
         """A row of the op table; of numbers it is a number again."""
@@ -175,6 +199,12 @@ class Lowering:
         return Value(Load(name), v.axes, v.sort)
 
     def cases(self, branches, otherwise: Expr, want: Axes) -> Value:
+        first = self.condition(branches[0][0], want)
+        if first.sort == "number":
+            rest = x.cases(list(branches[1:]), otherwise)
+            values = [self.value(branches[0][1], want), self.value(rest, want)]
+            values = values if self.integer else [real(v) for v in values]
+            return elementwise("choose", [values[0], first, values[1]], want, values[0].sort)
         safe = self.under_guard()
         values = [safe.value(v, want) for _, v in branches] + [safe.value(otherwise, want)]
         if all(v.sort == "bool" for v in values) or (self.integer and not any(v.sort == "real" for v in values)):
@@ -257,7 +287,7 @@ class Lowering:
             negative = bounds.sign(c) == -1
             scale = -c if negative else c
             if scale.number != 1:
-                v = self._whole("mul", v, Value(length(scale), (), "number"), want)
+                v = self._whole("mul", Value(length(scale), (), "number"), v, want)
             if result is None:
                 zero = Value(length(constant), (), "number")
                 result, constant = (self._whole("sub", zero, v, want), Size()) if negative else (v, constant)
@@ -289,6 +319,9 @@ class Lowering:
 
     def entry(self, e: x.Entry, want: Axes = ()) -> Value:
         """A view of a named array where the slots allow one, else a gather."""
+        repeated = self._repeated(e)
+        if repeated is not None:
+            return repeated
         node, slots, shape = Load(e.name), list(e.slots), list(self.shape(e.name))
         node, slots, shape = self._merged_digits(node, slots, shape)
         node, slots, shape = self._split_joins(node, slots, shape)
@@ -296,6 +329,21 @@ class Lowering:
         items, axes = self.items(slots, shape, want)
         node = Pick(node, items) if items else node
         return Value(node, axes, self.sort(e.name))
+
+    def _repeated(self, e: x.Entry) -> Value | None:
+        """mu[i, c//K] over all of c: every entry K times."""
+        parted = [k for k, s in enumerate(e.slots) if isinstance(s, x.Part)]
+        if len(parted) != 1:
+            return None
+        (k,), s, n = parted, e.slots[parted[0]], self.shape(e.name)[parted[0]]
+        others = [o for o in e.slots if o is not s]
+        plain = all(isinstance(o, Index) and o not in self.counters for o in others) and len(set(others)) == len(others)
+        if not plain or s.modulus is not None or not isinstance(s.slot, Index) or s.slot in (*others, *self.counters):
+            return None
+        if s.slot.size != n * s.divisor or [o.size for o in others] != [*self.shape(e.name)[:k], *self.shape(e.name)[k + 1 :]]:
+            return None
+        axes = tuple(s.slot if o is s else o for o in e.slots)
+        return Value(Repeated(Load(e.name), s.divisor, k), axes, self.sort(e.name))
 
     def _merged_digits(self, node: Node, slots: list, shape: list) -> tuple[Node, list, list]:
         """emb[i, c//E, c%E]: axes whose slots are all the digits of one slot become one axis."""
@@ -394,11 +442,12 @@ class Lowering:
         fixed = start.constant if isinstance(start, x.Affine) and not start.terms else None
         last = None if fixed is None else fixed + step * (count - 1) + 1
         stops = last is None or not (bounds.nonnegative(last - n) or bounds.nonnegative(last + step - 1 - n))
-        end = x.affine([(start, Size.of(1))], step * count if step.number != 1 else count)
-        if step.number != 1 and fixed is not None and not bounds.nonnegative(n - fixed - step * count):
-            end = x.whole_slot(last)
         low = None if fixed is not None and fixed.number == 0 else self.position(start).node
-        return Slice(low, self.position(end).node if stops else None, None if step.number == 1 else step)
+        span = length(count) if step.number == 1 else Map("mul", (length(step), length(count)))
+        end = span if low is None else Map("add", (low, span))
+        if fixed is not None and (step.number == 1 or count.number is not None):
+            end = length(fixed + step * count)
+        return Slice(low, end if stops else None, None if step.number == 1 else step)
 
     def _gather(self, slot: x.Slot, n: Size, want: Axes) -> Value:
         v = self.position(slot, want)
@@ -428,7 +477,7 @@ class Lowering:
         if e.op == "prod":
             for i in missing:
                 v = self.arithmetic("pow", [v, Value(length(i.size), (), "number")])
-        return fold(e.op, v, [i for i in bound if i in v.axes])
+        return kept_for(fold(e.op, v, [i for i in bound if i in v.axes]), want)
 
 
 NEUTRAL = {"max": -inf, "min": inf, "prod": Fraction(1)}

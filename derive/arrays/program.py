@@ -190,6 +190,15 @@ class Arange(Node):
 
 
 @dataclass(frozen=True)
+class Repeated(Node):
+    """Every entry several times along an axis."""
+
+    arg: Node
+    times: Size
+    axis: int
+
+
+@dataclass(frozen=True)
 class Eye(Node):
     """True on the diagonal."""
 

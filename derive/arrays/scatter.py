@@ -16,7 +16,20 @@ from derive.arrays.axes import Axes, Value, fit, real
 from derive.arrays.contract import contracted_deltas, solved, unfolded
 from derive.arrays.lower import Lowering
 from derive.arrays.program import (
-    Assign, Concat, Copy, Counter, Full, Load, Map, Node, Number, Permute, Repeat, Statement, Store, fresh_array,
+    Assign,
+    Concat,
+    Copy,
+    Counter,
+    Full,
+    Load,
+    Map,
+    Node,
+    Number,
+    Permute,
+    Repeat,
+    Statement,
+    Store,
+    fresh_array,
 )  # fmt: skip
 from derive.expr import Expr
 from derive.index import Index, Size
@@ -72,7 +85,7 @@ def _digits_of_ranges(low: Lowering, factors: list[Expr], lhs: tuple[Index, ...]
         if found is None:
             continue
         slot, low_end, n, used = found
-        p = Index("p", n)
+        p = Index("pqr"[len(new) % 3], n)
         value = x.affine([(p, Size.of(1))], low_end)
         kept = [f for f in factors if not any(f is u for u in used)]
         terms = slot.terms if isinstance(slot, x.Affine) else ((slot, Size.of(1)),)
@@ -266,6 +279,9 @@ def _terms(rhs: Expr) -> list[Expr]:
     """The terms of a sum; numbers in front of a bracket are multiplied in, so that its deltas can be placed."""
     if isinstance(rhs, x.Add):
         return [u for t in rhs.terms for u in _terms(t)]
+    split = _by_branches(rhs)
+    if split is not None:
+        return [u for t in split for u in _terms(t)]
     if isinstance(rhs, x.Mul):
         sums = [f for f in rhs.factors if isinstance(f, x.Add)]
         rest = [f for f in rhs.factors if not isinstance(f, x.Add)]
@@ -273,6 +289,20 @@ def _terms(rhs: Expr) -> list[Expr]:
             if any(isinstance(t, x.Ind) for t in x.walk(sums[0])):
                 return [u for t in sums[0].terms for u in _terms(x.mul(*rest, t))]
     return [rhs]
+
+
+def _by_branches(rhs: Expr) -> list[Expr] | None:
+    """Σ f·{a·δ if c; b·δ} as one sum per branch."""
+    from derive.arrays.contract import _branching
+
+    if not isinstance(rhs, (x.Mul, x.Reduce)):
+        return None
+    negative, bare = _sign(rhs)
+    bound, factors = unfolded(bare)
+    rows = _branching(factors)
+    if rows is None:
+        return None
+    return [x.negate(x.total(r, *bound)) if negative else x.total(r, *bound) for r in rows]
 
 
 def _stores(low: Lowering, name: str, lhs: tuple[Index, ...], found: list, others: list[Expr]) -> None:
@@ -338,6 +368,8 @@ def _pieces(low: Lowering, rhs: Expr, axes: Axes):
 def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size | None = None) -> Node:
     """The value with exactly the axes of the equation."""
     fitted = fit(v, axes)
+    if not axes and v.sort == "number" and name.startswith("∂"):
+        return Full((), v.node, _like(low.program, name))
     if fitted.axes == axes:
         return fitted.node
     sizes = tuple(Size.of(1) if a is None else a.size for a in axes)

@@ -15,12 +15,12 @@ from sympy import Indexed, Piecewise, S, Symbol
 
 from derive import expr as x
 from derive.errors import BadFact, NotDifferentiable, Usage
+from derive.exchange.into import Ranges, Reading, array_name, entries, from_sympy, index_letters, is_letter, size_in
+from derive.exchange.out import sympy_function, to_sympy
 from derive.expr import Expr
 from derive.index import Size
 from derive.ops import OPS, Op
 from derive.program import Equation, Fact, Program, Variable, parse_fact
-from derive.exchange.into import Ranges, Reading, array_name, entries, from_sympy, index_letters, is_letter, size_in
-from derive.exchange.out import sympy_function, to_sympy
 
 __all__ = ["from_sympy", "program_from_sympy", "slopes_by_sympy", "to_sympy"]
 
@@ -133,6 +133,8 @@ def _definitions(given: sympy.Expr | Mapping | Iterable) -> list[tuple[sympy.Bas
         taken = {array_name(u) for u in _arrays(given)}
         name = next(n for n in ("L", "out", "result", *(f"out{k}" for k in range(len(taken)))) if n not in taken)
         given = {name: given}
+    if not isinstance(given, (Mapping, Iterable, sympy.Eq)) or isinstance(given, str):
+        raise Usage(f"not a forward pass: {given!r}", hint='derive.read({"s": softmax(x[i], (i, C)), …})')
     given = given.items() if isinstance(given, Mapping) else [given] if isinstance(given, sympy.Eq) else given
     pairs = [pair.args if isinstance(pair, sympy.Eq) else pair for pair in given]
     for pair in pairs:

@@ -17,11 +17,11 @@ from sympy.core.function import AppliedUndef
 
 from derive import expr as x
 from derive.errors import ShapeMismatch, ShapeUnknown, Unsupported, Usage
+from derive.exchange.out import SUMS, size_out, sympy_function
 from derive.expr import Expr
 from derive.index import Index, Size
 from derive.notation import parse_size
 from derive.ops import OPS, Op
-from derive.exchange.out import SUMS, size_out, sympy_function
 
 _OVER = {f"{op}_over": op for op in ("max", "min", "argmax", "argmin")}
 
@@ -81,7 +81,7 @@ class Ranges:
         self.axes: dict[tuple[str, int], Span] = {}
         self.free: dict[sympy.Basic, Span] = {}
         self.taken = {s.name for e in given for s in e.free_symbols if isinstance(s, Symbol)}
-        self._declare(shapes or {})
+        self._declare({name: _shape(given) for name, given in (shapes or {}).items()})
         while self._spread() or self._invent():
             pass
 
@@ -142,6 +142,14 @@ def _as_size(n: Size | int | str | sympy.Expr) -> Size:
     return size_in(n) if isinstance(n, sympy.Basic) else Size.of(n)
 
 
+def is_size(t: sympy.Basic) -> bool:
+    """An integer multiple of a size letter: n, −2n."""
+    factors = sympy.Mul.make_args(t)
+    return all(
+        isinstance(f, sympy.Integer) or isinstance(f, Symbol) and f.is_integer and f.is_positive for f in factors
+    )
+
+
 def is_letter(t: sympy.Basic) -> bool:
     """An index letter: a symbol that is not a size."""
     return isinstance(t, Symbol) and not t.is_positive
@@ -184,12 +192,15 @@ def from_sympy(e: sympy.Expr, scope: Mapping[str, Index] | Iterable[Index] = (),
     if not isinstance(e, sympy.Expr) or isinstance(e, IndexedBase):
         raise Usage(f"not a SymPy expression: {e!r}", "text and whole arrays are not read here", "write an entry: x[i]")
     named = dict(scope) if isinstance(scope, Mapping) else {i.name: i for i in scope}
-    ranges = ranges or Ranges([e], {k: _shape(v) for k, v in (shapes or {}).items()}, named)
+    ranges = ranges or Ranges([e], shapes, named)
     return Reading(ranges, named).value(e, {})
 
 
 def _shape(shape: str | Iterable) -> tuple:
-    return tuple(shape.split()) if isinstance(shape, str) else tuple(shape)
+    """`n C` or `int n` as sizes."""
+    return (
+        tuple(w for w in shape.split() if w not in ("int", "real", "bool")) if isinstance(shape, str) else tuple(shape)
+    )
 
 
 def size_in(e: sympy.Expr) -> Size:
@@ -235,11 +246,11 @@ class Reading:
         return self.free[label]
 
     def value(self, e: sympy.Basic, scope: Mapping) -> Expr:
+        if e in _CONSTANTS:
+            return _CONSTANTS[e]
         for kind, read in _READ.items():
             if isinstance(e, kind):
                 return read(self, e, scope)
-        if e in _CONSTANTS:
-            return _CONSTANTS[e]
         row = _by_sympy().get(e.func.__name__) if isinstance(e, Function) else None
         if row is None or len(e.args) != row.arity:
             name = e.func.__name__
@@ -265,6 +276,8 @@ class Reading:
         return x.Entry(name, tuple(slots))
 
     def sum_(self, e: sympy.Add, scope: Mapping) -> Expr:
+        if all(isinstance(t, sympy.Integer) or is_size(t) for t in e.args):
+            return x.size(size_in(e))
         return x.add(*(self.value(t, scope) for t in e.as_ordered_terms()))
 
     def product(self, e: sympy.Mul, scope: Mapping) -> Expr:
@@ -379,6 +392,8 @@ class Reading:
         return x.affine(total, constant)
 
     def _constant(self, e: sympy.Basic, scope: Mapping) -> bool:
+        if isinstance(e, Idx):
+            return self.letter(e, scope) is None
         return not e.atoms(Indexed) and all(self.letter(s, scope) is None for s in e.free_symbols if s.is_Symbol)
 
     def _slot(self, e: sympy.Basic, scope: Mapping) -> x.Slot:

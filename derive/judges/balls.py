@@ -337,7 +337,7 @@ def _separated(balls: Balls, a: Expr, b: Expr) -> tuple[bool | None, tuple[int, 
 
 
 def counterexample(program: Program, a: Expr, b: Expr, seeds: Iterable[int] = SEEDS) -> CounterExample | None:
-    """Small rationals at which the two formulas certainly differ, the smallest sizes first; None when none was found."""
+    """Small rationals at which the two formulas certainly differ, smallest sizes first; None when none was found."""
     for seed in seeds:
         for sizes in _small_sizes(program, a, b):
             for positive in (True, False):

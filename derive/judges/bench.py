@@ -238,7 +238,7 @@ class Bench:
             return self.floats.over(e, axes)
 
     def residues(self, e: Expr, axes: tuple[Index, ...], level: int | None = None) -> np.ndarray:
-        """The residues with these axes and a last one of lanes, at a level (default: the one that the formula needs)."""
+        """The residues with these axes and a last one of lanes; `level`: default the one that the formula needs."""
         self.admit(e)
         with np.errstate(all="ignore"):
             return self.tower.at(self.tower.level(e) if level is None else level).over(e, axes)

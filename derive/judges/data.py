@@ -7,6 +7,7 @@ invisible, and a claim about four distinct indices says nothing on an axis of le
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -18,6 +19,7 @@ from derive.program import Program
 
 LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
 SEARCH_LIMIT = 20_000
+FEW_LETTERS = 8  # up to so many size letters all get different lengths
 
 # ---------------------------------------------------------------- sizes
 
@@ -25,10 +27,10 @@ SEARCH_LIMIT = 20_000
 def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, int]:
     """A length for every size letter of the program and of the expressions.
 
-    Pairwise different, at least 2, at least 3 where n − 1 occurs under a quotient or power, and one more than the
-    number of distinct indices (free and bound) that one formula puts on the axis, up to LARGEST_DEMAND.  Every derived
-    size is at least 1, and products split evenly (`C//G`).  When no such choice is found, the demands give way in
-    the reverse of that order.
+    Pairwise different, at least 2, at least 3 where n − 1 occurs under a quotient or power, and at least the
+    number of indices (free, and bound inside each other) that one formula puts on the axis, up to LARGEST_DEMAND; one
+    more where only the program is given.  Every derived size is at least 1, and products split evenly (`C//G`); when no
+    such choice is found the demands give way, evenness first.
     """
     formulas = [*(e.rhs for e in program.equations), *exprs]
     sizes = sizes_in(program, formulas)
@@ -39,10 +41,28 @@ def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, in
     derived = [n for n in sizes if n.number is None and n.letter is None]
     bound = {a for n in derived for a in n.letters}
     chosen = _searched([a for a in letters if a in bound], least, derived)
+    apart = _apart(program, exprs, letters)
     for a in letters:
         if a not in chosen:
-            chosen[a] = next(n for n in itertools.count(least[a]) if n not in chosen.values())
+            taken = {chosen[b] for b in apart[a] if b in chosen}
+            chosen[a] = next(n for n in itertools.count(least[a]) if n not in taken)
     return chosen
+
+
+def _apart(program: Program, exprs: Iterable[Expr], letters: list[str]) -> dict[str, set[str]]:
+    """The letters that must differ from each: all others, or in a large program those within two formulas' reach.
+
+    A letter that meets nearly all others, like the batch size, differs from them but does not set them apart.
+    """
+    if len(letters) <= FEW_LETTERS:
+        return {a: set(letters) for a in letters}
+    near: dict[str, set[str]] = {a: set() for a in letters}
+    shapes = {name: {a for n in item.shape for a in n.letters} for name, item in program.by_name.items()}
+    for e in program.equations:
+        together = shapes[e.name].union(*(shapes.get(name, set()) for name in e.rhs.names))
+        for a in together:
+            near[a] |= together
+    return {a: near[a].union(*(near[b] for b in near[a] if len(near[b]) <= FEW_LETTERS)) for a in letters}
 
 
 def sizes_in(program: Program, formulas: list[Expr]) -> list[Size]:
@@ -72,27 +92,40 @@ def sizes_of(t: Term | Index) -> list[Size]:
 
 def _demands(program: Program, exprs: Iterable[Expr], letters: list[str]) -> dict[str, int]:
     least = dict.fromkeys(letters, 2)
-    counted = [({*e.indices, *_indices(e.rhs)}, e.rhs) for e in program.equations]
-    counted += [(_indices(e), e) for e in exprs]
-    for indices, e in counted:
-        sizes = [i.size.letter for i in indices]
-        for a in {n for n in sizes if n}:
-            least[a] = max(least[a], min(sizes.count(a) + 1, LARGEST_DEMAND))
+    exprs, memo = tuple(exprs), {}
+    spare = 0 if exprs else 1  # what will be judged later has the place of the gradient as well
+    counted = [({*e.indices, *e.rhs.free}, e.rhs) for e in program.equations] + [(e.free, e) for e in exprs]
+    for free, e in counted:
+        count = Counter(i.size.letter for i in free) + _nested(e, memo)
+        for a in set(count) & set(least):
+            least[a] = max(least[a], min(count[a] + spare, LARGEST_DEMAND))
+    for e in {id(e): e for _, e in counted}.values():
         for t in x.walk(e):
-            if isinstance(t, x.Pow):
+            if isinstance(t, x.Pow) and not isinstance(t.base, x.Entry):
                 for a in _decremented(t.base):
                     least[a] = max(least[a], 3)
     return least
 
 
-def _indices(e: Expr) -> set[Index]:
-    return {*e.free, *x.bound_indices(e)}
+def _nested(t: Term | Index, memo: dict[int, tuple[Term, Counter]]) -> Counter:
+    """How many binders over each size letter stand inside each other at most."""
+    if isinstance(t, Index):
+        return Counter()
+    found = memo.get(id(t))
+    if found is None:
+        deepest: Counter = Counter()
+        for part in x.parts(t):
+            deepest |= _nested(part, memo)
+        if isinstance(t, (x.Reduce, x.ArgBest)) and t.index.size.letter:
+            deepest[t.index.size.letter] += 1
+        found = memo[id(t)] = (t, deepest)
+    return found[1]
 
 
 def _decremented(e: Expr) -> set[str]:
     """The letters n of which something like n − 1 occurs."""
     wholes = [t.slot for t in x.walk(e) if isinstance(t, x.Whole) and isinstance(t.slot, x.Affine)]
-    return {a for s in wholes if not s.terms and s.constant.letter is None for a in s.constant.letters}
+    return {a for s in wholes if not s.terms and len(s.constant.terms) > 1 for a in s.constant.letters}
 
 
 def _searched(letters: list[str], least: Mapping[str, int], derived: list[Size]) -> dict[str, int]:

@@ -10,7 +10,7 @@ A `World` is what all arithmetics share: sizes, equations, and the expansions of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ from derive.ops import OPS
 from derive.program import Equation
 
 Axes = tuple[Index, ...]
+
+DEEP = 12  # an array resting on more than so many others is computed from the bottom up
 
 
 class Undecided(Exception):
@@ -45,6 +47,16 @@ class World:
         self.sizes, self.equations, self.is_whole = dict(sizes), dict(equations), is_whole
         self._extents: dict[Size, int] = {}
         self._expanded: dict[int, tuple[Expr, Expr]] = {}
+
+    def resting(self, name: str, known: Container[str]) -> list[str]:
+        """The defined arrays, not known yet, that an array rests on, in program order."""
+        needed, pending = set(), [name]
+        while pending:
+            equation = self.equations.get(pending.pop())
+            new = set() if equation is None else {n for n in equation.rhs.names if n not in known} - needed
+            needed |= new
+            pending += new
+        return [other for other in self.equations if other in needed and other != name]
 
     def number(self, n: Size) -> int:
         """The value of a size; raises Undecided for a letter that has no number."""
@@ -457,6 +469,8 @@ class Arrays(Evaluator):
         elif name in self.open or equation.kind == "implicit":
             raise Undecided(f"`{name}` is defined by itself" if name in self.open else f"`{name}` is defined by a law")
         else:
+            if not self.open:
+                self._prepare(name)
             self.open.add(name)
             try:
                 data = self._computed(equation)
@@ -464,6 +478,15 @@ class Arrays(Evaluator):
                 self.open.discard(name)
         self.arrays[name] = data
         return data
+
+    def _prepare(self, name: str) -> None:
+        """Compute what an array rests on in program order, so that a deep network needs no deep recursion."""
+        needed = self.world.resting(name, self.arrays)
+        for other in needed if len(needed) > DEEP else ():
+            try:
+                self.array(other)
+            except Undecided:
+                pass  # it may not be needed after all; if it is, the evaluation itself says so
 
     def _computed(self, e: Equation) -> Any:
         if e.kind == "recurrent" or e.name in e.rhs.names:

@@ -221,6 +221,9 @@ class Tower:
 
     def climb_of(self, name: str) -> Climb:
         """The climb of a named array."""
+        for other in self.world.resting(name, self._named) if name not in self._named else ():
+            self._named[other] = Climb()
+            self._named[other] = self.climb(self.world.equations[other].rhs)
         if name not in self._named:
             self._named[name] = Climb()  # a recurrence: what stands around the earlier entries counts once
             equation = self.world.equations.get(name)

@@ -54,7 +54,13 @@ def elementwise(run: Run, make: Callable[..., Expr], *arrays: Array, sort: str |
 
 def logical(run: Run, make: Callable[..., x.Cond], *arrays: Array) -> Array:
     """A truth value made of truth values."""
+    arrays = tuple(truthy(run, a) for a in arrays)
     return elementwise(run, lambda *e: x.indicator(make(*(condition(u) for u in e))), *arrays, sort="bool")
+
+
+def truthy(run: Run, a: Array) -> Array:
+    """A number as a truth value: whether it is not 0."""
+    return a if a.sort == "bool" else compare(run, "ne", a, Array((), lambda _: x.ZERO, "int"))
 
 
 def compare(run: Run, op: str, a: Array, b: Array) -> Array:
@@ -82,6 +88,7 @@ def _decided(a: Array, b: Array, u: Expr, v: Expr) -> x.Cond | None:
 
 def where(run: Run, cond: Array, a: Array, b: Array) -> Array:
     """a where the condition holds, else b."""
+    cond = truthy(run, cond)
     sort = "int" if a.sort == b.sort == "int" else "bool" if a.sort == b.sort == "bool" else "real"
     return elementwise(run, lambda c, u, v: x.cases([(condition(c), u)], v), cond, a, b, sort=sort)
 
@@ -213,6 +220,8 @@ def dot(run: Run, a: Array, b: Array) -> Array:
 
 def tensordot(run: Run, a: Array, b: Array, left: tuple[int, ...], right: tuple[int, ...]) -> Array:
     """The sum of products over pairs of axes; the other axes of a come first."""
+    if len(left) != len(right):
+        raise run.mismatch("tensordot needs as many axes on both sides")
     for j, k in zip(left, right, strict=True):
         run.unify(a.shape[j], b.shape[k], "the contracted axes")
     shape = tuple(n for k, n in enumerate(a.shape) if k not in left)
@@ -324,7 +333,7 @@ def flattened(run: Run, a: Array) -> Array:
 def reshaped(run: Run, a: Array, wanted: tuple[Size | int, ...]) -> Array:
     """The same entries in reading order under another shape; one axis may be -1."""
     shape = _shape_of_total(run, a, wanted)
-    groups = _groups(shape, a.shape)
+    groups = _groups(run, shape, a.shape)
 
     def reach(slots: Slots) -> Slots:
         old: list[Slot] = []
@@ -351,34 +360,43 @@ def _shape_of_total(run: Run, a: Array, wanted: tuple[Size | int, ...]) -> Shape
 
 def _quotient(run: Run, total: Size, rest: Size, a: Array) -> Size:
     """The length that -1 stands for; where letters do not divide, an axis of the array is forced to be `rest`."""
-    exact = without_quotients(total).divided(rest)
+    exact = without_quotients(total).divided(without_quotients(rest))
     if exact is not None:
         return exact
     lengths = run.knowledge.lengths
     for n in (a.shape[0], a.shape[-1]) if a.rank else ():
         same = n.letters <= lengths.keys() and rest.letters <= lengths.keys() and n.at(lengths) == rest.at(lengths)
-        if same:
+        if same and not n.letters & rest.letters:
             run.unify(n, rest)
-    if rest.number is not None or total.number is not None:
-        if total.number is not None and rest.number and total.number % rest.number:
-            raise run.mismatch(f"an array of {total} entries has no shape with {rest} columns")
-        return total // rest
+    over, under = _cancelled(total, rest)
+    if over.number is not None and under.number:
+        raise run.mismatch(f"an array of {total} entries has no shape with {rest} columns")
+    run.make_divisible(over, under)
     raise run.problem(ShapeUnknown, f"-1 stands for {total} // {rest}, which is not known to be whole",
                       "the sizes have no common factor", "write the sizes of the new shape out")  # fmt: skip
 
 
-def _groups(new: Shape, old: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _cancelled(over: Size, under: Size) -> tuple[Size, Size]:
+    """A fraction of sizes without the letters that divide both."""
+    for letter in sorted(under.letters):
+        n = Size.of(letter)
+        while (a := over.divided(n)) is not None and (b := under.divided(n)) is not None:
+            over, under = a, b
+    return over, under
+
+
+def _groups(run: Run, new: Shape, old: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Axes of the new and the old shape that correspond, in the smallest runs with equal products."""
     groups: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
     j = k = 0
     while j < len(new) or k < len(old):
-        found = _closing(new, old, j, k)
+        found = _closing(run, new, old, j, k)
         groups.append((tuple(range(j, found[0])), tuple(range(k, found[1]))))
         j, k = found
     return groups
 
 
-def _closing(new: Shape, old: Shape, j: int, k: int) -> tuple[int, int]:
+def _closing(run: Run, new: Shape, old: Shape, j: int, k: int) -> tuple[int, int]:
     if j < len(new) and unit(new[j]):
         return j + 1, k
     if k < len(old) and unit(old[k]):
@@ -390,6 +408,7 @@ def _closing(new: Shape, old: Shape, j: int, k: int) -> tuple[int, int]:
                 continue
             left, right = x.product_of(list(new[j : j + a])), x.product_of(list(old[k : k + b]))
             if without_quotients(left) == without_quotients(right):
+                run.unify(left, right)
                 return j + a, k + b
     return len(new), len(old)
 

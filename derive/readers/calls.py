@@ -32,6 +32,7 @@ class Row:
 
     function: Callable
     names: tuple[str, ...]
+    positions: int
     defaults: dict[str, object]
     rest: str
 
@@ -44,11 +45,12 @@ def spelled(names: str, signature: str) -> Callable:
     parts = signature.split()
     rest = next((p[1:] for p in parts if p.startswith("*")), "")
     plain = [p.partition("=") for p in parts if not p.startswith("*")]
+    positions = next((k for k, p in enumerate(parts) if p.startswith("*")), len(parts))
     defaults = {name: ast.literal_eval(value) for name, sign, value in plain if sign}
 
     def register(function: Callable) -> Callable:
         for name in names.split():
-            ROWS[name] = Row(function, tuple(p[0] for p in plain), defaults, rest)
+            ROWS[name] = Row(function, tuple(p[0] for p in plain), positions, defaults, rest)
         return function
 
     return register
@@ -57,8 +59,8 @@ def spelled(names: str, signature: str) -> Callable:
 def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
     """Call the row `name`; raises Unsupported for arguments that it does not have."""
     row = ROWS[name]
-    bound = dict(zip(row.names, args, strict=False))
-    more = args[len(row.names) :]
+    bound = dict(zip(row.names[: row.positions], args, strict=False))
+    more = args[row.positions :]
     if more and not row.rest:
         raise run.unsupported(f"`{name}` with {len(args)} positions", f"it takes {', '.join(row.names)}")
     for key, value in keywords.items():
@@ -72,8 +74,8 @@ def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object
         elif key not in _IGNORED:
             raise run.unsupported(f"`{name}` with `{key}=`", f"this option of `{name}` is not supported",
                                   f"supported: {', '.join(row.names)}")  # fmt: skip
-    if row.rest:
-        bound.setdefault(row.rest, tuple(more))
+    if row.rest and not (row.rest in bound and not more):
+        bound[row.rest] = tuple(more)
     missing = [n for n in row.names if n not in bound and n not in row.defaults]
     if missing:
         raise run.unsupported(f"`{name}` without {', '.join(missing)}", f"it takes {', '.join(row.names)}")
@@ -180,8 +182,6 @@ def copy(run, flavor, x, rest=()):
     value = as_array(run, x)
     if any(getattr(r, "last", r) in ("int", "int32", "int64", "long", "int_") for r in rest):
         return integers(run, flavor, value)
-    if value.sort in ("bool", "int") and not rest and False:
-        return value
     sort = "bool" if any(getattr(r, "last", r) in ("bool", "bool_") for r in rest) else value.sort
     return Array(value.shape, value.body, sort, cheap=value.cheap)
 
@@ -305,10 +305,8 @@ def tile(run, flavor, x, shape):
         a = A.inserted(a, 0)
     old = a
 
-    def body(slots: Slots) -> x_.Expr:
+    def body(slots: Slots) -> object:
         return old.body(tuple(_repeated(s, n, k) for s, n, k in zip(slots, old.shape, times, strict=True)))
-
-    from derive import expr as x_
 
     return Array(tuple(n * k for n, k in zip(old.shape, times, strict=True)), body, old.sort)
 
@@ -405,6 +403,8 @@ def split(run, flavor, x, parts, axis):
     elif flavor == "torch":
         length = Size.of(as_size(run, parts))
         count = n.divided(length)
+        if count is None:
+            run.divide(length)
         if count is None or count.number is None:
             raise run.unsupported(f"parts of length {length} of an axis of length {n}", "their number is not known",
                                   "use x.chunk(k, dim) with a number k")  # fmt: skip

@@ -243,8 +243,11 @@ def _spread(name: str) -> Callable:
             ddof = 1 if flavor == "torch" else 0
         if isinstance(axis, bool):
             axis, ddof = None, int(axis)
+        ddof = run.static(ddof)
+        if not isinstance(ddof, (int, Size)):
+            raise run.unsupported("a correction that is not a known integer", hint="use ddof=0 or ddof=1")
         a = run.once(as_array(run, x), f"{name[:3]}.x")
-        return _along(run, a, axis, bool(keepdims), name, numbers={"r": Size.of(run.static(ddof))})
+        return _along(run, a, axis, bool(keepdims), name, numbers={"r": Size.of(ddof)})
 
     return spread
 
@@ -258,10 +261,12 @@ def logsumexp(run, flavor, x, axis, keepdims):
     return _along(run, as_array(run, x), axis, bool(keepdims), "logsumexp")
 
 
-@spelled("norm vector_norm", "x ord=2 axis=None keepdims=False p=None")
+@spelled("norm vector_norm", "x ord=None axis=None keepdims=False p=None")
 def norm(run, flavor, x, ord, axis, keepdims, p):
-    """Euclidean, or the sum or the largest of absolute values."""
+    """Euclidean, or the sum of absolute values."""
     a, order = as_array(run, x), ord if p is None else p
+    if flavor == "numpy" and order not in (None, "fro") and axis is None and a.rank == 2:
+        raise run.unsupported("a matrix norm other than Frobenius'", hint="give the axis, or write it out")
     if order is None or order in (2, "fro", "l2"):
         return _along(run, a, axis, bool(keepdims), "norm")
     if order == 1:

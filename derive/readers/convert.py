@@ -8,9 +8,21 @@ from derive import expr as x
 from derive.errors import ShapeUnknown
 from derive.index import Index, Size
 from derive.readers.arrays import stacked
-from derive.readers.indexing import range_length
+from derive.readers.indexing import range_length, read
 from derive.readers.run import Run
-from derive.readers.values import Array, Pair, Parameter, Range, Rows, Shape, Slots, kind, number
+from derive.readers.values import (
+    Array,
+    Pair,
+    Parameter,
+    Range,
+    Restart,
+    Rows,
+    Shape,
+    Slots,
+    integer,
+    kind,
+    number,
+)
 
 
 def as_array(run: Run, value: object) -> Array:
@@ -45,16 +57,22 @@ def rows_array(run: Run, rows: Rows) -> Array:
     return Array((rows.index.size, *element.shape), body, element.sort)
 
 
-def guessed(run: Run, parameter: Parameter, rank: int, like: Shape = ()) -> Array:
+def guessed(run: Run, parameter: Parameter, rank: int, like: Shape = (), sort: str = "real") -> Array:
     """A parameter without a shape, where its use suggests one: read on with the guess, to make the hint complete."""
-    from derive.readers.values import Restart
-
     knowledge = run.knowledge
     knowledge.places.setdefault(parameter.name, run.span())
     shape = list(like)
     while len(shape) < rank:
         shape.append(knowledge.new_letter(f"{parameter.name}_{len(shape)}"))
     knowledge.guesses[parameter.name] = tuple(shape)
+    knowledge.sorts[parameter.name] = sort
+    raise Restart
+
+
+def unpacked_shape(run: Run, parameter: Parameter, rank: int) -> None:
+    """`N, D = X.shape` tells the number of axes: the reading starts again with that."""
+    knowledge = run.knowledge
+    knowledge.found[parameter.name] = tuple(knowledge.new_letter(f"{parameter.name}_{k}") for k in range(rank))
     raise Restart
 
 
@@ -119,8 +137,6 @@ UNROLLED = 64
 
 
 def _range_elements(value: Range, start: int | Size, step: int | Size) -> list | Rows:
-    from derive.readers.values import integer
-
     n = range_length(value)
     ints = all(isinstance(v, int) for v in (value.start, value.stop, value.step))
     if ints and n.number <= UNROLLED:
@@ -130,15 +146,11 @@ def _range_elements(value: Range, start: int | Size, step: int | Size) -> list |
 
 
 def _array_elements(run: Run, array: Array) -> list | Rows:
-    from derive.readers.indexing import read
-
     if not array.rank:
         raise run.mismatch("a loop over a scalar")
     n = array.shape[0].number
     if n is not None and n <= UNROLLED:
         return [read(run, array, k) for k in range(n)]
-    from derive.readers.values import integer
-
     i = Index("i", array.shape[0])
     return Rows(i, read(run, array, integer(i)))
 

@@ -28,6 +28,7 @@ from derive.readers.values import (
     Range,
     Rows,
     Scope,
+    ShapeOf,
     constant,
     kind,
     number,
@@ -50,6 +51,7 @@ def evaluate(run: Run, node: ast.AST) -> object:
         raise run.unsupported(f"the expression `{words}`", "it is not part of the array language that is read",
                               "write it with NumPy or torch operations", node)  # fmt: skip
     before, run.node = run.node, node
+    run.knowledge.last = node if hasattr(node, "lineno") else run.knowledge.last
     try:
         return reader(run, node)
     finally:
@@ -405,7 +407,10 @@ def _boolean(run: Run, node: ast.BoolOp) -> object:
 
 
 def _conditional(run: Run, node: ast.IfExp) -> object:
-    return evaluate(run, node.body if truth(run, evaluate(run, node.test)) else node.orelse)
+    test = run.static(evaluate(run, node.test))
+    if isinstance(test, Array) and test.sort == "bool":
+        return A.where(run, test, array_of(run, node.body), array_of(run, node.orelse))
+    return evaluate(run, node.body if truth(run, test) else node.orelse)
 
 
 # ---------------------------------------------------------------- attributes and subscripts
@@ -428,7 +433,9 @@ def _attribute(run: Run, node: ast.Attribute) -> object:
         case Opaque():
             return Opaque(f"{owner.what}.{name}")
         case Parameter():
-            if name in ("shape", "T", "mT", "ndim", "size"):
+            if name == "shape":
+                return ShapeOf(owner)
+            if name in ("T", "mT", "ndim", "size"):
                 return _array_attribute(run, guessed(run, owner, 2), name)
             return Method(owner, name)
         case Array() | Pair() | Rows():
@@ -488,6 +495,9 @@ def _subscript(run: Run, node: ast.Subscript) -> object:
             return owner.indices if key else owner.values
         case Parameter():
             return _parameter_item(run, owner, key)
+        case ShapeOf(parameter=parameter):
+            place = run.static(key)
+            guessed(run, parameter, max(2, place + 1) if isinstance(place, int) else 2)
         case Rows():
             return read(run, rows_array(run, owner), key)
         case Array() | Pair():

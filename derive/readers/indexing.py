@@ -17,7 +17,9 @@ from derive.readers.values import (
     Fixed,
     Masked,
     Pair,
+    Parameter,
     Range,
+    Restart,
     Shape,
     Slots,
     View,
@@ -79,6 +81,9 @@ def items_of(run: Run, subscript: object, shape: Shape) -> list[Item]:
     fill = [slice(None)] * (len(shape) - used)
     raw = raw[: dots[0]] + fill + raw[dots[0] + 1 :] if dots else raw + fill
     items, axis = [], 0
+    run.pick_size = next((_length(v) for v in raw if isinstance(v, Range)), None) or next(
+        (v.shape[0] for v in raw if isinstance(v, Array) and v.rank), None
+    )
     for value in raw:
         items.append(NewAxis() if value is None else _item(run, value, shape[axis]))
         axis += value is not None
@@ -110,6 +115,11 @@ def _item(run: Run, value: object, n: Size) -> Item:
             raise run.unsupported("a real array as a subscript", "subscripts are integers",
                                   "declare it int: # shapes: y int (n,)")  # fmt: skip
         return Pick(value)
+    if isinstance(value, Parameter):
+        run.knowledge.places.setdefault(value.name, run.span())
+        run.knowledge.guesses[value.name] = (run.pick_size or run.knowledge.new_letter(f"{value.name}_0"),)
+        run.knowledge.sorts[value.name] = "int"
+        raise Restart
     slot = slot_of(run, value)
     if slot is None:
         raise run.unsupported(f"{kind(value)} as a subscript", "subscripts are integers, slices, None, `...` or labels")
@@ -124,6 +134,19 @@ def _from_end(run: Run, slot: Slot, n: Size) -> Slot:
             return x.whole_slot(c + n)
         if c.number is not None and n.number is not None and c.number >= n.number:
             raise run.mismatch(f"place {c} of an axis of length {n}")
+    return not_negative(run, slot)
+
+
+def not_negative(run: Run, slot: Slot) -> Slot:
+    """A moving place must not be able to fall below 0, where NumPy would count from the end."""
+    if not isinstance(slot, x.Affine) or not slot.terms:
+        return slot
+    c = slot.constant.number
+    falling = all(k.number is not None and k.number < 0 for _, k in slot.terms)
+    loops = all(isinstance(s, Index) for s, _ in slot.terms)
+    if c is not None and (falling or (c < 0 and loops)):
+        raise run.unsupported("a place that can be negative", "there NumPy counts from the end of the axis",
+                              "start the loop where the place is 0: for t in range(1, T)")  # fmt: skip
     return slot
 
 
@@ -171,7 +194,7 @@ def _bound(run: Run, value: object, n: Size, default: Slot) -> Slot:
         raise run.unsupported(f"{kind(value)} as a slice bound", "bounds are integers, sizes or loop variables")
     if isinstance(slot, x.Affine) and not slot.terms and negative(slot.constant):
         return x.whole_slot(slot.constant + n)
-    return slot
+    return not_negative(run, slot)
 
 
 def _clamped(run: Run, stop: Slot, n: Size) -> Slot:
@@ -277,7 +300,7 @@ def picked_slot(run: Run, array: Array, shape: Shape, slots: Slots) -> Slot:
     if slot is None:
         raise run.unsupported("this array of integers as a subscript", "it is not an index, a label or arithmetic of them",
                               "index with an integer input or with arange/range")  # fmt: skip
-    return slot
+    return not_negative(run, slot)
 
 
 # ---------------------------------------------------------------- stores
@@ -407,8 +430,9 @@ def _unit_unknown(slot: Slot, unknown: list[Index]) -> tuple[Index | None, Slot]
         return (slot, x.whole_slot(0)) if slot in unknown else (None, slot)
     if isinstance(slot, x.Affine):
         for s, c in slot.terms:
-            if isinstance(s, Index) and s in unknown and c.number == 1:
-                return s, x.affine([(slot, UNIT), (s, -UNIT)])
+            rest = x.affine([(slot, UNIT), (s, -UNIT)])
+            if isinstance(s, Index) and s in unknown and c.number == 1 and s not in x.free_indices(rest):
+                return s, rest
     return None, slot
 
 
@@ -466,7 +490,7 @@ def rebind(run: Run, buffer, new: Array) -> None:
     first = next((b for b in whole if b[1] == target and b[0] is run.scopes[-1]), whole[0] if whole else None)
     helper, name = _local_of(run, first, buffer)
     internal = run.new_internal(name, helper)
-    over = run.define(internal, new)
+    over = run.define(internal, new, stored=True)
     buffer.anchor, buffer.loops = internal, over
     buffer.versions.add(internal)
     buffer.stamp += 1

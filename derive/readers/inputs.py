@@ -183,7 +183,7 @@ class Inputs:
         said = self.declared.get(name)
         if isinstance(sample, dict):
             return {k: self.value_of(run, self._leaf_name(structure, k), (*structure, k), v) for k, v in sample.items()}
-        if isinstance(sample, (list, tuple)) and any(hasattr(v, "shape") or isinstance(v, (dict, list)) for v in sample):
+        if isinstance(sample, (list, tuple)) and any(hasattr(v, "shape") or isinstance(v, (dict, list, tuple)) for v in sample):
             return [self.value_of(run, self._leaf_name(structure, k), (*structure, k), v) for k, v in enumerate(sample)]
         if isinstance(sample, (str, type(None))) or _is_bool(sample):
             return self._static(run, name, sample if not _is_bool(sample) else bool(sample))
@@ -197,7 +197,14 @@ class Inputs:
         return self._undeclared(run, name, structure)
 
     def _leaf_name(self, structure: tuple, key: object) -> str:
-        return key if isinstance(key, str) else f"{structure[-1]}{key}"
+        """W1 for params['W1'], Ws0 for Ws[0], layers0_W for layers[0]['W']."""
+        if len(structure) == 1 and isinstance(key, str):
+            return key
+        name = str(structure[0])
+        for part in (*structure[1:], key):
+            joined = isinstance(part, int) and not name[-1:].isdigit()
+            name = f"{name}{part}" if joined else f"{name}_{part}"
+        return name
 
     def _static(self, run: Run, name: str, value: object) -> object:
         run.statics[name] = value
@@ -235,7 +242,7 @@ class Inputs:
     def _undeclared(self, run: Run, name: str, structure: tuple) -> object:
         knowledge = run.knowledge
         if name in knowledge.guesses:
-            return self.array(run, name, structure, knowledge.guesses[name], "real")
+            return self.array(run, name, structure, knowledge.guesses[name], knowledge.sorts.get(name, "real"))
         if name in knowledge.found:
             return self.array(run, name, structure, knowledge.found[name], "real")
         if name in self.defaults:
@@ -299,15 +306,14 @@ class Inputs:
         """In a flat script a name that nothing assigns is an input."""
 
         def free(name: str, span: Span | None) -> object:
-            known = name in self.declared or name in self.sample
-            module[name] = self.value_of(run, name, (name,), self.sample.get(name, _MISSING))
-            return module[name] if known or not isinstance(module[name], Parameter) else module[name]
+            module[name] = self.value_of(run, name, (name,), self.sample_of(name))
+            return module[name]
 
         run.free_names = free
 
-    def initialised(self, run: Run, module: Scope, node: ast.stmt) -> bool:
-        """`W1 = torch.randn((V, E)) * 0.1` in a script: an input of that shape, not an equation."""
-        return False
+    def sample_of(self, name: str) -> object:
+        """The sample data of a name, or the mark that there are none."""
+        return self.sample.get(name, _MISSING)
 
 
 _MISSING = object()

@@ -85,7 +85,35 @@ OPENING, CLOSING = {"{": "}", "(": ")", "[": "]", r"\{": r"\}"}, {"}", ")", "]",
 def tokenize(source: str, macros: Mapping[str, Macro] = {}, start: int = 0) -> list[Token]:  # noqa: B006
     """The tokens of a display, macros expanded; raises Unread for what no token can be."""
     raw = _expanded(list(_raw(source, start)), macros)
-    return list(_tidied(raw))
+    return _unfonted(list(_tidied(raw)))
+
+
+def _unfonted(tokens: list[Token]) -> list[Token]:
+    """Fonts dropped from what they are put on; `\\mathbf 1` and `\\mathbb 1` become one sign; what stands over a relation is dropped."""
+    done: list[Token] = []
+    k = 0
+    while k < len(tokens):
+        token = tokens[k]
+        if token.text in (r"\stackrel", r"\overset", r"\underset"):
+            k = _past_argument(tokens, k + 1)
+            continue
+        if token.text not in ARGUMENT_KEPT and token.text != r"\mathbb":
+            done.append(token)
+            k += 1
+            continue
+        end = _past_argument(tokens, k + 1)
+        inner = tokens[k + 2 : end - 1] if end > k + 1 else tokens[k + 1 : k + 2]
+        after = end if end > k + 1 else k + 2
+        if token.text in (r"\boxed", r"\smash", r"\ensuremath", r"\cancel"):
+            done += _unfonted(inner)
+        elif [t.text for t in inner] == ["1"] or (token.text == r"\mathbb" and [t.text for t in inner] == ["I"]):
+            done.append(Token("command", r"\one", token.start, inner[-1].end))
+        elif len(inner) == 1 or token.text == r"\mathbb":
+            done += [replace(t, start=token.start, glued=token.glued) for t in inner[:1]]
+        else:
+            done += _unfonted(tokens[k + 1 : after])
+        k = after
+    return done
 
 
 def _raw(source: str, offset: int) -> Iterable[Token]:

@@ -14,6 +14,7 @@ from derive import expr as x
 from derive.errors import BadFact, Problem, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.index import Size
 from derive.program import Program, Variable, parse_fact
+from derive.readers import initialise
 from derive.readers import shapes as S
 from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
@@ -45,6 +46,20 @@ def _read(source: str, path: str, function: str | None, shapes: dict, sample: di
     inputs = Inputs.collect(chosen, shapes, sample)
     knowledge = Knowledge()
     knowledge.lengths.update(inputs.lengths)
+    try:
+        return _settled(chosen, inputs, knowledge, facts)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError) as error:
+        raise Unsupported("this cannot be read", f"{type(error).__name__}: {error}", "write it in a plainer form",
+                          _span_of(chosen, knowledge.last), path) from error  # fmt: skip
+
+
+def _span_of(source: Source, node: ast.AST | None) -> Span | None:
+    """The place of the node that was read last."""
+    return Run(Knowledge(), source.lines, source.path, "numpy").span(node) if node is not None else None
+
+
+def _settled(chosen: Source, inputs: Inputs, knowledge: Knowledge, facts: tuple[str, ...]) -> Program:
+    """Read again and again, until nothing new is learnt of sizes and statics."""
     for _ in range(ROUNDS):
         try:
             run, outputs, kind = _round(chosen, inputs, knowledge)
@@ -134,12 +149,14 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     module = Scope()
     run.scopes.append(module)
     inputs.attach(run)
-    _module_level(run, source, module)
+    _module_level(run, source, inputs, module)
     if source.function is None:
         return _cell(run, source, inputs, module)
     scope = Scope("", module)
     run.scopes.append(scope)
     inputs.bind_parameters(run, scope)
+    if isinstance(scope.get("self"), Instance):
+        initialise.of_object(run, source, inputs, scope["self"].attributes)
     outcome = execute(run, source.function.body)
     if not isinstance(outcome, Returned) or outcome.node.value is None:
         raise Unsupported(f"`{source.function.name}` returns nothing", "the outputs are what the function returns",
@@ -151,7 +168,7 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     return run, names, kind
 
 
-def _module_level(run: Run, source: Source, module: Scope) -> None:
+def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
     """Functions, constants and imports of the module; arrays made there are left to the inputs."""
     for node in source.tree.body:
         match node:
@@ -161,23 +178,8 @@ def _module_level(run: Run, source: Source, module: Scope) -> None:
                 module[name] = Opaque(f"the class {name}")
             case ast.Import() | ast.ImportFrom():
                 source.bind_import(node, module)
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if source.function is not None:
-                _module_constant(run, module, name, value)
-
-
-def _module_constant(run: Run, module: Scope, name: str, value: ast.expr) -> None:
-    from fractions import Fraction
-
-    from derive.readers.evaluate import evaluate
-
-    try:
-        found = evaluate(run, value)
-    except Problem:
-        return
-    if isinstance(found, (int, Fraction, str, bool, type(None), Function, Size)) or (
-        isinstance(found, (tuple, list)) and all(isinstance(v, (int, str, Fraction)) for v in found)
-    ):
-        module[name] = found
+    if source.function is not None:
+        initialise.constants(run, source, inputs, module)
 
 
 def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run, list[str], str]:
@@ -187,7 +189,7 @@ def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run,
     for node in source.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             continue
-        if inputs.initialised(run, module, node):
+        if initialise.initialised(run, source, inputs, module, node):
             continue
         execute(run, [node])
         last = _assigned_name(node) or last
@@ -248,10 +250,16 @@ def _output(run: Run, value: object, hint: str) -> str:
         s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)
     ):
         return e.name
-    hint = "out" if hint in run.inputs else hint
-    internal = run.new_internal(hint, "")
+    internal = run.new_internal(_unused(run, hint), "")
     run.define(internal, array.detached())
     return internal
+
+
+def _unused(run: Run, hint: str) -> str:
+    """A name for an output that the source gives none."""
+    taken = {name for _, name in run.locals} | set(run.inputs)
+    hint = "out" if hint in run.inputs else hint
+    return next(name for name in (hint, *(f"{hint}{k}" for k in range(2, 999))) if name not in taken)
 
 
 # ---------------------------------------------------------------- sizes and shapes at the end
@@ -280,7 +288,7 @@ def _renamed(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
 def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: Run) -> ShapeUnknown:
     """The problem whose hint is the comment line to paste, with the best guess filled in."""
     names: dict[str, Size] = {}
-    taken = set(source.names)
+    taken = set(source.names) | {a for v in run.inputs.values() for n in v.shape for a in knowledge.settled(n).letters}
 
     def readable(n: Size) -> Size:
         n = knowledge.settled(n)

@@ -30,7 +30,8 @@ class Knowledge:
     generated: dict[str, int] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
-    integers: set[str] = field(default_factory=set)
+    sorts: dict[str, str] = field(default_factory=dict)
+    last: ast.AST | None = None
 
     def settled(self, n: Size) -> Size:
         """The size with every forced equality applied."""
@@ -78,6 +79,7 @@ class Run:
     watched: list[tuple[Index, list[Buffer]]] = field(default_factory=list)
     integers: dict[str, str] = field(default_factory=dict)
     target_name: str = ""
+    pick_size: Size | None = None
     outer_loops: list[Index] = field(default_factory=list)
     lists: dict[int, tuple] = field(default_factory=dict)
     kept: list = field(default_factory=list)
@@ -147,14 +149,38 @@ class Run:
 
     def unify(self, a: Size, b: Size, what: str = "these axes") -> None:
         """Force two sizes to be equal; restarts the reading when that is news."""
-        if a == b or without_quotients(a) == without_quotients(b):
+        if a == b:
             return
         self.check_lengths(a, b, what)
+        if without_quotients(a) == without_quotients(b):
+            self.divide(a - b)
+            return
         letter, value = self.solved(a - b)
         if letter is None:
             raise self.mismatch(f"{what} have the sizes {self.show(a)} and {self.show(b)}",
                                 "the operation needs them to be equal", "declare the shapes: # shapes: X (n, d) · …")
         self.knowledge.set_size(letter, value)
+
+    def divide(self, n: Size) -> None:
+        """Where `k*(C//k)` must be C, k divides C: C is k times a new letter. Restarts the reading."""
+        for monomial, _ in n.terms:
+            for atom in monomial:
+                if isinstance(atom, Quotient):
+                    self.make_divisible(atom.over, atom.under)
+
+    def make_divisible(self, n: Size, by: Size) -> bool:
+        """Replace a letter of a product by `by` times a new letter; False when no letter's length allows it."""
+        lengths = self.knowledge.lengths
+        for letter in [a for monomial, _ in n.terms[:1] for a in monomial if isinstance(a, str)]:
+            if letter in by.letters:
+                continue
+            length = None
+            if letter in lengths and by.letters <= lengths.keys():
+                length, rest = divmod(lengths[letter], by.at(lengths))
+                if rest:
+                    continue
+            self.knowledge.set_size(letter, self.knowledge.new_letter(letter, length) * by)
+        return False
 
     def show(self, n: Size) -> str:
         """A size for a message: a letter of ours with its sampled length."""
@@ -267,11 +293,11 @@ class Run:
         """A new index for every axis; its letter is chosen when the equation is finished."""
         return tuple(Index("o" if unit(n) else "i", n) for n in shape)
 
-    def define(self, internal: str, array: Array, node: ast.AST | None = None) -> tuple[Index, ...]:
+    def define(self, internal: str, array: Array, node: ast.AST | None = None, stored: bool = False) -> tuple[Index, ...]:
         """Add the equation of an array under an internal name; return the loop indices it stands over."""
         indices = self.fresh(array.shape)
         rhs = array.body(indices)
-        if array.view is None:
+        if array.view is None and not stored:
             self.check_carried(rhs)
         over = tuple(p for p in self.loops if p in rhs.free)
         lead = tuple(p.fresh() for p in over)
@@ -314,17 +340,18 @@ def without_quotients(n: Size) -> Size:
     """k·(a//k) taken as a: sizes divide where the source divides them."""
     total = Size()
     for monomial, c in n.terms:
-        product = Size.of(c)
-        left = list(monomial)
+        left, overs = list(monomial), []
         for atom in monomial:
-            if isinstance(atom, Quotient):
-                under = atom.under.terms[0][0] if len(atom.under.terms) == 1 else None
-                if under is not None and atom.under.terms[0][1] == 1 and all(a in left for a in under):
-                    for a in (*under, atom):
-                        left.remove(a)
-                    product = product * atom.over
-        for atom in left:
-            product = product * Size((((atom,), 1),))
+            under = atom.under.terms[0] if isinstance(atom, Quotient) and len(atom.under.terms) == 1 else None
+            if under is None or c % under[1] or any(a not in left for a in under[0]):
+                continue
+            c //= under[1]
+            for a in (*under[0], atom):
+                left.remove(a)
+            overs.append(atom.over)
+        product = Size.of(c)
+        for factor in (*overs, *(Size((((a,), 1),)) for a in left)):
+            product = product * factor
         total = total + product
     return total
 

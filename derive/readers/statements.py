@@ -10,7 +10,7 @@ from derive import expr as x
 from derive.errors import Problem
 from derive.index import Index, Size
 from derive.readers.arrays import aligned, broadcast_shape
-from derive.readers.convert import as_array, iterated, rows_array, truth
+from derive.readers.convert import as_array, iterated, rows_array, truth, unpacked_shape
 from derive.readers.evaluate import _BINARY, _key, combine, evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
 from derive.readers.run import Run, whole_view
@@ -25,6 +25,7 @@ from derive.readers.values import (
     Parameter,
     Rows,
     Scope,
+    ShapeOf,
     kind,
 )
 
@@ -118,7 +119,7 @@ def bind(run: Run, scope: Scope, name: str, value: object, quiet: bool = False) 
     if isinstance(value, list):
         run.lists.setdefault(id(value), tuple(run.loops))
         run.kept.append(value)
-    if quiet or not isinstance(value, Array) or _is_place(value):
+    if quiet or not isinstance(value, Array) or _is_place(value) or _is_input(run, name, value):
         scope[name] = value
         return
     run.target_name = name
@@ -133,7 +134,20 @@ def _is_place(a: Array) -> bool:
     return slot is not None and not any(isinstance(s, (x.Entry, x.ArgBest)) for s in x.walk(slot))
 
 
+def _is_input(run: Run, name: str, a: Array) -> bool:
+    """`W1 = params['W1']`: the input itself, under its own name."""
+    if a.view is None or a.view.buffer.anchor != name or name not in run.inputs or run.inputs[name].shape != a.shape:
+        return False
+    slots = run.fresh(a.shape)
+    e = a.body(slots)
+    return isinstance(e, x.Entry) and e.name == name and all(
+        s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)
+    )
+
+
 def _unpack(run: Run, targets: list[ast.expr], value: object, quiet: bool) -> None:
+    if isinstance(value, ShapeOf):
+        unpacked_shape(run, value.parameter, len(targets))
     values = _unpacked(run, value, len(targets))
     star = next((k for k, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
     if star is not None:

@@ -161,6 +161,13 @@ class Parameter:
     span: Span | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class ShapeOf:
+    """`X.shape` of a parameter without a known shape; unpacking it tells the number of axes."""
+
+    parameter: Parameter
+
+
 class Scope(dict):
     """The names of one function (or of the module, or of an object's attributes)."""
 
@@ -225,5 +232,5 @@ def kind(value: object) -> str:
     """What a value is, in words for a message."""
     names = {Array: "an array", Pair: "a pair of values and indices", Rows: "a list of rows", Masked: "a masked array",
              Module: "a library function", Function: "a function", Method: "a method", Parameter: "a parameter",
-             Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size"}  # fmt: skip
+             Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size", ShapeOf: "a shape that is not known"}  # fmt: skip
     return names.get(type(value), f"a {type(value).__name__}")

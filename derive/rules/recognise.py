@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from derive import expr as x
 from derive.expr import Expr
 from derive.matching import match, occurrences

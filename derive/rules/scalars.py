@@ -105,7 +105,7 @@ def equal_indices(e: Mul, context: Context) -> Move | None:
     return None
 
 
-@rule("cancel beside a delta", "[i = Y[k]]*f[i]/f[Y[k]] = [i = Y[k]]", "[i = Y[k]]*f[i]*y[j]/f[Y[k]] -> [i = Y[k]]*y[j]",
+@rule("cancel beside a delta", "[i = B[k]]*f[i]/f[B[k]] = [i = B[k]]", "[i = B[k]]*f[i]*y[j]/f[B[k]] -> [i = B[k]]*y[j]",
       (Mul,), phase="cancel by definition")  # fmt: skip
 def cancel_beside_a_delta(e: Mul, context: Context) -> Move | None:
     """Where the delta is not zero its two sides agree, so what stands beside it may cancel."""

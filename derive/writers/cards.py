@@ -24,7 +24,7 @@ MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other i
 JOINED = ((60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
           (24, frozenset({"derivative of an entry"})))  # fmt: skip
 PLAIN_MOVES = frozenset({"a delta collapses its sum", "derivative of an entry", "linearity"})
-BRACED = 34.0  # em: paths wider than this carry no braces
+LINE = 28.5  # em that a line may have with its left side before a shorter form is taken
 
 
 @dataclass
@@ -156,7 +156,7 @@ def card_lines(
     d: Derivation, number: str, detail: str, setting: Setting, joined: frozenset[str] = frozenset()
 ) -> tuple[Line, ...]:
     """The lines of a card: each with its marks, its reasons and the number that its last step has in the full list."""
-    shown = groups(d.steps, detail, joined)
+    shown, target = groups(d.steps, detail, joined), formula(d.target, setting.spelling, setting.letters)
     lines: list[Line] = []
     for place, (position, steps) in enumerate(shown):
         before = shown[place - 1][1][-1].line if place else None
@@ -164,32 +164,54 @@ def card_lines(
         line, after = steps[-1].line, following[-1].line if following else None
         fresh = [e for s in steps for e in s.fresh]
         marks = marks_for(line, before, fresh, after, [e for s in following for e in s.redexes])
-        rhs = right_side(line, steps[-1], marks, setting)
+        rhs = right_side(line, steps[-1], marks, setting, width(target))
         lines.append(_line(f"{number}.{position}", rhs, steps, setting))
     if lines:
-        lines[0] = replace(lines[0], lhs=formula(d.target, setting.spelling, setting.letters))
+        lines[0] = replace(lines[0], lhs=target)
     return tuple(lines)
 
 
-def right_side(line: Expr, step: Step, marks: Marks, setting: Setting) -> Node:
-    """The line; a sum over paths with a brace under every path, where it fits on one line."""
-    paths, node = list(step.uses), formula(line, setting.spelling, setting.letters, marks=marks)
+def right_side(line: Expr, step: Step, marks: Marks, setting: Setting, side: float) -> Node:
+    """The line, `side` em behind its left side; a sum over paths has a brace under every path, where it fits."""
+    node = formula(line, setting.spelling, setting.letters, marks=marks)
+    if step.rule in ("chain rule", "sum over paths") and width(node) + side > LINE:
+        line, marks = by_name(line, marks)
+        node = formula(line, setting.spelling, setting.letters, marks=marks)
+    paths = list(step.uses)
     apart = step.rule == "sum over paths" and isinstance(line, x.Add) and len(paths) == len(line.terms)
-    if not apart or width(node) > BRACED:
+    if not apart or width(node) + side > LINE:
         return node
     items: list[Node] = []
     for term, name in zip(line.terms, paths, strict=True):
         body = formula(term, setting.spelling, setting.letters, marks=marks)
-        label = row(Text("through "), array(name, setting.spelling))
-        items += [PLUS] * bool(items) + [Under(body, label)]
+        items += [PLUS] * bool(items) + [Under(body, row(Text("through "), array(name, setting.spelling)))]
     return row(*items)
+
+
+def by_name(line: Expr, marks: Marks) -> tuple[Expr, Marks]:
+    """A chain rule whose inner derivatives speak of ∂u/∂x by name, where the formula of u would be too long."""
+    redex, fresh = set(marks.redex), set(marks.fresh)
+
+    def change(t: x.Term) -> Expr | None:
+        if not isinstance(t, x.Mul) or not isinstance(t.factors[-1], x.D):
+            return None
+        outer, inner = t.factors[0], t.factors[-1]
+        if len(t.factors) != 2 or not isinstance(outer, x.Entry) or not outer.name.startswith("∂"):
+            return None
+        named = x.D(x.Entry(outer.name[1:].removesuffix("~total"), outer.slots), inner.wrt)
+        redex.update({id(named)} if id(inner) in marks.redex | marks.signs else ())
+        fresh.update({id(named)} if id(inner) in marks.fresh else ())
+        return x.Mul((outer, named))
+
+    return x.rewrite(line, change), Marks(frozenset(redex), frozenset(fresh), marks.signs)
 
 
 def _line(number: str, rhs: Node, steps: list[Step], setting: Setting) -> Line:
     reasons = [reason(s, setting) for s in steps]
     names = list(dict.fromkeys(name for name, _ in reasons))
-    said = [(s.rule in PLAIN_MOVES or s.level > 1, instance) for (_, instance), s in zip(reasons, steps, strict=True) if instance]
-    telling = [instance for plain, instance in said if not plain] or [instance for _, instance in said]
+    said = [(instance, s) for (_, instance), s in zip(reasons, steps, strict=True) if instance]
+    plain = [instance for instance, _ in said]
+    telling = [instance for instance, s in said if s.level <= 1 and s.rule not in PLAIN_MOVES] or plain
     conditions = tuple(dict.fromkeys(lowered(c) for s in steps for c in s.conditions))
     weakest = max((s.certainty for s in steps), key=CERTAINTIES.index)
     level = min(s.level for s in steps)

@@ -7,19 +7,16 @@ last factor is bracketed, so that no reader has to guess how far it reaches.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from derive import expr as x
 from derive.expr import Cond, Entry, Expr, Term
 from derive.index import Index, Size
-from derive.ops import OPS
 from derive.program import Equation
 from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Num, Op, Row, Script, Sym, Text, row, width
 from derive.writers.letters import (
-    COMMA,
     EQ,
     MINUS,
     NEG,
@@ -36,26 +33,37 @@ from derive.writers.letters import (
     symbol,
 )  # fmt: skip
 from derive.writers.marks import Marks, marked, tidy
-
-ADD, MUL, SCRIPT, ATOM = 1, 2, 3, 4  # how tightly a piece holds together
-FENCES = {"abs": "abs", "floor": "floor"}
-SIGNS = {"eq": Op("eq"), "lt": Op("lt"), "le": Op("le")}
-ONE = Num("1")
-SHORT_EXPONENT, FEW_FACTORS = 4.6, 3  # em; factors above one fraction bar
-PLAIN = Spelling()
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A formula without its sign, how tightly it holds together, and whether a minus stands before it."""
-
-    node: Node
-    level: int
-    minus: bool = False
-
-    @property
-    def signed(self) -> Node:
-        return row(NEG, self.node) if self.minus else self.node
+from derive.writers.pieces import (
+    ADD,
+    ATOM,
+    FENCES,
+    FEW_FACTORS,
+    MUL,
+    ONE,
+    PLAIN,
+    SCRIPT,
+    SHORT_EXPONENT,
+    SIGNS,
+    Piece,
+    above_bar,
+    begins_with_word,
+    dotted,
+    exponent_number,
+    function_node,
+    has_gradient,
+    inline,
+    is_constant,
+    is_single,
+    is_slim,
+    is_word,
+    listed,
+    number_piece,
+    plain_slot,
+    ratio,
+    under_bar,
+    whole_positive,
+    with_exponent,
+)  # fmt: skip
 
 
 def formula(
@@ -112,7 +120,7 @@ class _Printer:
     def piece(self, e: Expr, names: Mapping[Index, str], closed: bool = False) -> Piece:
         match e:
             case x.Num(value=value):
-                return _number(value)
+                return number_piece(value)
             case x.Whole(slot=x.Affine(terms=(), constant=n)):
                 return Piece(size_node(n), ADD if len(n.terms) > 1 else ATOM)
             case x.Whole(slot=slot):
@@ -160,13 +168,13 @@ class _Printer:
     def subscript(self, e: Entry, names: Mapping[Index, str]) -> Node | None:
         """The index positions, axes of length one left out; letters side by side, anything longer after commas."""
         shape = self.spelling.shapes.get(e.name, ())
-        shown = [s for k, s in enumerate(e.slots) if not _single(s, shape[k] if len(shape) == len(e.slots) else None)]
+        shown = [s for k, s in enumerate(e.slots) if not is_single(s, shape[k] if len(shape) == len(e.slots) else None)]
         if not shown:
             return None
         nodes = [self.slot(s, names) for s in shown]
         if all(isinstance(n, Sym) and len(n.text) == 1 or isinstance(n, Sym) and n.style == "greek" for n in nodes):
             return row(*nodes)
-        return _listed(nodes)
+        return listed(nodes)
 
     def slot(self, s: x.Slot, names: Mapping[Index, str]) -> Node:
         match s:
@@ -177,7 +185,7 @@ class _Printer:
             case x.Affine(terms=terms, constant=constant):
                 return self.affine(terms, constant, names)
             case x.Join(parts=joined):
-                return Fence(_listed([self.slot(p, names) for p, _ in joined]))
+                return Fence(listed([self.slot(p, names) for p, _ in joined]))
             case x.Part(slot=inner, divisor=divisor, modulus=modulus):
                 return self.digit(inner, divisor, modulus, names)
             case x.ArgBest(op=op, index=i, body=body):
@@ -211,10 +219,10 @@ class _Printer:
 
     def delta(self, cond: Cond, names: Mapping[Index, str]) -> Node:
         """δ_ik for two plain positions, else the condition in brackets."""
-        if isinstance(cond, x.Rel) and cond.op == "eq" and all(map(_plain, (cond.left, cond.right))):
+        if isinstance(cond, x.Rel) and cond.op == "eq" and all(map(plain_slot, (cond.left, cond.right))):
             nodes = [self.slot(s, names) for s in (cond.left, cond.right)]
             letters = all(isinstance(n, Sym | Script) for n in nodes)
-            return Script(Sym("delta", "greek"), row(*nodes) if letters else _listed(nodes))
+            return Script(Sym("delta", "greek"), row(*nodes) if letters else listed(nodes))
         return Fence(self.cond(cond, names), "bracket")
 
     def cond(self, c: Cond, names: Mapping[Index, str]) -> Node:
@@ -227,10 +235,12 @@ class _Printer:
                 return row(Op("not", "prefix"), Fence(self.cond(inner, names)))
             case x.And(parts=()) | x.Or(parts=()):
                 return Text("true" if isinstance(c, x.And) else "false")
+            case x.And(parts=(x.Rel(right=a), x.Rel(op=op, left=b, right=last))) if op != "eq" and a == b:
+                return row(self.cond(c.parts[0], names), SIGNS[op], self.side(last, names))
             case x.And(parts=inner):
-                return _listed([self.cond(p, names) for p in inner])
+                return listed([self.cond(p, names) for p in inner])
             case x.Or(parts=inner):
-                return _listed([self.cond(p, names) for p in inner], Op("or"))
+                return listed([self.cond(p, names) for p in inner], Op("or"))
         raise TypeError(f"have you added a new condition? {type(c).__name__}")
 
     def side(self, t: x.Slot | Expr, names: Mapping[Index, str]) -> Node:
@@ -251,20 +261,21 @@ class _Printer:
         name = function_node(e.op, self.spelling)
         if not e.args:
             return Piece(name, ATOM)
-        return Piece(row(name, self.arguments(e.args, names, closed or not _wordy(name))), MUL if not closed else ATOM)
+        return Piece(row(name, self.arguments(e.args, names, closed or not is_word(name))), MUL if not closed else ATOM)
 
     def arguments(self, args: tuple[Expr, ...], names: Mapping[Index, str], fenced: bool) -> Node:
         node = self.put(args[0], names, ATOM) if len(args) == 1 else None
-        if node is not None and not fenced and isinstance(args[0], (Entry, x.Num, x.Whole)) and not _word(node):
+        bare = node is not None and not fenced and isinstance(args[0], (Entry, x.Num, x.Whole))
+        if bare and not begins_with_word(node):
             return node
-        return Fence(_listed([self.put(a, names) for a in args]))
+        return Fence(listed([self.put(a, names) for a in args]))
 
     def exponent(self, e: Expr, names: Mapping[Index, str]) -> Node | None:
         """The argument of exp as a superscript, None when it is too long or too high for one."""
         high = (x.Reduce, x.Cases, x.D, x.Call)
         if any(isinstance(t, high) or isinstance(t, Entry) and t.name.startswith("∂") for t in x.walk(e)):
             return None
-        node = _flat(self.put(e, names))
+        node = inline(self.put(e, names))
         return node if width(node) <= SHORT_EXPONENT else None
 
     def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str], closed: bool) -> Piece:
@@ -279,14 +290,15 @@ class _Printer:
         """A base with an exponent above it: E_ij², tanh²(u), (a + b)^{−1/2}."""
         if n == 1 and not isinstance(n, Expr):
             return self.put(base, names, closed=True)
-        above = self.put(n, names) if isinstance(n, Expr) else _exponent_number(n)
-        if isinstance(base, x.Call) and base.op not in (*FENCES, "exp") and base.args and _whole_positive(n):
+        above = self.put(n, names) if isinstance(n, Expr) else exponent_number(n)
+        if isinstance(base, x.Call) and base.op not in (*FENCES, "exp") and base.args and whole_positive(n):
             name = function_node(base.op, self.spelling)
-            if _wordy(name):
+            if is_word(name):
                 return row(Script(name, None, above), self.arguments(base.args, names, closed))
         node = self.put(base, names, ATOM, closed=True)
-        if isinstance(base, Entry) and not base.name.startswith("∂") and (raised := _raised(node, above)) is not None:
-            return raised
+        whole = with_exponent(node, above) if isinstance(base, Entry) and not has_gradient(base) else None
+        if whole is not None:
+            return whole
         return Script(node if isinstance(node, Sym | Num | Fence) else Fence(node), None, above)
 
     # ------------------------------------------------------------ sums and products
@@ -304,8 +316,11 @@ class _Printer:
     def product(self, e: x.Mul, names: Mapping[Index, str], closed: bool) -> Piece:
         """± coefficient · factors; denominators gathered under one bar with the plain factors above it."""
         minus, over, under, rest = self.coefficient(e.factors, names)
-        bars = [f for f in rest if _under_bar(f)]
-        plain = [f for f in rest if _above_bar(f)] if bars else []
+        bars = [f for f in rest if under_bar(f)]
+        plain = [f for f in rest if above_bar(f)] if bars else []
+        others = [f for f in rest if not under_bar(f)]
+        if bars and len(others) == 1 and isinstance(others[0], x.Add) and not has_gradient(others[0]):
+            plain = others
         if len(plain) > FEW_FACTORS:
             plain = []
         gathered = [id(f) for f in (*bars, *plain)]
@@ -320,11 +335,12 @@ class _Printer:
             elif not done:
                 done = True
                 items.append(self.bar([], plain, [], bars, names))
-        items = _dotted(items)
+        items = dotted(items)
         return Piece(row(*items) if items else ONE, MUL if len(items) > 1 else SCRIPT, minus)
 
     def bar(self, over: list[Node], plain: list[Expr], under: list[Node], bars: list, names: Mapping) -> Node:
-        above = [*over, *(self.put(f, names, SCRIPT, closed=True) for f in plain)]
+        need = 0 if len(plain) == 1 and not over else SCRIPT
+        above = [*over, *(self.put(f, names, need, closed=True) for f in plain)]
         below = [marked(self.below(f, names, len(bars) + len(under) > 1), id(f), self.marks) for f in bars]
         node = self.fraction(above, [*under, *below])
         whole = not over and not under and all(id(f) in self.marks.fresh for f in (*plain, *bars))
@@ -341,9 +357,9 @@ class _Printer:
         if not under:
             return above
         below = row(*under)
-        if self.table and _slim(above) and _slim(below) and not isinstance(below, Sym | Num):
+        if self.table and is_slim(above) and is_slim(below) and not isinstance(below, Sym | Num):
             return row(above, TIGHT_SLASH, below)
-        return Frac(above, below, small=self.table and _slim(above) and _slim(below))
+        return Frac(above, below, small=self.table and is_slim(above) and is_slim(below))
 
     def coefficient(self, factors: tuple[Expr, ...], names: Mapping[Index, str]) -> tuple:
         """Sign, numbers and sizes above and below the bar, and the other factors."""
@@ -351,12 +367,12 @@ class _Printer:
         for f in factors:
             if isinstance(f, x.Num) and isinstance(f.value, Fraction):
                 minus ^= f.value < 0
-                above, below = _ratio(abs(f.value))
+                above, below = ratio(abs(f.value))
                 over += [marked(n, id(f), self.marks) for n in above]
                 under += [marked(n, id(f), self.marks) for n in below]
-            elif _constant(f):
+            elif is_constant(f):
                 over.append(self.put(f, names, SCRIPT))
-            elif _under_bar(f) and (_constant(f.base) or isinstance(f.base, x.Num)):
+            elif under_bar(f) and (is_constant(f.base) or isinstance(f.base, x.Num)):
                 under.append(marked(self.below(f, names, False), id(f), self.marks))
             else:
                 rest.append(f)
@@ -391,7 +407,7 @@ class _Printer:
         if self.table and e.op in ("sum", "prod"):
             last = e.index.size - (1 - self.spelling.first)
             return Big(e.op, row(letters[0], EQ, Num(str(self.spelling.first))), size_node(last))
-        return Big(e.op, _listed(letters))
+        return Big(e.op, listed(letters))
 
     # ------------------------------------------------------------ derivatives
 
@@ -403,151 +419,6 @@ class _Printer:
         operator = marked(Frac(PARTIAL, by), id(e), self.marks, sign_only=True)
         tight = isinstance(body, x.Pow | x.Call | x.Reduce) and not closed
         return Piece(row(operator, self.put(body, names) if tight else Fence(self.put(body, names))), SCRIPT)
-
-
-# ---------------------------------------------------------------- small pieces
-
-
-def function_node(op: str, spelling: Spelling = PLAIN) -> Node:
-    """The name of a function, from its LaTeX column or from the author's `# write:` line."""
-    if op in spelling.letters:
-        return symbol(spelling.letters[op])
-    spelled = OPS[op].latex if op in OPS else ""
-    words = [found[0] or found[1] for found in re.findall(r"\\operatorname\{(\w+)\}|\\(\w+)", spelled)] or [op]
-    nodes = [symbol(w) if isinstance(symbol(w), Sym) and symbol(w).style == "greek" else Sym(w, "function")
-             for w in words]  # fmt: skip
-    return Sym("pi", "greek") if op == "pi" else row(*nodes)
-
-
-def _wordy(name: Node) -> bool:
-    return isinstance(name, Sym) and name.style == "function"
-
-
-def _raised(node: Node, above: Node) -> Node | None:
-    """An entry with an exponent between its letter and its marks; None where it already has something above."""
-    match node:
-        case Mark(body, kind):
-            inner = _raised(body, above)
-            return None if inner is None else Mark(inner, kind)
-        case Script(base, sub, None):
-            return Script(base, sub, above)
-        case Sym():
-            return Script(node, None, above)
-    return None
-
-
-def _word(node: Node) -> bool:
-    """Whether a formula begins with a word, which needs brackets after a function."""
-    match node:
-        case Mark(body) | Script(body):
-            return _word(body)
-        case Sym(text, style):
-            return len(text) > 1 and style != "greek"
-    return isinstance(node, Frac)
-
-
-def _whole_positive(n: object) -> bool:
-    return isinstance(n, Fraction) and n.denominator == 1 and n > 0
-
-
-def _exponent_number(n: Fraction | float) -> Node:
-    above, below = Num(str(abs(n.numerator))), n.denominator
-    node = above if below == 1 else row(above, TIGHT_SLASH, Num(str(below)))
-    return row(NEG, node) if n < 0 else node
-
-
-def _number(value: Fraction | float) -> Piece:
-    if isinstance(value, float):
-        return Piece(Op("infinity", "tight"), ATOM, value < 0)
-    above, below = _ratio(abs(value))
-    if below:
-        return Piece(Frac(row(*above) if above else ONE, below[0]), SCRIPT, value < 0)
-    node = above[0] if above else ONE
-    return Piece(node, ATOM if isinstance(node, Num) else SCRIPT, value < 0)
-
-
-def _ratio(value: Fraction) -> tuple[list[Node], list[Node]]:
-    """What of a positive number stands above and below a bar: 3/2 as a fraction, 1e-5 and 0.044715 as decimals."""
-    p, q = value.numerator, value.denominator
-    if q > 9 and (decimal := decimal_node(value)) is not None:
-        return [decimal], []
-    return [Num(str(p))] if p != 1 else [], [Num(str(q))] if q != 1 else []
-
-
-def decimal_node(value: Fraction) -> Node | None:
-    """A terminating decimal: 0.1, 10^−5, 2.5·10^−7; None when the digits do not end soon."""
-    digits = next((k for k in range(13) if (value * 10**k).denominator == 1), None)
-    if digits is None:
-        return None
-    mantissa = str((value * 10**digits).numerator)
-    if digits - len(mantissa) < 2:
-        return Num(f"{float(value):.{digits}f}")
-    power = Script(Num("10"), None, row(NEG, Num(str(digits - len(mantissa) + 1))))
-    lead = mantissa[0] + (f".{mantissa[1:]}" if len(mantissa) > 1 else "")
-    return power if lead == "1" else row(Num(lead), Op("cdot"), power)
-
-
-def _listed(nodes: Iterable[Node], sign: Op = COMMA) -> Node:
-    return row(*_between(nodes, sign))
-
-
-def _between(nodes: Iterable[Node], sign: Op) -> Iterator[Node]:
-    for place, node in enumerate(nodes):
-        if place:
-            yield sign
-        yield node
-
-
-def _dotted(items: list[Node]) -> list[Node]:
-    """A dot where a number would otherwise stand right behind something: 2 · 3, x · 10^−5."""
-    out: list[Node] = []
-    for item in items:
-        first = item.items[0] if isinstance(item, Row) else item
-        number = isinstance(first, Num) or isinstance(first, Script) and isinstance(first.base, Num)
-        out += [Op("cdot"), item] if out and number else [item]
-    return out
-
-
-def _flat(node: Node) -> Node:
-    """Fractions written with a slash, for a superscript."""
-    match node:
-        case Frac(over, under):
-            parts = [Fence(n) if isinstance(n, Row) else n for n in (_flat(over), _flat(under))]
-            return row(parts[0], TIGHT_SLASH, parts[1])
-        case Row(items):
-            return row(*(_flat(item) for item in items))
-    return node
-
-
-def _single(s: x.Slot, n: Size | None) -> bool:
-    """Whether an axis has length one, so that its index says nothing."""
-    return (n is not None and n.number == 1) or (isinstance(s, Index) and s.size.number == 1)
-
-
-def _plain(s: object) -> bool:
-    return isinstance(s, (Index, Entry)) or isinstance(s, x.Affine) and not s.terms
-
-
-def _constant(f: Expr) -> bool:
-    return isinstance(f, x.Whole) and isinstance(f.slot, x.Affine) and not f.slot.terms
-
-
-def _under_bar(f: Expr) -> bool:
-    """A negative whole power."""
-    n = f.exponent.value if isinstance(f, x.Pow) and isinstance(f.exponent, x.Num) else None
-    return isinstance(n, Fraction) and n < 0 and n.denominator == 1
-
-
-def _above_bar(f: Expr) -> bool:
-    """Entries, functions and powers may stand above a bar; gradients, deltas, sums and brackets stay beside it."""
-    if isinstance(f, x.Pow):
-        return not _under_bar(f) and _above_bar(f.base)
-    return isinstance(f, x.Call | x.Whole) or isinstance(f, Entry) and not f.name.startswith("∂")
-
-
-def _slim(node: Node) -> bool:
-    """One letter, number or entry."""
-    return isinstance(node, Sym | Num | Script)
 
 
 __all__ = ["PLAIN", "Spelling", "equation_node", "formula", "function_node", "gradient_node"]

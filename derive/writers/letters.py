@@ -26,6 +26,7 @@ _DECLARED = re.compile(r"\\(?:mathrm|text|operatorname|mathbf|bm|mathit)\{([^{}]
 _NUMBERED = re.compile(r"^(\w*?[^\W\d_])_?(\d+)$")
 PLUS, MINUS, NEG, TIMES, COMMA, EQ = Op("plus"), Op("minus"), Op("minus", "prefix"), Op("times"), Op("comma"), Op("eq")
 LONG_NAME = 10  # letters; a name of several words from here on is abbreviated in formulas
+SPARE = "qruvwpl"  # letters for indices whose own neighbours are taken
 TIGHT_SLASH, PARTIAL = Op("slash", "tight"), Op("partial", "prefix")
 SCALAR = Text("scalar")
 
@@ -60,7 +61,8 @@ class Spelling:
         return base if self._clashes(base, local) else local
 
     def _clashes(self, base: str, local: str) -> bool:
-        return any(other != base and other.rpartition(".")[2] == local for other in map(_base, self.shapes))
+        others = {_base(n) for n in self.shapes if not n.startswith("∂")} - {base}
+        return base != local and any(other.rpartition(".")[2] == local for other in others)
 
 
 def _base(name: str) -> str:
@@ -145,7 +147,7 @@ def size_node(n: Size) -> Node:
     if not n.terms:
         return Num("0")
     items: list[Node] = []
-    for monomial, c in n.terms:
+    for monomial, c in sorted(n.terms, key=lambda term: term[1] < 0):
         sign = (MINUS if c < 0 else PLUS,) if items else (NEG,) if c < 0 else ()
         number = (Num(str(abs(c))),) if abs(c) != 1 or not monomial else ()
         items += [*sign, *number, *(_atom(a) for a in monomial)]
@@ -167,6 +169,8 @@ def shape_node(shape: tuple[Size, ...]) -> Node:
     """The shape of an array: `N × C`; `scalar` for no axes."""
     if not shape:
         return SCALAR
+    if len(shape) == 1:
+        return size_node(shape[0])
     items: list[Node] = []
     for n in shape:
         items += ([TIMES] if items else []) + [factor_size(n)]
@@ -234,6 +238,7 @@ def _candidates(name: str) -> Iterable[str]:
         tried.append(letter)
         letter = PARTNERS.get(letter, letter)
     yield from tried
+    yield from (letter for letter in SPARE if letter not in tried)
     number = 1
     while True:
         number += 1

@@ -46,6 +46,7 @@ def marks_for(
 
     What stood in the line before already is not fresh; what still stands in the line after is not shaded.
     """
+    fresh = tuple(fresh) or (line,)
     inside = {id(t) for t in x.walk(line)}
     old = {t.key for t in x.walk(before) if isinstance(t, Term)} if before is not None else set()
     new = frozenset(id(e) for f in fresh for e in _changed(f, old) if id(e) in inside) if before is not None else ()

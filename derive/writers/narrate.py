@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from derive import expr as x
 from derive.derivation import Derivation
 from derive.engine import Gradients
-from derive.index import Index
+from derive.index import Index, Size
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable
 from derive.writers.cards import CLOSED, Book, card_numbers, shown_closed, step_numbers, whole
@@ -33,7 +34,8 @@ from derive.writers.letters import (
     spelling,
 )
 from derive.writers.reasons import law
-from derive.writers.words import count, form_of, real_uses, words_of
+from derive.writers.text_formula import text
+from derive.writers.words import count, form_of, meaning_of, real_uses, words_of
 
 CERTAINTIES = ("proved", "tested", "open")
 LONG_TITLE, MANY_STEPS = 60, 9
@@ -134,10 +136,12 @@ def lead(gradients: Gradients, spelled: Spelling, about: str) -> str:
     inner = [n for n in gradients.derivations if not program.is_input(n) and n not in gradients.of]
     uses = {n: len(real_uses(n, program)) for n in gradients.derivations}
     start = spelled.word(gradients.loss) if gradients.loss else "output"
+    reaches = "reach" if len(gradients.of) > 1 else "reaches"
+    start += "s" * (len(gradients.of) > 1)
     start = f"loss {start}" if gradients.loss and start != "loss" else start
     whom = spelled.word(gradients.wrt[0]) if len(gradients.wrt) == 1 else f"its {count(len(gradients.wrt))} parameters"
-    said = f"The {start} reaches {whom} "
-    said += f"through {count(len(inner))} intermediate arrays" if len(inner) != 1 else "through one intermediate array"
+    through = f"through {count(len(inner))} intermediate array{'s' * (len(inner) != 1)}" if inner else "directly"
+    said = f"The {start} {reaches} {whom} {through}"
     twice = [n for n in gradients.derivations if uses[n] > 1]
     said += (f"; {_fan_out(twice, uses, spelled)}." if twice else ".")
     return said + (f" {about}" if about else "")
@@ -225,8 +229,6 @@ def _input(v: Variable, gradients: Gradients, spelled: Spelling) -> ForwardLine:
 
 def _letters_of(name: str, gradients: Gradients) -> list[Node]:
     """The letters at an array's first use."""
-    from derive import expr as x
-
     for e in gradients.forward.equations:
         for t in x.walk(e.rhs):
             if isinstance(t, x.Entry) and t.name == name and all(isinstance(s, Index) for s in t.slots):
@@ -246,8 +248,6 @@ def _input_words(v: Variable, program: Program) -> str:
     if v.sort != "real":
         uses = [form_of(u).kind for u in program.uses(v.name)]
         return "labels" if "picked mean" in uses or "pick" in uses else "whole numbers" if v.sort == "int" else "mask"
-    from derive.writers.words import meaning_of
-
     return PARTS.get(meaning_of(v.name, program, real_uses(v.name, program)).partition(":")[0], "input")
 
 
@@ -256,13 +256,13 @@ def _input_words(v: Variable, program: Program) -> str:
 
 def conventions(gradients: Gradients, spelled: Spelling, seen: Mapping[Index, str], detail: str) -> str:
     """How to read the cards: shapes, index ranges, what is left out, the marks."""
-    ranges: dict[str, list[str]] = {}
+    ranges: dict[Size, list[str]] = {}
     for i, letter in sorted(seen.items(), key=lambda pair: pair[1]):
-        held = ranges.setdefault(str(i.size).replace("*", "·"), [])
+        held = ranges.setdefault(i.size - (1 - spelled.first), [])
         if letter not in held and i.size.number != 1:
             held.append(letter)
-    last = "" if spelled.first else " − 1"
-    runs = [f"{', '.join(held)} over {spelled.first}…{n}{last}" for n, held in sorted(ranges.items()) if held]
+    named = sorted((text(size_node(last)), held) for last, held in ranges.items() if held)
+    runs = [f"{', '.join(held)} over {spelled.first}…{last}" for last, held in named]
     said = ["Each gradient has the shape of its variable; axes of length one carry no index."]
     if not gradients.loss:
         said.append(f"{spelled.loss} is whatever scalar the output goes into: its gradient with respect to "

@@ -67,6 +67,9 @@ class Printer:
         return self.names.counter(node.index), ATOM
 
     def _map(self, node: a.Map):
+        if node.op == "choose":
+            value, cond, other = (self.wrap(n, OR) for n in node.args)
+            return f"{value} if {self.bare(node.args[1])} else {other}", 0
         if node.op in FUNCTIONS:
             return f"{FUNCTIONS[node.op]}({', '.join(map(self.bare, node.args))})", ATOM
         if node.op in PREFIXES:
@@ -97,6 +100,9 @@ class Printer:
     def _cast(self, node: a.Cast):
         self.used.add("dtype")
         return f"{self.wrap(node.arg, ATOM)}.astype({self.names.own('dtype')})", ATOM
+
+    def _repeated(self, node: a.Repeated):
+        return f"np.repeat({self.bare(node.arg)}, {self.size(node.times)[0]}, axis={node.axis})", ATOM
 
     def _fold(self, node: a.Fold):
         whole = len(node.axes) == node.rank and not node.keep
@@ -141,7 +147,6 @@ class Printer:
 
     def _slice(self, node: a.Slice):
         ends = [self.bare(n) if n is not None else "" for n in (node.start, node.stop)]
-        ends = [f"({e})" if ":" in e else e for e in ends]
         step = "" if node.step is None else f":{self.size(Size.of(node.step))[0]}"
         return ":".join(ends) + step, ATOM
 
@@ -173,7 +178,7 @@ class Printer:
         if node.like and self.present(node.like):
             return f"np.{'zeros' if zero else 'full'}_like({self.names.array(node.like)}{value})", ATOM
         sizes = [self.size(n)[0] for n in node.shape]
-        shape = f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+        shape = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
         typed = ""
         if node.weak:
             self.used.add("dtype")

@@ -54,7 +54,9 @@ def reason(step: Step, setting: Setting) -> Reason:
     made = REASONS.get(step.rule)
     if made is not None:
         return made(step, setting)
-    made = GISTS.get(step.rule) or _arrows(step.instance, setting) or _formulas(step.instance, setting)
+    if "→" in step.instance:
+        return step.rule, _arrows(step.instance, setting) or ""
+    made = GISTS.get(step.rule) or _formulas(step.instance, setting)
     return step.rule, made or _relettered(step.instance, setting)
 
 
@@ -190,11 +192,10 @@ def _arrows(text: str, s: Setting) -> Node | None:
     letters = Letters(s.letters.seen, s.letters.taken)
     pairs: dict[str, list[Node]] = {}
     for old, new in _ARROW.findall(text):
-        slot = _slot(new, scope)
-        if slot is None:
+        sides = [_index(old, printed), _index(new, printed) or _slot_node(new, scope, s, letters)]
+        if None in sides:
             return None
-        left, right = index_symbol(_letter(old, printed)), formula(slot, s.spelling, letters)
-        pairs.setdefault(f"{left}{right}", [*[COMMA] * bool(pairs), left, Op("to"), right])
+        pairs.setdefault(str(sides), [*[COMMA] * bool(pairs), sides[0], Op("to"), sides[1]])
     return row(*(node for pair in pairs.values() for node in pair)) if pairs else None
 
 
@@ -226,13 +227,20 @@ def lowered(text: str) -> str:
     return _ENTRY.sub(lambda m: m[1] + "".join(_LOWER[c] for c in m[2].split(", ")), text)
 
 
-def _slot(text: str, scope: Mapping[str, Index]) -> x.Slot | None:
-    """The slot that a text denotes, None when it does not read."""
+def _index(name: str, printed: Mapping[str, set[str]]) -> Node | None:
+    """An index by the one letter it was printed as; None where it was printed as several."""
+    letter = _letter(name, printed)
+    return index_symbol(letter) if letter in set().union(*printed.values()) else None
+
+
+def _slot_node(text: str, scope: Mapping[str, Index], s: Setting, letters: Letters) -> Node | None:
+    """The slot that a text denotes, None when it is a plain name or does not read."""
     try:
         e = parse(f"u[{text}]", scope)
     except Problem:
         return None
-    return e.slots[0] if isinstance(e, Entry) and len(e.slots) == 1 else None
+    plain = text.isidentifier() or not isinstance(e, Entry) or len(e.slots) != 1
+    return None if plain else formula(e.slots[0], s.spelling, letters)
 
 
 _WORD = re.compile(r"(?<![\w∂])([^\W\d_]\w*)(?!\w|\()")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from derive.writers.document import Answer, Card, ForwardLine, Graph, Lemma, Line, Report, RuleUse, Verification
 from derive.writers.layout import Node
+from derive.writers.text_folding import folded_code, folded_formula, folded_words
 from derive.writers.text_formula import CLOSING, OPENING, marked_text, plain, text, unmarked
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text as Rich
 
-__all__ = ["folded_code", "report_text", "show", "text"]
+__all__ = ["report_text", "show", "text"]
 
 COLUMNS = 100
 _LHS, _NUMBER = 28, 8  # a longer left side stands on a line of its own; the column of the step numbers
@@ -37,95 +39,14 @@ def show(report: Report, console: Console | None = None) -> None:
 # ---------------------------------------------------------------- lines
 
 
-def _folded_words(words: str, columns: int) -> list[str]:
-    """Lines of at most `columns` letters, cut between words, a longer word where it must be."""
-    lines = [""]
-    for word in plain(words).split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if len(joined) <= columns:
-            lines[-1] = joined
-            continue
-        lines += [word] if lines[-1] else []
-        lines[-1] = lines[-1] or word
-        while len(lines[-1]) > columns:
-            lines[-1:] = [lines[-1][:columns], lines[-1][columns:]]
-    return lines
-
-
 def _prose(words: str, indent: int = 0) -> list[str]:
-    return [" " * indent + line for line in _folded_words(words, COLUMNS - indent)] if words else []
-
-
-_JOINTS = (" = ", " ≈ ", " + ", " − ")
-
-
-def folded_formula(formula: str, first: int, rest: int) -> list[str]:
-    """A printed formula in lines of `first`, then `rest` letters: before a sign outside brackets, else at a space."""
-    lines, room = [], first
-    while len(unmarked(formula)) > room:
-        cut = _cut(formula, room)
-        lines.append(formula[:cut].rstrip())
-        formula, room = formula[cut:].lstrip(), rest
-    return _carried([*lines, formula])
-
-
-def _cut(formula: str, room: int) -> int:
-    """Where to cut: the last good place in the second half of the room; the less deep in brackets, the better."""
-    best, choice, depth, seen = -1.0, 0, 0, 0
-    for at, letter in enumerate(formula):
-        depth = max(0, depth + (letter in "([{⟨⌊") - (letter in ")]}⟩⌋"))
-        if letter == " " and 0 < seen <= room:
-            near = seen / room if seen < room / 2 else 1.0
-            joint = formula[at:].startswith(_JOINTS) or formula[at - 1] == ";"
-            worth = near * (1 + joint) / (1 + depth)
-            if worth >= best:
-                best, choice = worth, at
-        seen += letter not in _SIGNS
-        if seen > room:
-            return choice or at
-    return len(formula)
-
-
-_SIGNS = frozenset([*OPENING.values(), *CLOSING.values()])
-
-
-def _carried(lines: list[str]) -> list[str]:
-    """Marks that go over the end of a line are closed there and opened again on the next."""
-    carried, opened = [], []
-    for line in lines:
-        start = "".join(opened)
-        for letter in line:
-            if letter in OPENING.values():
-                opened.append(letter)
-            elif letter in CLOSING.values():
-                opened.pop()
-        ends = "".join(chr(ord(letter) + 1) for letter in reversed(opened))
-        carried.append(start + line + ends)
-    return carried
+    return [" " * indent + line for line in folded_words(words, COLUMNS - indent)] if words else []
 
 
 def _formula(node: Node, indent: int, lead: str = "") -> list[str]:
     """A formula under `indent`, its first line after `lead`."""
     lines = folded_formula(lead + marked_text(node), COLUMNS - indent, COLUMNS - indent - 4)
     return [" " * indent + lines[0], *(" " * (indent + 4) + line for line in lines[1:])]
-
-
-def folded_code(code: str, columns: int) -> list[str]:
-    """Source lines of at most `columns` letters; what is longer goes on under a hooked arrow."""
-    lines = (plain(line.expandtabs(4)).rstrip() for line in code.rstrip().splitlines())
-    return [piece for line in lines for piece in _folded(line, columns)]
-
-
-def _folded(line: str, columns: int) -> list[str]:
-    indent = len(line) - len(line.lstrip())
-    hang = " " * min(indent + 2, columns // 2) + "↪ "
-    pieces, lead = [], ""
-    while len(lead) + len(line) > columns:
-        room = columns - len(lead)
-        cut = max((n for n in range(room // 2, room + 1) if line[n - 1] in " ,(["), default=room)
-        pieces.append((lead + line[:cut]).rstrip())
-        line, lead = line[cut:].lstrip(), hang
-    return [*pieces, lead + line]
 
 
 def _beside(left: str, right: str, columns: int = COLUMNS) -> list[str]:
@@ -150,7 +71,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Node]]) -> list[s
 
 def _table_row(row: Sequence[str | Node], widths: Sequence[int]) -> list[str]:
     folded = [
-        _folded_words(cell, w) if isinstance(cell, str) else folded_formula(text(cell), w, w)
+        folded_words(cell, w) if isinstance(cell, str) else folded_formula(text(cell), w, w)
         for cell, w in zip(row, widths, strict=True)
     ]
     height = max(map(len, folded))
@@ -292,8 +213,7 @@ def _lemma(lemma: Lemma) -> list[str]:
 
 def _verification(verification: Verification) -> list[str]:
     rows = [
-        (c.gradient, c.shape, c.largest, c.complex_step, c.central, "✓" if c.fine else "✗")
-        for c in verification.rows
+        (c.gradient, c.shape, c.largest, c.complex_step, c.central, "✓" if c.fine else "✗") for c in verification.rows
     ]
     heads = ("gradient", "shape", "max |g|", "complex step", "central difference", "")
     return [*_prose(verification.text), "", *_table(heads, rows), "", *_prose(verification.aside)]
@@ -316,14 +236,14 @@ def _styled(line: str) -> Rich:
     from rich.text import Text as Rich
 
     styled, opened = Rich(), []
-    signs = {**{c: kind for kind, c in OPENING.items()}, **dict.fromkeys(CLOSING.values(), "")}
-    for letter in line:
-        if letter not in signs:
-            styled.append(letter, style=" ".join(_STYLES[kind] for kind in opened))
-        elif signs[letter]:
-            opened.append(signs[letter])
-        else:
+    kinds = {sign: kind for kind, sign in OPENING.items()}
+    for part in re.split("([\x01-\x04])", line):
+        if part in kinds:
+            opened.append(kinds[part])
+        elif part in CLOSING.values():
             opened.pop()
+        elif part:
+            styled.append(part, style=" ".join(_STYLES[kind] for kind in opened))
     for start, style in _STARTS.items():
         if line.startswith(start):
             styled.stylize(style)

@@ -12,7 +12,7 @@ from typing import Any
 from derive.writers.document import Answer, Card, Check, ForwardLine, Lemma, Line, Report, RuleUse, Verification
 from derive.writers.layout import Node, Op, Row, Text, break_lines, row, width
 from derive.writers.templating import Ready, environment
-from derive.writers.text import folded_code
+from derive.writers.text_folding import folded_code
 from derive.writers.typst_formula import quote, typst_math
 from derive.writers.typst_graph import graph_words
 
@@ -37,9 +37,9 @@ def report_typst(report: Report, *, templates: Path | None = None) -> str:
 
 
 def compile_typst(source: str) -> bytes:
-    """The PDF of a Typst file, byte for byte the same each time; needs the typst wheel, no fonts, no network."""
+    """The PDF of a report, which states no date: the same bytes each time; needs the wheel, no fonts, no network."""
     with tempfile.TemporaryDirectory() as root:
-        return _engine().compile(source.encode(), root=root, format="pdf", ignore_system_fonts=True, timestamp=0)
+        return _engine().compile(source.encode(), root=root, format="pdf", ignore_system_fonts=True)
 
 
 def pages_png(source: str, ppi: float = 110) -> list[bytes]:
@@ -98,10 +98,8 @@ def _words(node: Node | str, room: float = _REASON) -> Ready:
 
 def _run(node: Node, room: float) -> str:
     """A formula in running text, on several lines where it must, smaller where that does not help."""
-    lines = break_lines(node, room)
-    printed = [f"${typst_math(line, style=1)}$" for line in lines]
-    fitted = [f"dvfit({room:.1f}em, {p})" if width(n, 1) > room else p for n, p in zip(lines, printed, strict=True)]
-    return "; dvbreak; ".join(fitted)
+    lines = (f"dvfit({room:.1f}em, ${typst_math(line, style=1)}$)" for line in break_lines(node, room))
+    return "; dvbreak; ".join(lines)
 
 
 def _code(source: str) -> Ready:

@@ -40,7 +40,7 @@ _BIG = {"sum": "∑", "prod": "∏"} | {
     for name, words in (("max", "max"), ("min", "min"), ("argmax", "arg max"), ("argmin", "arg min"))
 }
 _BRACKETS = {"paren": (r"\(", r"\)"), "bracket": (r"\[", r"\]"), "brace": (r"\{", r"\}"), "abs": (r"\|", r"\|"),
-             "norm": ("‖", "‖"), "angle": ("⟨", "⟩"), "floor": ("⌊", "⌋"), "eval": ("", r"\|")}  # fmt: skip
+             "norm": (r"\‖", r"\‖"), "angle": (r"\⟨", r"\⟩"), "floor": (r"\⌊", r"\⌋"), "eval": ("", r"\|")}  # fmt: skip
 _FACES = {"italic": "upright({})", "roman": "upright({})", "bold": "bold(upright({}))", "mono": "mono({})",
           "function": "op({})", "greek": "upright({})"}  # fmt: skip
 _OPENING = frozenset(["paren", "bracket", "brace"])
@@ -105,10 +105,13 @@ class _Printer:
     def _row(self, items: tuple[Node, ...], style: int) -> str:
         if not items:
             return '""'
-        parts = [self.put(items[0], style)]
+        line = self.put(items[0], style)
         for left, right in pairwise(items):
-            parts += ["thin"] * _apart(left, right, style) + [self.put(right, style)]
-        return " ".join(parts)
+            if _apart(left, right, style):
+                line += _between(left, None) + "thin" + _between(None, right) + self.put(right, style)
+            else:
+                line += _between(left, right) + self.put(right, style)
+        return line
 
     def _attach(self, base: str, sub: Node | None, sup: Node | None, style: int) -> str:
         inner = min(3, max(2, style + 1))
@@ -178,6 +181,18 @@ def _is_function(node: Node) -> bool:
 def _is_name(node: Node) -> bool:
     inner = node.base if isinstance(node, Script) else node
     return isinstance(inner, Sym) and len(inner.text) > 1 and inner.style != "greek"
+
+
+def _between(left: Node | None, right: Node | None) -> str:
+    """What separates two things in the source: a space, or nothing next to words, where Typst would print it."""
+    words = any(node is not None and _is_words(_edge(node, node is left)) for node in (left, right))
+    return "/**/" if words else " "
+
+
+def _is_words(node: Node) -> bool:
+    if isinstance(node, Sym):
+        return len(node.text) > 1 and node.style not in ("function", "greek")
+    return isinstance(node, Text | Num)
 
 
 def _apart(left: Node, right: Node, style: int) -> bool:

@@ -37,7 +37,7 @@ class Way:
 
 def graph_words(graph: Graph) -> dict[str, object]:
     """Width, height and the drawing words of the picture."""
-    found = place(graph)
+    found = _laned(graph, place(graph))
     lifts = _lifts(graph, found)
     places, ceilings = _stacked(graph, found, lifts)
     levels = {e: ceilings[places[e.target].band] - _LEVEL * lifts[e] for e in graph.edges}
@@ -52,6 +52,24 @@ def graph_words(graph: Graph) -> dict[str, object]:
 
 
 # ---------------------------------------------------------------- places
+
+
+def _laned(graph: Graph, places: dict[str, Place]) -> dict[str, Place]:
+    """The places, but in each column every parameter right under the node that uses it."""
+    uses = {edge.source: edge.target for edge in reversed(graph.edges)}
+    columns: dict[tuple[int, int], list[str]] = {}
+    for key in sorted(places, key=lambda key: places[key].lane):
+        columns.setdefault((places[key].band, places[key].column), []).append(key)
+    lanes = {}
+    for keys in columns.values():
+        lane = places[keys[0]].lane
+        for key in (k for k in keys if places[k].side is None):
+            lanes[key] = lane
+            hanging = [k for k in keys if places[k].side is not None and uses[k] == key]
+            rows = sorted({places[k].lane for k in hanging})
+            lanes |= {k: lane + 1 + rows.index(places[k].lane) for k in hanging}
+            lane += len(rows) + 1
+    return {key: replace(at, lane=lanes.get(key, at.lane)) for key, at in places.items()}
 
 
 def _is_wrap(places: dict[str, Place], edge: GraphEdge) -> bool:

@@ -46,6 +46,7 @@ WORDS = {
     "product over": ("{} product", "{} product"),
     "affine": ("affine map", "affine"),
     "contraction": ("matrix product", "@"),
+    "convolution": ("convolution", "convolve"),
     "scale and shift": ("scaled and shifted", "scale, shift"),
     "difference": ("difference", "−"),
     "total": ("sum of arrays", "+"),
@@ -198,14 +199,20 @@ def _reduction(e: Expr, equation: Equation) -> Form | None:
         indices.append(inner.index)
         inner = inner.body
     if body.op == "sum" and not scale and _is_product_of_arrays(inner):
-        return Form("contraction")
+        return Form("convolution" if _slides(inner, indices) else "contraction")
     if scale and any(isinstance(t, Entry) and any(isinstance(s, Entry) for s in t.slots) for t in x.walk(inner)):
         return Form("picked mean")
     kind = REDUCTIONS[body.op]
-    if scale and body.op == "sum":
+    if body.op == "sum" and any(isinstance(f, x.Pow) for f in scale):
         length = x.product_of([i.size for i in indices])
         kind = "mean" if any(_is_size(f, length) for f in scale) else "share"
     return Form(kind, _direction(inner, indices))
+
+
+def _slides(e: Expr, indices: list[Index]) -> bool:
+    """Whether an operand is read at a sum of an output and a summation index: a window that slides."""
+    moved = [t for t in x.walk(e) if isinstance(t, x.Affine) and len(t.terms) > 1]
+    return any(t.free & set(indices) and t.free - set(indices) for t in moved)
 
 
 def _scaled(e: Expr) -> tuple[list[Expr], Expr]:
@@ -290,7 +297,7 @@ def meaning_of(name: str, program: Program, uses: list[Equation]) -> str:
         n = count(len(uses))
         return f"{n} uses, {n} paths"
     use, form = uses[0], form_of(uses[0])
-    if form.kind in ("affine", "contraction"):
+    if form.kind in ("affine", "contraction", "convolution"):
         return _part_of_affine(name, program, use)
     if form.kind == "function":
         return FUNCTIONS.get(form.detail, ("", "", f"elementwise {form.detail}"))[2]
@@ -307,9 +314,10 @@ def _part_of_affine(name: str, program: Program, use: Equation) -> str:
     if isinstance(use.rhs, x.Add) and any(isinstance(t, Entry) and t.name == name for t in use.rhs.terms):
         return "bias: sum over the batch" if len(program.shape(name)) < len(use.shape) else "passed on"
     entry = next(t for t in x.walk(use.rhs) if isinstance(t, Entry) and t.name == name)
+    sliding = form_of(use).kind == "convolution"
     if use.indices and use.indices[0] in entry.free:
-        return "input: gradient times weights transposed"
-    return "weights: input transposed times gradient"
+        return "input: gradient spread over the windows" if sliding else "input: gradient times weights transposed"
+    return "weights: windows times gradient" if sliding else "weights: input transposed times gradient"
 
 
 def _broadcast(name: str, program: Program, use: Equation) -> str:

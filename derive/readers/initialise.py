@@ -1,0 +1,168 @@
+"""Initialisers as a source of shapes: `W1 = torch.randn((V, E)) * 0.1` at the top of a file makes W1 an input.
+
+An int that is used as a length there (`n_embd = 10`) becomes a size letter of its own name.
+"""
+
+from __future__ import annotations
+
+import ast
+from fractions import Fraction
+
+from derive import expr as x
+from derive.errors import Problem
+from derive.index import Size
+from derive.readers.convert import as_array, as_shape
+from derive.readers.evaluate import _RANDOM, evaluate
+from derive.readers.inputs import Inputs, Source
+from derive.readers.run import Run
+from derive.readers.shapes import Declared
+from derive.readers.values import Array, Function, Scope
+
+MAKERS = {"zeros", "ones", "full", "empty", "eye"}
+INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
+
+
+def _called(node: ast.AST) -> str:
+    func = node.func if isinstance(node, ast.Call) else None
+    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+
+
+def is_initialiser(node: ast.stmt) -> bool:
+    """Whether a statement draws or fills an array for a name."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+        return False
+    if any(_called(n) in _RANDOM - {"dropout", "shuffle"} for n in ast.walk(node.value)):
+        return True
+    return _called(node.value) in MAKERS
+
+
+def length_names(tree: ast.AST) -> set[str]:
+    """Names that stand in the arguments of initialisers: lengths."""
+    found: set[str] = set()
+    for n in ast.walk(tree):
+        if _called(n) in _RANDOM | MAKERS:
+            parts = [*n.args, *(k.value for k in n.keywords if k.arg in ("size", "shape"))]
+            found |= {m.id for a in parts for m in ast.walk(a) if isinstance(m, ast.Name)}
+    return found
+
+
+def _random(run: Run):
+    """What a random draw is while shapes are looked for: an array of its shape."""
+
+    def draw(name: str, args: list, keywords: dict) -> Array:
+        if name.endswith("_like"):
+            shape = as_array(run, args[0]).shape
+        else:
+            given = keywords.get("size", keywords.get("shape"))
+            if given is None:
+                tuples = [a for a in args if isinstance(a, (tuple, list))]
+                plain = name in ("randn", "rand", "random", "standard_normal", "random_sample")
+                given = tuples[-1] if tuples else tuple(args) if plain else args[2:] if len(args) > 2 else ()
+            shape = tuple(Size.of(n) for n in as_shape(run, given))
+        sort = "int" if name in INTEGERS else "real"
+        return Array(shape, lambda slots: x.Entry("?", slots), sort)
+
+    return draw
+
+
+def constants(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
+    """The assignments at the top of a file: constants are bound, arrays declare shapes."""
+    lengths = length_names(source.tree)
+    loaded = {n.id for n in ast.walk(source.function) if isinstance(n, ast.Name)} if source.function else set()
+    for node in source.tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            value = initial_value(run, node, name, lengths, inputs)
+            if isinstance(value, Array):
+                inputs.declared.setdefault(name, Declared(value.shape, value.sort))
+                if name in loaded and name not in inputs.parameters:
+                    module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
+            elif value is not None:
+                module[name] = value
+
+
+def initial_value(run: Run, node: ast.Assign, name: str, lengths: set[str], inputs: Inputs) -> object:
+    """What an assignment at the top of a file tells: an array's shape, a length, or a constant; None for nothing."""
+    saved, run.random = run.random, _random(run)
+    count = len(run.equations)
+    try:
+        value = evaluate(run, node.value)
+    except Problem:
+        value = None
+    finally:
+        run.random = saved
+        del run.equations[count:]
+    if name in lengths and (value is None or isinstance(value, int)) and not isinstance(value, bool):
+        if isinstance(value, int):
+            run.knowledge.lengths.setdefault(name, value)
+        return run.knowledge.settled(Size.of(name))
+    if isinstance(value, Array) and value.rank:
+        return value
+    plain = (int, Fraction, str, bool, Function, Size)
+    if isinstance(value, plain) or isinstance(value, (tuple, list)) and all(isinstance(v, plain) for v in value):
+        return value
+    return None
+
+
+def initialised(run: Run, source: Source, inputs: Inputs, module: Scope, node: ast.stmt) -> bool:
+    """In a cell: whether a statement initialises an input (and then binds it)."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+        return False
+    name = node.targets[0].id
+    lengths = length_names(source.tree)
+    if name in lengths and not is_initialiser(node):
+        value = initial_value(run, node, name, lengths, inputs)
+        if isinstance(value, Size):
+            module[name] = value
+            return True
+        return False
+    if not is_initialiser(node) or _changed_later(source.tree, name):
+        return False
+    value = initial_value(run, node, name, set(), inputs)
+    if not isinstance(value, Array):
+        return False
+    inputs.declared.setdefault(name, Declared(value.shape, value.sort))
+    module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
+    return True
+
+
+def _changed_later(tree: ast.Module, name: str) -> bool:
+    """Whether a name is stored into: then it is a buffer of the computation."""
+    for n in ast.walk(tree):
+        target = n.value if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) else None
+        target = n.target if isinstance(n, ast.AugAssign) else target
+        if isinstance(target, ast.Name) and target.id == name:
+            return True
+    return False
+
+
+def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> None:
+    """`self.W = np.random.randn(d, h)` in __init__ declares the input W; `self.stride = 1` is a constant."""
+    init = next((n for n in getattr(source.owner, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+    if init is None:
+        return
+    scope = Scope("", run.scopes[0])
+    for arg in (*init.args.args, *init.args.kwonlyargs):
+        scope[arg.arg] = Size.of(arg.arg) if arg.arg in length_names(init) else None
+    run.scopes.append(scope)
+    try:
+        for node in init.body:
+            _attribute(run, inputs, scope, attributes, node)
+    finally:
+        run.scopes.pop()
+
+
+def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: ast.stmt) -> None:
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], (ast.Attribute, ast.Name)):
+        return
+    target = node.targets[0]
+    value = initial_value(run, node, "", set(), inputs)
+    if isinstance(target, ast.Name):
+        scope[target.id] = value
+    elif isinstance(value, Array):
+        inputs.declared.setdefault(target.attr, Declared(value.shape, value.sort))
+    elif value is not None:
+        attributes[target.attr] = value
+
+
+__all__ = ["constants", "initialised", "is_initialiser", "of_object"]
