@@ -14,6 +14,7 @@ from derive.expr import Entry, Expr, Term
 from derive.index import Index
 from derive.rule import Context, Move, Rule
 
+LEAVES = (x.Entry, x.Num, x.Whole, x.Ind)  # no rule looks inside these
 Certainty = Literal["proved", "tested", "open"]
 
 
@@ -116,7 +117,7 @@ class Rewriter:
             if move is not None and move.after is not t:
                 moves.append((t, move))
                 return move.after
-        if isinstance(t, (x.Entry, x.Num, x.Whole, x.Ind)):
+        if isinstance(t, LEAVES):
             return t
         old = x.parts(t)
         new = tuple(self._visit(p, rule, moves) for p in old)
@@ -126,10 +127,28 @@ class Rewriter:
         """Apply the first rule that fits, again and again; False when the fuel runs out."""
         while fuel:
             fuel -= 1
-            heads = {type(t) for t in x.walk(self.line)}
-            if not any(heads & set(r.heads) and self.apply(r) for r in rules):
+            places = _places(self.line)
+            if not any(self._fits(r, places) and self.apply(r) for r in rules):
                 return True
         return False
+
+    def _fits(self, rule: Rule, places: dict[type, list[Expr]]) -> bool:
+        """Whether a rule makes a move anywhere, asked before the line is rebuilt."""
+        return any(rule.apply(t, self.context) for head in rule.heads for t in places.get(head, ()))
+
+
+def _places(e: Expr) -> dict[type, list[Expr]]:
+    """The parts of a line where a rule may apply, by node type."""
+    found: dict[type, list[Expr]] = {}
+    pending: list = [e]
+    while pending:
+        t = pending.pop()
+        if isinstance(t, Index):
+            continue
+        found.setdefault(type(t), []).append(t)
+        if not isinstance(t, LEAVES):
+            pending += x.parts(t)
+    return found
 
 
 def spread(e: Expr) -> tuple[Expr, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def forward(l, y):
-    # shapes: l (C,) · y int
+    # shapes: l (C,) · y int ()
     # write: log = \ln
     # show: in one go l; two cases
     e = np.exp(l)  # exponentials

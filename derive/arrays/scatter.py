@@ -157,13 +157,12 @@ def store(low: Lowering, name: str, lhs: tuple[Index, ...], found: Plan, mode: s
     items, axes = inner.items(slots, [j.size for j in lhs], lhs)
     reached = set(axes) | set(loops)
     summed = [i for i in found.bound if i not in reached]
-    value = inner.value(x.total(x.mul(*found.factors), *summed), axes)
-    value = value if value.sort in ("number", "real") else real(value)
     repeated = _repeats(found, lhs, loops)
-    text_mode = "=" if base is None and mode == "+" and not loops and not repeated else mode
-    if text_mode == "-" or mode == "-":
-        text_mode = mode
-    line: Statement = Store(name, items, text_mode, fit(value, axes).node, repeated)
+    once = base is None and not loops and not repeated
+    factors = (x.MINUS_ONE, *found.factors) if once and mode == "-" else found.factors
+    value = inner.value(x.total(x.mul(*factors), *summed), axes)
+    value = value if value.sort in ("number", "real") else real(value)
+    line: Statement = Store(name, items, "=" if once else mode, fit(value, axes).node, repeated)
     inner.statements.append(line)
     for i in reversed(loops):
         inner.statements = [Repeat(i, tuple(inner.statements))]

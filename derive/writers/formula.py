@@ -271,12 +271,13 @@ class _Printer:
         return Fence(listed([self.put(a, names) for a in args]))
 
     def exponent(self, e: Expr, names: Mapping[Index, str]) -> Node | None:
-        """The argument of exp as a superscript, None when it is too long or too high for one."""
+        """The argument of exp as a superscript, None when it is too long or high, or when an array is called e."""
         high = (x.Reduce, x.Cases, x.D, x.Call)
         if any(isinstance(t, high) or isinstance(t, Entry) and t.name.startswith("∂") for t in x.walk(e)):
             return None
         node = inline(self.put(e, names))
-        return node if width(node) <= SHORT_EXPONENT else None
+        taken = "e" in self.letters.taken or "e" in self.spelling.shapes
+        return node if width(node) <= SHORT_EXPONENT and not taken else None
 
     def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str], closed: bool) -> Piece:
         n = exponent.value if isinstance(exponent, x.Num) else None

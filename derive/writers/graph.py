@@ -10,7 +10,7 @@ from derive.program import Equation, Program
 from derive.writers.document import Graph, GraphEdge, GraphNode
 from derive.writers.layout import Text
 from derive.writers.letters import Spelling, array, shape_node
-from derive.writers.words import FUNCTIONS, form_of, label_of, real_uses
+from derive.writers.words import FUNCTIONS, form_of, label_of, real_uses, within
 
 MANY = 14
 NOTE = "Solid: the forward pass, with array shapes. Dashed: the order in which the gradients are derived."
@@ -89,7 +89,8 @@ def _opens(e: Equation, before: Layer | None) -> str | None:
     form = form_of(e)
     inside = before.name if before else ""
     if form.kind == "function" and (named := FUNCTIONS.get(form.detail, ("", "", "", form.detail))[3]):
-        return named
+        inner = OPENS.get(form_of(within(e)).kind)
+        return f"{inner} + {named}" if inner else named
     if form.kind in ("maximum", "function") and form.detail in ("row", "exp") and "softmax" not in inside:
         return "softmax"
     if form.kind in ("mean", "share") and e.shape != () and "norm" not in inside:

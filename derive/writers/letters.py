@@ -23,6 +23,7 @@ GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "
 _LETTERS = dict(zip(GREEK, "αβγδεζηθκλμνξρστφχψωΓΔΘΛΣΦΨΩ", strict=True))
 _GREEK_NAMES = {letter: name for name, letter in _LETTERS.items()}
 _DECLARED = re.compile(r"\\(?:mathrm|text|operatorname|mathbf|bm|mathit)\{([^{}]*)\}|\\([A-Za-z]+)")
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")  # the words and numbers of a name
 _NUMBERED = re.compile(r"^(\w*?[^\W\d_])_?(\d+)$")
 PLUS, MINUS, NEG, TIMES, COMMA, EQ = Op("plus"), Op("minus"), Op("minus", "prefix"), Op("times"), Op("comma"), Op("eq")
 LONG_NAME = 10  # letters; a name of several words from here on is abbreviated in formulas
@@ -72,7 +73,8 @@ def _base(name: str) -> str:
 def abbreviations(names: Iterable[str], declared: Mapping[str, str]) -> dict[str, str]:
     """A short form for every long name of several words, its initials, where no other array has them."""
     names = dict.fromkeys(_base(n).rpartition(".")[2] for n in names if not n.startswith("∂"))
-    short = {n: "".join(part[0] for part in n.split("_") if part) for n in names if "_" in n and len(n) >= LONG_NAME}
+    parts = {n: _PARTS.findall(n) for n in names if len(n) >= LONG_NAME}
+    short = {n: "".join(p if p.isdigit() else p[0] for p in found) for n, found in parts.items() if len(found) > 1}
     taken = [*names, *declared.values(), *short.values()]
     return {n: s for n, s in short.items() if len(s) > 1 and taken.count(s) == 1} | dict(declared)
 

@@ -54,7 +54,7 @@ def report(
     code: str = "",
     lemmas: Sequence[Lemma] = (),
 ) -> Report:
-    """The whole report.
+    """The whole report; of a module's `code` it shows the function `backward`.
 
     `numpy_lines`: a line of code by array, `Z_closed` for that of its closed form.  `closed`: default those found.
     """
@@ -82,7 +82,7 @@ def report(
         cards=cards,
         lemmas=tuple(lemmas),
         verification=verification,
-        code=code,
+        code=backward_only(code),
         rules=rules_used(gradients, closed),
         detail=detail,
         inputs=tuple(_input(v, gradients, spelled) for v in program.inputs),
@@ -184,6 +184,16 @@ def _answer(
     code = lines.get(key) or lines.get(name, "")
     flat = row(target.over, TIGHT_SLASH, target.under) if isinstance(target, Frac) else target
     return Answer(flat, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
+
+
+def backward_only(code: str) -> str:
+    """Of a generated module the function `backward` alone: the rest is told better by the module itself."""
+    try:
+        functions = {n.name: n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef)}
+    except (SyntaxError, ValueError):
+        return code
+    found = functions.get("backward")
+    return code if found is None else "\n".join(code.splitlines()[found.lineno - 1 : found.end_lineno]) + "\n"
 
 
 # ---------------------------------------------------------------- forward pass

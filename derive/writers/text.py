@@ -138,7 +138,7 @@ def _answer_lines(answer: Answer) -> list[str]:
 def _facts(numpy: str, shape: Node, certainty: str, indent: int) -> list[str]:
     """NumPy, shape and certainty of a result, in words."""
     lead = "NumPy  "
-    code = folded_code(numpy, COLUMNS - indent - len(lead)) or [""]
+    code = folded_code(numpy, COLUMNS - indent - len(lead))
     lines = [" " * indent + (lead if n == 0 else " " * len(lead)) + line for n, line in enumerate(code)]
     return [*lines, " " * indent + f"shape  {text(shape)}    {certainty}"]
 

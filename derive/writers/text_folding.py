@@ -37,7 +37,7 @@ def _cut(formula: str, room: int) -> int:
     """Where to cut: the last good place in the second half of the room; the less deep in brackets, the better."""
     best, choice, depth, seen = -1.0, 0, 0, 0
     for at, letter in enumerate(formula):
-        depth = max(0, depth + (letter in "([{⟨⌊") - (letter in ")]}⟩⌋"))
+        depth = max(0, depth + (letter in "([{⟨⌊‹") - (letter in ")]}⟩⌋›"))
         if letter == " " and 0 < seen <= room:
             near = seen / room if seen < room / 2 else 1.0
             joint = formula[at:].startswith(_JOINTS) or formula[at - 1] == ";"

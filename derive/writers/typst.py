@@ -21,6 +21,7 @@ __all__ = ["compile_typst", "pages_png", "report_typst", "typst_math"]
 EM = 3.88  # millimetres of an em at 11pt
 _PAGE, _STEP, _INDENT = 171.0, 116.0, 8.0  # the text, the column of the steps, its indent, in mm
 _REASON = 43 / EM / (7.4 / 11)  # the column of the rules, in em of its own size
+_LOOSE = 1.15  # widths are estimated from above, and what is a little too wide shrinks
 _MONO = 1.9  # millimetres of a letter of code in a table
 _ASIDE = 121.0  # the text where something stands beside it
 _CODE_COLUMNS = 94
@@ -78,7 +79,7 @@ def _lines(node: Node, room: float) -> Ready:
 
 def _cell(node: Node, room: float) -> Ready:
     """The same for a table, in the style of running text."""
-    return _tuple(f"${typst_math(line, style=1)}$" for line in break_lines(node, room))
+    return _tuple(f"${typst_math(line, style=1)}$" for line in break_lines(node, _LOOSE * room))
 
 
 def _prose(words: str) -> str:
@@ -104,6 +105,8 @@ def _run(node: Node, room: float) -> str:
 
 def _code(source: str) -> Ready:
     """Code for a table or the result bar: it may break after a space, comma, bracket, dot or equals sign."""
+    if not source:
+        return Ready("none")
     return Ready(f"dvcode({', '.join(map(quote, _BREAK_AFTER.split(source)))})")
 
 
@@ -179,7 +182,7 @@ def _step(line: Line) -> dict[str, Any]:
     side = width(line.lhs) if line.lhs is not None else 2.0
     above = side > 0.4 * _STEP / EM
     room = _STEP / EM - (1.2 if above else side) - 1.6
-    first, *rest = break_lines(line.rhs, room)
+    first, *rest = break_lines(line.rhs, 1.05 * room)
     return {
         "number": line.number,
         "lhs": Ready(_display(line.lhs)) if line.lhs is not None else Ready("none"),
@@ -234,10 +237,10 @@ def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
     """The forward table; a long source or meaning is broken where the page is too narrow for all columns."""
     if not lines:
         return None
-    shape = min(30.0, max(12.0, 0.75 * _widest(line.shape for line in lines) + 3))
+    shape = min(30.0, max(12.0, 0.75 * _widest(line.shape for line in lines) + 5))
     words = min(34.0, 1.7 * max(len(line.words) for line in lines) + 4)
     wanted = [_MONO * max(len(line.source) for line in lines) + 5, _widest(line.meaning for line in lines) + 3]
-    source, meaning = _shared(wanted, (46.0, 40.0), _PAGE - 7 - shape - words)
+    source, meaning = _shared(wanted, (46.0, min(wanted[1], 66.0)), _PAGE - 7 - shape - words)
     room = (meaning - 4) / (9.6 / 11 * EM)
     return {
         "source": _mm(source),
@@ -259,10 +262,11 @@ def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
 def _answers(answers: Sequence[Answer]) -> dict[str, Any]:
     """The answer table; NumPy in its own column where that leaves the formulas room, else under each formula."""
     gradient = min(40.0, _widest(a.gradient for a in answers) + 3)
-    shape = min(30.0, max(12.0, 0.75 * _widest(a.shape for a in answers) + 3))
+    shape = min(30.0, max(12.0, 0.75 * _widest(a.shape for a in answers) + 5))
     numpy = _MONO * max(len(a.numpy) for a in answers) + 5
+    given = any(a.numpy for a in answers)
     free = _PAGE - gradient - shape - 14
-    beside = numpy + min(60.0, _widest(a.formula for a in answers) + 4) <= free
+    beside = given and numpy + min(60.0, _widest(a.formula for a in answers) + 4) <= free
     room = (free - numpy * beside - 5) / (9.6 / 11 * EM)
     return {
         "beside": Ready(str(beside).lower()),

@@ -32,7 +32,7 @@ SIGNS: dict[str, tuple[str, str | None]] = {
     "colon": (r"\:", "relation"), "to": ("→", "relation"), "implies": ("⇒", "relation"), "transpose": ("⊤", None),
     "infinity": ("∞", None), "delta": ("δ", None), "ellipsis": ("…", "normal"), "vdots": ("⋮", "normal"),
     "ddots": ("⋱", "normal"), "bar": ("∣", "relation"), "and": ("∧", "binary"), "or": ("∨", "binary"),
-    "not": ("¬", None), "nabla": ("∇", None), "floor_divide": ('"//"', "binary"), "mod": ('"mod"', "binary"),
+    "not": ("¬", None), "nabla": ("∇", None), "floor_divide": ('"//"', "binary"), "mod": ('" mod "', "normal"),
     "approx": ("≈", "relation"),
 }  # fmt: skip
 _BIG = {"sum": "∑", "prod": "∏"} | {
@@ -203,7 +203,7 @@ def _apart(left: Node, right: Node, style: int) -> bool:
     if isinstance(a, Op | Text) or isinstance(b, Op | Text) or (isinstance(a, Num) and not isinstance(b, Num)):
         return False
     if isinstance(b, Fence) and b.kind in _OPENING:
-        return False
+        return isinstance(a, Frac) and style < 2
     if any(isinstance(n, Big) or _is_function(n) for n in (a, b)):
         return isinstance(left, Mark) and isinstance(b, Frac | Script | Sym) and style < 2
     return style < 2 or isinstance(b, Script) or _is_name(a) or _is_name(b)

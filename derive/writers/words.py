@@ -7,7 +7,7 @@ labelled, which layer it opens, and what its use means for the gradient of what 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive import expr as x
 from derive.expr import Entry, Expr
@@ -136,12 +136,22 @@ def words_of(equation: Equation, program: Program) -> str:
         return "loss"
     form = form_of(equation)
     if form.kind == "function":
-        return FUNCTIONS.get(form.detail, (f"{form.detail} of every entry",))[0]
+        inner = form_of(within(equation)).kind
+        words = FUNCTIONS.get(form.detail, (f"{form.detail} of every entry",))[0]
+        return words + " of an affine map" * (inner in ("affine", "contraction"))
     operands = [e for name in _operands(equation.rhs) if (e := program.equation(name)) is not None]
     for other in map(form_of, operands):
         if (form.kind, other.kind) in REFINED:
             return REFINED[form.kind, other.kind]
     return WORDS[form.kind][0].format(form.detail).strip()
+
+
+def within(equation: Equation) -> Equation:
+    """Of a function of a longer formula the formula inside, of anything else the equation itself."""
+    rhs = equation.rhs
+    if isinstance(rhs, x.Call) and len(rhs.args) == 1 and not isinstance(rhs.args[0], Entry):
+        return replace(equation, rhs=rhs.args[0])
+    return equation
 
 
 def _operands(e: Expr) -> list[str]:
@@ -296,7 +306,8 @@ def meaning_of(name: str, program: Program, uses: list[Equation]) -> str:
     if len(uses) > 1:
         n = count(len(uses))
         return f"{n} uses, {n} paths"
-    use, form = uses[0], form_of(uses[0])
+    use = within(uses[0])
+    form = form_of(use)
     if form.kind in ("affine", "contraction", "convolution"):
         return _part_of_affine(name, program, use)
     if form.kind == "function":
