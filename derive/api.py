@@ -49,9 +49,12 @@ def differentiate(program, wrt=None, of=None, *, judged: bool = True, seed: int 
     `program` may be anything that `read` takes, or an expression of the engine.  Raises Problem.
     """
     program = _program(program)
-    named = [sources.names(given) for given in (wrt, of)]
-    wrt, of = (None if given is None else tuple(resolve(program, name) for name in given) for given in named)
-    found = close(differentiate_program(program, wrt, of))
+    try:
+        named = [sources.names(given) for given in (wrt, of)]
+        wrt, of = (None if given is None else tuple(resolve(program, name) for name in given) for given in named)
+        found = close(differentiate_program(program, wrt, of))
+    except Problem as problem:
+        raise problem.at(None, program.path)  # noqa: B904  (the same problem, with its file)
     return Derivative(judge(found, seed) if judged else found)
 
 

@@ -18,7 +18,7 @@ from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judging import judge_alone
 from derive.notation import text
-from derive.program import Program, gradient_name
+from derive.program import Equation, Program, gradient_name
 from derive.rule import RULES, Context
 
 FUEL = 200
@@ -69,7 +69,7 @@ def jacobian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
     own = dict(zip(d.indices, _apart(d.indices, {i.name for i in place}), strict=True))
     line = x.substitute(_written_out(d.result, found), own)
     target = Entry(f"∂{of}/∂{wrt}", (*place, *own.values()))
-    work = Rewriter(target, Context(program, target.name))
+    work = Rewriter(target, Context(program, target.name, frozenset((of,) if of.endswith(".grad") else ())))
     work.start("chain rule", _at_entry(line, gradient_name(of), place), instance=f"upstream gradient δ for {of}")
     simplify(work)
     derivation = Derivation(wrt, target, target.slots, tuple(work.steps), kind="identity")
@@ -84,9 +84,9 @@ def hessian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
     if wrt not in found.derivations:
         raise UnknownName(f"`{of}` does not depend on `{wrt}`")
     d = found.closed.get(wrt) or found.derivations[wrt]
-    equations = tuple(replace(e, rhs=d.result) if e.name == d.target.name else e for e in found.program.equations)
-    again = differentiable(replace(found.program, equations=equations))
-    return jacobian_of(again, second_name(d.target.name), wrt, seed)
+    name = second_name(d.target.name)
+    gradient = Equation(name, d.indices, _written_out(d.result, found))
+    return jacobian_of(program.with_equations([gradient]), name, wrt, seed)
 
 
 def second_name(name: str) -> str:

@@ -134,7 +134,7 @@ OPS = Table((
        latex=r"\operatorname{SiLU}", reads="swish"),
     Op("gelu",     meaning="u*(1 + erf(u/2^(1/2)))/2",
        slope="(1 + erf(u/2^(1/2)))/2 + u*exp(-u^2/2)/(2*pi())^(1/2)",
-       numpy="0.5 * {u} * (1 + erf({u} / np.sqrt(2)))", latex=r"\operatorname{GELU}"),
+       numpy="0.5 * {u} * (1 + erf({u} / 2**0.5))", latex=r"\operatorname{GELU}"),
     Op("relu",     meaning="{u if 0 < u; 0}", slope="[0 < u]",      numpy="np.maximum({u}, 0)",
        latex=r"\operatorname{ReLU}", kink="u = 0: 0"),
     Op("log1p",    meaning="log(1 + u)", slope="1/(1 + u)",         numpy="np.log1p({u})",

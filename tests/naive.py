@@ -76,7 +76,9 @@ def place(s, env, arrays, sizes) -> int:
 def holds(c, env, arrays, sizes) -> bool:
     match c:
         case x.Rel(op=op, left=a, right=b):
-            u, v = (value(t, env, arrays, sizes) if isinstance(t, x.Expr) else place(t, env, arrays, sizes) for t in (a, b))
+            u, v = (
+                value(t, env, arrays, sizes) if isinstance(t, x.Expr) else place(t, env, arrays, sizes) for t in (a, b)
+            )
             return {"eq": u == v, "lt": u < v, "le": u <= v}[op]
         case x.And(parts=parts):
             return all(holds(p, env, arrays, sizes) for p in parts)

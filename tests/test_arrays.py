@@ -316,7 +316,7 @@ out[b0:b, c:G*T, e:E] = four[b0,c%T,c//T,e]
 out[c:T*b, g:G, e:E] = four[c//T,c%T,g,e]
 out[i:n, e:E, t:T] = cat[i, (t:T, e:E)]
 out[i:n, e:E, t:T] = 2*cat[i, (t:T, e:E)] + emb[i,t,e]
-out[i:n] = cat[i, (tok[i,0]:T, 1:E)] + 0
+out[i:n] = cat[i, (tok[i,0]%T:T, 1:E)] + 0
 out[i:n, g:G] = sum[f:F] grp[i, (g:G, f:F)]
 out[i:n, c:G*F] = grp[i,c] - mu[i, c//F]
 out[i:n, g:G] = sum[c:G*F] [c//F = g]*grp[i,c]

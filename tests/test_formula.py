@@ -113,7 +113,7 @@ def test_declared_letters_replace_names(notation: str, letters: dict, printed: s
 
 
 def test_the_exponential_is_spelled_out_beside_an_array_called_e():
-    assert text(formula(parse("e[i]*exp(x[i,j])", SCOPE), SPELLING)) == "e_i exp(x_ij)"
+    assert text(formula(parse("e[i]*exp(x[i,j])", SCOPE), SPELLING)) == "e_i exp x_ij"
 
 
 def test_a_given_part_of_a_gradient_differs_from_the_whole():

@@ -55,7 +55,9 @@ def executed(source: str, data: dict, torch=None) -> list[np.ndarray]:
         torch.set_default_dtype(torch.float64)
         scope |= {"torch": torch, "F": torch.nn.functional}
     exec(compile(source, "row", "exec"), scope)
-    values = {k: torch.tensor(v) if torch is not None else np.copy(v) if hasattr(v, "shape") else v for k, v in data.items()}
+    values = {
+        k: torch.tensor(v) if torch is not None else np.copy(v) if hasattr(v, "shape") else v for k, v in data.items()
+    }
     out = scope["forward"](**values)
     return [np.asarray(o) for o in (out if isinstance(out, tuple) else (out,))]
 

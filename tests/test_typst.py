@@ -58,6 +58,7 @@ FORMULAS = [  # layout, Typst
     (Grid(((X, Op("ellipsis")), (Y, X))), 'mat(delim: "[", x, ⋯; y, x)'),
     (Under(X, Text('a "b"')), r'underbrace(x, "a \"b\"")'),
     (row(PARTIAL, Sym("L"), Op("slash", "tight"), PARTIAL, X), r'∂ L class("normal", \/) ∂ x'),
+    (row(X, Op("mod"), Y), 'x/**/class("normal", " mod ")/**/y'),
     (Row(()), '""'),
 ]  # fmt: skip
 

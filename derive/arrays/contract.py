@@ -11,6 +11,7 @@ from derive.arrays import bounds
 from derive.arrays.axes import Axes, Value, common_order, effort, fit, kept_for, merged, permuted, real, squeezed
 from derive.arrays.lower import Lowering, fold, length
 from derive.arrays.program import Einsum, Map, Matmul, Number, Scan
+from derive.arrays.ranges import ranged
 from derive.expr import Expr
 from derive.index import Index, Size
 
@@ -27,6 +28,10 @@ def product(low: Lowering, e: Expr, want: Axes) -> Value:
         found = []
     bound, factors = unfolded(e)
     factors, bound = contracted_deltas(low, factors, bound)
+    now = [f for f in factors if isinstance(f, x.Ind) and not f.names and f.free and f.free <= low.counters]
+    if now:
+        return _when(low, now, [f for f in factors if f not in now], bound, want)
+    factors, bound = _shortened(low, factors, bound)
     if any(isinstance(f, x.Ind) for f in factors):
         low = low.under_guard()
     if len(factors) == 1 and isinstance(factors[0], x.Add) and bound and _spreads(factors[0]):
@@ -41,6 +46,26 @@ def product(low: Lowering, e: Expr, want: Axes) -> Value:
         if result is not None:
             return result
     return _sum_of_products(low, factors, bound, want)
+
+
+def _when(low: Lowering, conds: list[Expr], rest: list[Expr], bound: list[Index], want: Axes) -> Value:
+    """A product that a loop counter switches on: the value if …, else 0."""
+    value = real(low.value(x.total(x.mul(*rest), *bound), want))
+    cond = low.condition(x.both(*(f.cond for f in conds)), want)
+    return Value(Map("choose", (value.node, cond.node, Number(Fraction(0)))), value.axes, value.sort)
+
+
+def _shortened(low: Lowering, factors: list[Expr], bound: list[Index]) -> tuple[list[Expr], list[Index]]:
+    """Σ_t [0 < t]·f[t] = Σ_p f[p + 1]: a guard that limits a summation index becomes its range."""
+    for i in bound:
+        found = ranged(low.program, factors, i)
+        if found is None or found[0] is not i or not bounds.nonnegative(found[2]):
+            continue
+        _, start, n, used = found
+        p = i.fresh(size=n)
+        moved = [x.substitute(f, {i: x.affine([(p, Size.of(1))], start)}) for f in factors if not any(f is u for u in used)]
+        return _shortened(low, moved or [x.ONE], [p if b is i else b for b in bound])
+    return factors, bound
 
 
 def unfolded(e: Expr) -> tuple[list[Index], list[Expr]]:
@@ -245,8 +270,8 @@ def chain(low: Lowering, operands: list[Operand], want: Axes = ()) -> Value:
                 result = v
                 continue
             result = Value(Number(Fraction(1)), (), "number")
-        if _is_one(result) and not inverse:
-            result = v
+        if not inverse and (_is_one(result) or _is_one(v)):
+            result = v if _is_one(result) else result
             continue
         minus = isinstance(result.node, Number) and result.node.value == -1 and not inverse
         if minus:

@@ -31,6 +31,7 @@ from derive.arrays.program import (
     Store,
     fresh_array,
 )  # fmt: skip
+from derive.arrays.ranges import ranged
 from derive.expr import Expr
 from derive.index import Index, Size
 from derive.program import Equation, Program
@@ -81,7 +82,7 @@ def _digits_of_ranges(low: Lowering, factors: list[Expr], lhs: tuple[Index, ...]
     """[0 ≤ j − s·a < K]·f[j − s·a] as Σ_p [j = s·a + p]·f[p]: a guarded position becomes an index of its own."""
     new: list[Index] = []
     for j in lhs:
-        found = _ranged(low, factors, j)
+        found = ranged(low.program, factors, j)
         if found is None:
             continue
         slot, low_end, n, used = found
@@ -96,51 +97,6 @@ def _digits_of_ranges(low: Lowering, factors: list[Expr], lhs: tuple[Index, ...]
         factors.append(x.Ind(x.Rel("eq", j, place)))
         new.append(p)
     return factors, new
-
-
-def _ranged(low: Lowering, factors: list[Expr], j: Index):
-    """(slot, low, count, indicators): a position low ≤ slot < low + count that contains j with coefficient 1."""
-    conds = [(f, *_difference(f)) for f in factors if _difference(f) is not None]
-    for f, gap, strict in conds:
-        terms = dict(gap.terms if isinstance(gap, x.Affine) else ((gap, Size.of(1)),))
-        if j not in terms or terms[j].number not in (1, -1):
-            continue
-        direction = terms[j]
-        slot = x.affine([(s, c * direction) for s, c in terms.items()])
-        lows, highs, used = _limits(conds, slot)
-        found = bounds.slot_range(slot, low.program)
-        if found is None:
-            continue
-        lows = lows or ([Size()] if bounds.nonnegative(found[0]) and isinstance(slot, Index) else [])
-        highs = highs or ([j.size] if isinstance(slot, Index) else [])
-        if len(lows) == len(highs) == 1:
-            return slot, lows[0], highs[0] - lows[0], used
-    return None
-
-
-def _difference(f: Expr) -> tuple[x.Slot, int] | None:
-    """left < right or left ≤ right as (right − left, margin): the difference is at least the margin."""
-    if not (isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op in ("lt", "le")):
-        return None
-    a, b = f.cond.left, f.cond.right
-    if isinstance(a, Expr) or isinstance(b, Expr):
-        return None
-    return x.affine([(b, Size.of(1)), (a, Size.of(-1))]), 1 if f.cond.op == "lt" else 0
-
-
-def _limits(conds: list, slot: x.Slot) -> tuple[list[Size], list[Size], list[Expr]]:
-    """The limits that conditions set on a slot: slot ≥ low, slot < high."""
-    lows, highs, used = [], [], []
-    for f, gap, margin in conds:
-        constant = gap.constant if isinstance(gap, x.Affine) else Size()
-        bare = x.affine([(gap, Size.of(1))], -constant)
-        if bare == slot:
-            lows.append(Size.of(margin) - constant)
-            used.append(f)
-        elif x.affine([(bare, Size.of(-1))]) == slot:
-            highs.append(constant - margin + 1)
-            used.append(f)
-    return lows, highs, used
 
 
 # ---------------------------------------------------------------- storing
@@ -367,7 +323,7 @@ def _pieces(low: Lowering, rhs: Expr, axes: Axes):
 def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size | None = None) -> Node:
     """The value with exactly the axes of the equation."""
     fitted = fit(v, axes)
-    if not axes and v.sort == "number" and name.startswith("∂"):
+    if not axes and v.sort == "number" and low.integer is False:
         return Full((), v.node, _like(low.program, name))
     if fitted.axes == axes:
         return fitted.node
@@ -397,7 +353,6 @@ def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tup
     shape = tuple(i.size for i in equation.indices)
     low.statements.append(Assign(name, Full(shape, ZERO, _like(low.program, name))))
     inner = Lowering(low.program, low.stable, {t})
-    inner.guarded = True
     bound, slots = _contracted_self(low, rhs, t)
     value = inner.value(bound, axes[1:])
     inner.statements.append(Store(name, (Counter(t),), "=", fit(value, axes[1:]).node))

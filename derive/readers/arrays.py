@@ -113,7 +113,9 @@ def axes_of(run: Run, axis: object, rank: int) -> tuple[int, ...]:
     return tuple(sorted(axis_of(run, k, rank) for k in many))
 
 
-def over_axes(a: Array, axes: tuple[int, ...], keep: bool, value: Callable[[Callable, Shape], Expr], sort: str) -> Array:
+def over_axes(
+    a: Array, axes: tuple[int, ...], keep: bool, value: Callable[[Callable, Shape], Expr], sort: str
+) -> Array:
     """An array whose entry is made of all entries along some axes.
 
     `value(body, sizes)` gets the body over the slots of those axes, and their sizes.
@@ -446,7 +448,9 @@ def concatenated(run: Run, arrays: list[Array], axis: object) -> Array:
         for a, n in zip(arrays, lengths, strict=True):
             here = x.affine([(slots[k], UNIT)], -start)
             place = x.whole_slot(0) if unit(n) else here
-            branches.append((x.rel("lt", slots[k], x.whole_slot(start + n)), a.body((*slots[:k], place, *slots[k + 1 :]))))
+            branches.append(
+                (x.rel("lt", slots[k], x.whole_slot(start + n)), a.body((*slots[:k], place, *slots[k + 1 :])))
+            )
             start = start + n
         return x.cases(branches[:-1], branches[-1][1])
 

@@ -99,7 +99,9 @@ def _filling_like(value: x.Expr) -> Callable:
 for _name, _value in (("zeros", x.ZERO), ("ones", x.ONE), ("empty", x.ZERO)):
     spelled(_name, "shape *rest")(_filling(_value))
     spelled(f"{_name}_like new_{_name}_like", "x")(_filling_like(_value))
-    spelled(f"new_{_name}", "x shape *rest")(lambda run, f, x, shape, rest=(), _n=_name: call(run, _n, f, [shape, *rest], {}))
+    spelled(f"new_{_name}", "x shape *rest")(
+        lambda run, f, x, shape, rest=(), _n=_name: call(run, _n, f, [shape, *rest], {})
+    )
 
 
 @spelled("full", "shape fill_value")
@@ -219,7 +221,10 @@ def flatten(run, flavor, x, start_dim, end_dim):
     a = as_array(run, x)
     if not a.rank:
         return A.reshaped(run, a, (1,))
-    first, last = A.axis_of(run, start_dim, a.rank) if isinstance(start_dim, int) else 0, A.axis_of(run, end_dim, a.rank)
+    first, last = (
+        A.axis_of(run, start_dim, a.rank) if isinstance(start_dim, int) else 0,
+        A.axis_of(run, end_dim, a.rank),
+    )
     from derive.expr import product_of
 
     return A.reshaped(run, a, (*a.shape[:first], product_of(list(a.shape[first : last + 1])), *a.shape[last + 1 :]))

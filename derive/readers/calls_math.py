@@ -162,7 +162,9 @@ def _not(a):
 
 for _name in ("sum", "prod"):
     spelled(_name, "x axis=None keepdims=False")(
-        lambda run, flavor, x, axis, keepdims, _n=_name: A.reduced(run, _n, as_array(run, x), as_axis(run, axis), bool(keepdims))
+        lambda run, flavor, x, axis, keepdims, _n=_name: A.reduced(
+            run, _n, as_array(run, x), as_axis(run, axis), bool(keepdims)
+        )
     )
 
 

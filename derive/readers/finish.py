@@ -53,7 +53,11 @@ def _lines(source: Source) -> tuple[tuple[int, str], ...]:
     """The forward statements with their line numbers."""
     body = source.function.body if source.function is not None else source.tree.body
     skip = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    kept = [n for n in body if not isinstance(n, skip) and not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    kept = [
+        n
+        for n in body
+        if not isinstance(n, skip) and not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+    ]
     numbers = sorted({k for n in kept for k in range(n.lineno, n.end_lineno + 1)})
     return tuple((k, source.lines[k - 1].strip()) for k in numbers if source.lines[k - 1].strip())
 

@@ -327,8 +327,11 @@ def target_of(run: Run, a: Array, subscript: object) -> Target:
         items = [Fixed(picked_slot(run, i.array, picked, along)) if isinstance(i, Pick) else i for i in items]
     part = _basic(a, items)
     if part.view is None or part.view.selectors is None:
-        raise run.unsupported("a store into a reshaped array or into a value without a name",
-                              "only names and plain slices of them can be stored to", "store into the named array itself")
+        raise run.unsupported(
+            "a store into a reshaped array or into a value without a name",
+            "only names and plain slices of them can be stored to",
+            "store into the named array itself",
+        )
     count = len(unknown)
     return Target(part.view, shape if count else part.shape, unknown,
                   lambda slots: (*slots[:place], *unknown, *slots[place:]) if count else slots)  # fmt: skip
@@ -373,8 +376,11 @@ def combined(op: str, old: Expr, new: Expr) -> Expr:
 def mutate(run: Run, a: Array, new: Array) -> None:
     """Replace all entries of a view by those of another array of its shape."""
     if a.view is None or a.view.selectors is None:
-        raise run.unsupported("an in-place change of a reshaped array or of a value without a name",
-                              "only names and plain slices of them change in place", "assign the result to a name")
+        raise run.unsupported(
+            "an in-place change of a reshaped array or of a value without a name",
+            "only names and plain slices of them change in place",
+            "assign the result to a name",
+        )
     mutate_buffer(run, Target(a.view, a.shape, [], lambda s: s), "", aligned(new, a.shape), False)
 
 
@@ -511,9 +517,13 @@ def _version(run: Run, scope: dict, name: str, array: Array) -> Array:
 
 
 def _is_whole(a: Array) -> bool:
-    return a.view.selectors is not None and a.shape == a.view.buffer.shape and all(
-        isinstance(s, Along) and s.axis == k and s.step.number == 1 and _is_zero(s.start)
-        for k, s in enumerate(a.view.selectors)
+    return (
+        a.view.selectors is not None
+        and a.shape == a.view.buffer.shape
+        and all(
+            isinstance(s, Along) and s.axis == k and s.step.number == 1 and _is_zero(s.start)
+            for k, s in enumerate(a.view.selectors)
+        )
     )
 
 

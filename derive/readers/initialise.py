@@ -11,8 +11,9 @@ from fractions import Fraction
 from derive import expr as x
 from derive.errors import Problem
 from derive.index import Size
+from derive.readers.callables import RANDOM
 from derive.readers.convert import as_array, as_shape
-from derive.readers.evaluate import _RANDOM, evaluate
+from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
@@ -31,7 +32,7 @@ def is_initialiser(node: ast.stmt) -> bool:
     """Whether a statement draws or fills an array for a name."""
     if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
         return False
-    if any(_called(n) in _RANDOM - {"dropout", "shuffle"} for n in ast.walk(node.value)):
+    if any(_called(n) in RANDOM - {"dropout", "shuffle"} for n in ast.walk(node.value)):
         return True
     return _called(node.value) in MAKERS
 
@@ -40,7 +41,7 @@ def length_names(tree: ast.AST) -> set[str]:
     """Names that stand in the arguments of initialisers: lengths."""
     found: set[str] = set()
     for n in ast.walk(tree):
-        if _called(n) in _RANDOM | MAKERS:
+        if _called(n) in RANDOM | MAKERS:
             parts = [*n.args, *(k.value for k in n.keywords if k.arg in ("size", "shape"))]
             found |= {m.id for a in parts for m in ast.walk(a) if isinstance(m, ast.Name)}
     return found

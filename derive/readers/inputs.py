@@ -66,7 +66,9 @@ class Source:
             code = self.lines[line - 1][: column - 1].strip()
             near = inside is None or inside[0] - 6 <= line <= inside[1] or text.lower().startswith("shape")
             if said and near:
-                self.declared = {**said, **self.declared} if not text.lower().startswith("shape") else self.declared | said
+                self.declared = (
+                    {**said, **self.declared} if not text.lower().startswith("shape") else self.declared | said
+                )
             elif code:
                 self._end_of_line(line, text)
 
@@ -121,7 +123,9 @@ class Inputs:
                 if said is not None and said.shape is not None and (said.shape or arg.arg not in declared):
                     declared[arg.arg] = said
             positional = [*spec.posonlyargs, *spec.args]
-            defaults = {a.arg: d for a, d in zip(positional[len(positional) - len(spec.defaults):], spec.defaults, strict=True)}
+            defaults = {
+                a.arg: d for a, d in zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+            }
             defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
         declared |= {name: S.from_text(text, name) for name, text in shapes.items() if isinstance(text, str)}
         self = Inputs(source, declared, dict(sample), {}, defaults, tuple(parameters))
@@ -141,9 +145,11 @@ class Inputs:
                 continue
             lengths = S.sample_shape(value)
             if said.leading:
-                lengths = lengths[len(lengths) - len(said.shape):]
+                lengths = lengths[len(lengths) - len(said.shape) :]
             if len(lengths) != len(said.shape):
-                raise ShapeMismatch(f"`{name}` is declared with {len(said.shape)} axes and its sample has {len(lengths)}")
+                raise ShapeMismatch(
+                    f"`{name}` is declared with {len(said.shape)} axes and its sample has {len(lengths)}"
+                )
             for n, length in zip(said.shape, lengths, strict=True):
                 if n.letter is not None:
                     self.lengths.setdefault(n.letter, length)
@@ -183,7 +189,9 @@ class Inputs:
         said = self.declared.get(name)
         if isinstance(sample, dict):
             return {k: self.value_of(run, self._leaf_name(structure, k), (*structure, k), v) for k, v in sample.items()}
-        if isinstance(sample, (list, tuple)) and any(hasattr(v, "shape") or isinstance(v, (dict, list, tuple)) for v in sample):
+        if isinstance(sample, (list, tuple)) and any(
+            hasattr(v, "shape") or isinstance(v, (dict, list, tuple)) for v in sample
+        ):
             return [self.value_of(run, self._leaf_name(structure, k), (*structure, k), v) for k, v in enumerate(sample)]
         if isinstance(sample, (str, type(None))) or _is_bool(sample):
             return self._static(run, name, sample if not _is_bool(sample) else bool(sample))
@@ -320,8 +328,10 @@ _MISSING = object()
 
 
 def _is_bool(value: object) -> bool:
-    return isinstance(value, bool) or type(value).__name__ in ("bool_",) or (
-        getattr(value, "shape", None) == () and "bool" in str(getattr(value, "dtype", ""))
+    return (
+        isinstance(value, bool)
+        or type(value).__name__ in ("bool_",)
+        or (getattr(value, "shape", None) == () and "bool" in str(getattr(value, "dtype", "")))
     )
 
 

@@ -19,7 +19,7 @@ from derive.readers import shapes as S
 from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
 from derive.readers.run import Knowledge, Run
-from derive.readers.statements import Returned, execute
+from derive.readers.statements import Returned, assign, execute, inline
 from derive.readers.values import Array, Function, Instance, Opaque, Restart, Rows, Scope
 
 ROUNDS = 600
@@ -146,6 +146,7 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     """Read the pass once with what is known."""
     run = Run(knowledge, source.lines, source.path, source.flavor)
     run.notes, run.line_shapes = source.notes, source.line_shapes
+    run.inline, run.assign = inline, assign
     module = Scope()
     run.scopes.append(module)
     inputs.attach(run)
@@ -203,8 +204,13 @@ def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run,
 def _assigned_name(node: ast.stmt) -> str | None:
     target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
     if isinstance(node, ast.For) or target is None:
-        names = [t.id for n in ast.walk(node) if isinstance(n, (ast.Assign, ast.AugAssign))
-                 for t in ([*n.targets] if isinstance(n, ast.Assign) else [n.target]) if isinstance(t, ast.Name)]
+        names = [
+            t.id
+            for n in ast.walk(node)
+            if isinstance(n, (ast.Assign, ast.AugAssign))
+            for t in ([*n.targets] if isinstance(n, ast.Assign) else [n.target])
+            if isinstance(t, ast.Name)
+        ]
         return names[-1] if names else None
     while isinstance(target, (ast.Subscript, ast.Attribute)):
         target = target.value
@@ -223,15 +229,20 @@ def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
         return names, "dict"
     if not isinstance(value, (tuple, list)):
         return ([_output(run, value, _hint(node, "out"))] if _is_output(value) else []), "bare"
-    nodes = node.elts if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(value) else [None] * len(value)
+    nodes = (
+        node.elts if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(value) else [None] * len(value)
+    )
     kept = [(n, v) for n, v in zip(nodes, value, strict=True) if _is_output(v)]
     names = [_output(run, v, _hint(n, "out")) for n, v in kept]
     return names, "tuple" if len(names) > 1 else "bare"
 
 
 def _is_output(value: object) -> bool:
-    return isinstance(value, (Array, Rows)) and getattr(value, "sort", "real") != "bool" or hasattr(value, "indices") and (
-        not isinstance(value, slice)
+    return (
+        isinstance(value, (Array, Rows))
+        and getattr(value, "sort", "real") != "bool"
+        or hasattr(value, "indices")
+        and (not isinstance(value, slice))
     )
 
 
@@ -246,8 +257,11 @@ def _output(run: Run, value: object, hint: str) -> str:
     array = as_array(run, value)
     slots = run.fresh(array.shape)
     e = array.body(slots)
-    if isinstance(e, x.Entry) and e.name not in run.inputs and len(e.slots) == array.rank and all(
-        s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)
+    if (
+        isinstance(e, x.Entry)
+        and e.name not in run.inputs
+        and len(e.slots) == array.rank
+        and all(s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True))
     ):
         return e.name
     internal = run.new_internal(_unused(run, hint), "")
@@ -273,7 +287,9 @@ def _renamed(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
     used = [g for g in left if any(g in knowledge.settled(n).letters for s in knowledge.found.values() for n in s)]
     taken = set(source.names) | set(knowledge.lengths) | {a for n in knowledge.sizes.values() for a in n.letters}
     taken |= inputs.letters
-    free = iter([*(c for c in _SIZE_LETTERS if c not in taken), *(f"n{k}" for k in range(1, 400) if f"n{k}" not in taken)])
+    free = iter(
+        [*(c for c in _SIZE_LETTERS if c not in taken), *(f"n{k}" for k in range(1, 400) if f"n{k}" not in taken)]
+    )
     for letter in used:
         name = next(free)
         if letter in knowledge.lengths:
@@ -294,7 +310,9 @@ def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: R
         n = knowledge.settled(n)
         for letter in sorted(n.letters):
             if letter in knowledge.generated and letter not in names:
-                names[letter] = Size.of(next(c for c in [*_SIZE_LETTERS, *(f"n{k}" for k in range(999))] if c not in taken))
+                names[letter] = Size.of(
+                    next(c for c in [*_SIZE_LETTERS, *(f"n{k}" for k in range(999))] if c not in taken)
+                )
                 taken.add(str(names[letter]))
         return n.substitute(names)
 

@@ -16,7 +16,7 @@ from derive.errors import Problem, ShapeMismatch, Span, Unsupported
 from derive.expr import Entry, Expr, Slot
 from derive.index import Index, Quotient, Size
 from derive.program import Equation, Variable
-from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Scope, Shape, View, unit
+from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Scope, Shape, Slots, View, unit
 
 
 @dataclass
@@ -87,6 +87,8 @@ class Run:
     free_names: Callable | None = None
     member: Callable | None = None
     inner: Callable | None = None
+    inline: Callable | None = None
+    assign: Callable | None = None
     line_shapes: dict[int, Shape] = field(default_factory=dict)
     helper: str = ""
     depth: int = 0
@@ -157,8 +159,11 @@ class Run:
             return
         letter, value = self.solved(a - b)
         if letter is None:
-            raise self.mismatch(f"{what} have the sizes {self.show(a)} and {self.show(b)}",
-                                "the operation needs them to be equal", "declare the shapes: # shapes: X (n, d) · …")
+            raise self.mismatch(
+                f"{what} have the sizes {self.show(a)} and {self.show(b)}",
+                "the operation needs them to be equal",
+                "declare the shapes: # shapes: X (n, d) · …",
+            )
         self.knowledge.set_size(letter, value)
 
     def divide(self, n: Size) -> None:
@@ -267,9 +272,11 @@ class Run:
                     raise self.recurrent()
 
     def recurrent(self) -> Problem:
-        return self.unsupported("a loop that carries state from one round to the next",
-                                "an array is read at an earlier place of the same loop",
-                                "give the number of rounds as a static int, so that the loop can be unrolled")
+        return self.unsupported(
+            "a loop that carries state from one round to the next",
+            "an array is read at an earlier place of the same loop",
+            "give the number of rounds as a static int, so that the loop can be unrolled",
+        )
 
     def helper_of(self, scope: Scope) -> str:
         return scope.helper
@@ -293,7 +300,9 @@ class Run:
         """A new index for every axis; its letter is chosen when the equation is finished."""
         return tuple(Index("o" if unit(n) else "i", n) for n in shape)
 
-    def define(self, internal: str, array: Array, node: ast.AST | None = None, stored: bool = False) -> tuple[Index, ...]:
+    def define(
+        self, internal: str, array: Array, node: ast.AST | None = None, stored: bool = False
+    ) -> tuple[Index, ...]:
         """Add the equation of an array under an internal name; return the loop indices it stands over."""
         indices = self.fresh(array.shape)
         rhs = array.body(indices)

@@ -85,7 +85,7 @@ def find(given: object, function: str | None = None) -> Source:
         if "\n" not in given and Path(given.rpartition(":")[0] or given).suffix in SUFFIXES:
             raise Unreadable(f"there is no file {given}", hint="text is taken as text when it holds a newline")
         return Source(given, "", function, "tex" if _looks_like_latex(given) else "py")
-    if callable(given):
+    if callable(given) or callable(getattr(given, "forward", None)):
         return _live(given, function)
     raise Usage(f"cannot read a {type(given).__name__}", "a forward pass is a path, text, a function or SymPy",
                 'derive.read("forward.py")')  # fmt: skip

@@ -10,9 +10,11 @@ from derive import expr as x
 from derive.errors import Problem
 from derive.index import Index, Size
 from derive.readers.arrays import aligned, broadcast_shape
+from derive.readers.builtins import key_of
 from derive.readers.convert import as_array, iterated, rows_array, truth, unpacked_shape
-from derive.readers.evaluate import _BINARY, _key, combine, evaluate, subscript_value
+from derive.readers.evaluate import evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
+from derive.readers.operators import BINARY, combine
 from derive.readers.run import Run, whole_view
 from derive.readers.values import (
     Array,
@@ -140,8 +142,10 @@ def _is_input(run: Run, name: str, a: Array) -> bool:
         return False
     slots = run.fresh(a.shape)
     e = a.body(slots)
-    return isinstance(e, x.Entry) and e.name == name and all(
-        s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)
+    return (
+        isinstance(e, x.Entry)
+        and e.name == name
+        and all(s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True))
     )
 
 
@@ -233,7 +237,7 @@ def same(run: Run, a: Array, b: Array) -> bool:
 
 
 def _store_item(run: Run, owner: dict | list, key: object, op: str, value: object) -> None:
-    place = _key(run, key)
+    place = key_of(run, key)
     try:
         old = owner[place] if op else None
         value = combine(run, op, old, value) if op else value
@@ -245,7 +249,7 @@ def _store_item(run: Run, owner: dict | list, key: object, op: str, value: objec
 
 
 def _augment(run: Run, node: ast.AugAssign) -> None:
-    op = _BINARY[type(node.op).__name__]
+    op = BINARY[type(node.op).__name__]
     value = evaluate(run, node.value)
     if isinstance(node.target, ast.Subscript):
         if op not in ("+", "-", "*", "/", "**"):
@@ -294,7 +298,9 @@ def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> N
     value = as_array(run, value)
     if not old.rank and run.flavor == "numpy" and old.view is not None:
         buffer = old.view.buffer
-        local = Buffer(_entry_name(run, old) or buffer.anchor, (), old.sort, set(buffer.versions), buffer.loops, buffer.born)
+        local = Buffer(
+            _entry_name(run, old) or buffer.anchor, (), old.sort, set(buffer.versions), buffer.loops, buffer.born
+        )
         old = replace(old, view=whole_view(local))
         run.scopes[-1][name] = old
     shape = broadcast_shape(run, old.shape, value.shape)

@@ -77,6 +77,8 @@ class Printer:
             return sign + self.wrap(node.args[0], inner), own
         sign, own, left, right = OPERATORS[node.op]
         u, v = self.wrap(node.args[0], left), self.wrap(node.args[1], right)
+        if node.op == "add" and v.startswith("-") and self.text(node.args[1])[1] in (MUL, NEG):
+            return f"{u} - {v[1:]}", ADD
         tight = node.op == "pow" and re.fullmatch(r"[\w.]+", u) and re.fullmatch(r"[\w.]+", v)
         return (f"{u}**{v}" if tight else f"{u} {sign} {v}"), own
 

@@ -239,7 +239,7 @@ def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
         return None
     shape = min(30.0, max(12.0, 0.75 * _widest(line.shape for line in lines) + 5))
     words = min(34.0, 1.7 * max(len(line.words) for line in lines) + 4)
-    wanted = [_MONO * max(len(line.source) for line in lines) + 5, _widest(line.meaning for line in lines) + 3]
+    wanted = [_MONO * max(len(line.source) for line in lines) + 5, _widest(line.meaning for line in lines) / _LOOSE + 4]
     source, meaning = _shared(wanted, (46.0, min(wanted[1], 66.0)), _PAGE - 7 - shape - words)
     room = (meaning - 4) / (9.6 / 11 * EM)
     return {
@@ -250,7 +250,7 @@ def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
             {
                 "number": str(line.number),
                 "source": _code(line.source),
-                "meaning": _cell(line.meaning, room),
+                "meaning": _cell(line.meaning, _LOOSE * room),
                 "shape": _math(line.shape),
                 "words": Ready(_prose(line.words)),
             }
@@ -275,7 +275,7 @@ def _answers(answers: Sequence[Answer]) -> dict[str, Any]:
         "rows": [
             {
                 "gradient": _math(a.gradient),
-                "formula": _cell(a.formula, room),
+                "formula": _cell(a.formula, _LOOSE * room),
                 "shape": _math(a.shape),
                 "numpy": _code(a.numpy),
                 "certainty": a.certainty,

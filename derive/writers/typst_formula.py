@@ -192,7 +192,7 @@ def _between(left: Node | None, right: Node | None) -> str:
 def _is_words(node: Node) -> bool:
     if isinstance(node, Sym):
         return len(node.text) > 1 and node.style not in ("function", "greek")
-    return isinstance(node, Text | Num)
+    return isinstance(node, Text | Num) or (isinstance(node, Op) and SIGNS[node.sign][0].startswith('"'))
 
 
 def _apart(left: Node, right: Node, style: int) -> bool:

@@ -1,0 +1,104 @@
+"""What a statement of backward code does with names: the ones it reads, sets, updates and stores into."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+FILLERS = {"zeros", "zeros_like", "empty", "empty_like", "full", "new_zeros", "defaultdict", "dict"}
+CHANGERS = {"index_add_", "scatter_add_", "scatter_", "add_", "sub_", "mul_", "div_", "copy_", "fill_", "zero_",
+            "masked_fill_", "index_put_", "put_"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Names that one statement reads, sets anew, and changes in place (an update reads its own old value)."""
+
+    reads: frozenset[str]
+    sets: frozenset[str]
+    changes: frozenset[str]
+
+    @property
+    def writes(self) -> frozenset[str]:
+        return self.sets | self.changes
+
+
+def uses(node: ast.stmt) -> Uses:
+    """The names that a statement reads and writes; the base of a store counts as changed and not as read."""
+    found = _Visitor()
+    found.visit(node)
+    return Uses(frozenset(found.reads), frozenset(found.sets), frozenset(found.changes))
+
+
+class _Visitor(ast.NodeVisitor):
+    def __init__(self):
+        self.reads: set[str] = set()
+        self.sets: set[str] = set()
+        self.changes: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        (self.reads if isinstance(node.ctx, ast.Load) else self.sets).add(node.id)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        self._place(node.target)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.visit(node.value)
+        for target in node.targets:
+            for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                self._place(part) if isinstance(part, (ast.Subscript, ast.Attribute)) else self.visit(part)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """`np.add.at(dC, …)` and `dC.index_add_(…)` change their array."""
+        args, owner = list(node.args), node.func
+        if isinstance(owner, ast.Attribute) and owner.attr == "at" and args:
+            self._place(args.pop(0))
+        elif isinstance(owner, ast.Attribute) and owner.attr in CHANGERS:
+            self._place(owner.value)
+        else:
+            self.visit(owner)
+        for part in [*args, *(k.value for k in node.keywords)]:
+            self.visit(part)
+
+    def _place(self, target: ast.expr) -> None:
+        base = target
+        while isinstance(base, (ast.Subscript, ast.Attribute)):
+            if isinstance(base, ast.Subscript):
+                self.visit(base.slice)
+            base = base.value
+        if isinstance(base, ast.Name):
+            self.changes.add(base.id)
+        else:
+            self.visit(base)
+
+
+def fills(node: ast.stmt) -> bool:
+    """Whether a statement only makes room: `dx = np.zeros_like(x)`, `dw = 0.0`."""
+    value = getattr(node, "value", None)
+    if isinstance(value, ast.Constant) or isinstance(value, ast.Dict) and not value.keys:
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+    return name in FILLERS
+
+
+def copied_gradient(node: ast.stmt) -> bool:
+    """Whether the right side is `x.grad`, perhaps cloned: a value that autograd computed."""
+    value = getattr(node, "value", None)
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not value.args:
+        value = value.func.value
+    return isinstance(value, ast.Attribute) and value.attr == "grad"
+
+
+def declared(text: str, word: str) -> list[str]:
+    """The entries of `# check:` comment lines that begin with a word, such as `alias dq = dQ`."""
+    found = []
+    for line in text.splitlines():
+        head, mark, rest = line.partition("#")
+        rest = rest.strip()
+        body = rest.removeprefix("check:").strip()
+        if mark and not head.strip() and body.startswith(word + " "):
+            found += [part.strip() for part in body.removeprefix(word).split(";") if part.strip()]
+    return found

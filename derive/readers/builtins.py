@@ -1,0 +1,169 @@
+"""Python's own functions: range, len, sum, zip, enumerate …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from derive import expr as x
+from derive.index import Size
+from derive.readers import arrays as A
+from derive.readers.calls import call
+from derive.readers.convert import as_array, as_size, guessed, iterated, rows_array, truth
+from derive.readers.indexing import range_length
+from derive.readers.operators import combine, plain
+from derive.readers.run import Run
+from derive.readers.values import Array, Opaque, Parameter, Range, Rows, constant, integer, kind
+
+
+def builtin(run: Run, name: str, args: list, keywords: dict) -> object:
+    """Python's own functions."""
+    if name not in _BUILTIN_ROWS:
+        if name in ("isinstance", "hasattr", "type", "super", "repr", "getattr"):
+            return Opaque(f"{name}()")
+        raise run.unsupported(f"the built-in `{name}`", hint="use array operations")
+    if not args and name != "dict":
+        return {"list": [], "tuple": ()}.get(name, [])
+    return _BUILTIN_ROWS[name](run, args, keywords)
+
+
+def key_of(run: Run, value: object) -> object:
+    value = run.static(value)
+    if isinstance(value, (str, int, Fraction, bool, type(None), Size)):
+        return value
+    if isinstance(value, tuple):
+        return tuple(key_of(run, v) for v in value)
+    raise run.unsupported(f"{kind(value)} as a key", "keys are texts and numbers known when reading")
+
+
+def spread(run: Run, value: object) -> list:
+    found = iterated(run, value)
+    if isinstance(found, Rows):
+        raise run.unsupported("`*` before something of unknown length")
+    return found
+
+
+def _range(run: Run, args: list, _) -> Range:
+    bounds = [as_size(run, a) for a in args]
+    return Range(0, bounds[0]) if len(bounds) == 1 else Range(*bounds[:3])
+
+
+def _len(run: Run, args: list, _) -> object:
+    value = args[0]
+    if isinstance(value, (list, tuple, dict, str)) and not (
+        value and isinstance(value, list) and isinstance(value[0], Rows)
+    ):
+        return len(value)
+    if isinstance(value, Range):
+        return plain(range_length(value))
+    if isinstance(value, Parameter):
+        value = guessed(run, value, 2)
+    a = as_array(run, value)
+    if not a.rank:
+        raise run.mismatch("len() of a scalar")
+    return plain(a.shape[0])
+
+
+def _sum(run: Run, args: list, _) -> object:
+    found = iterated(run, args[0])
+    start = args[1] if len(args) > 1 else 0
+    if isinstance(found, Rows):
+        total = A.reduced(run, "sum", rows_array(run, found), 0, False)
+        return total if start == 0 else combine(run, "+", start, total)
+    total = start
+    for value in found:
+        total = combine(run, "+", total, value)
+    return total
+
+
+def _zip(run: Run, args: list, _) -> object:
+    found = [iterated(run, a) for a in args]
+    rows = [f for f in found if isinstance(f, Rows)]
+    if not rows:
+        return [tuple(parts) for parts in zip(*found, strict=False)]
+    if len(rows) < len(found):
+        raise run.unsupported("zip of a list with an axis of unknown length")
+    for other in rows[1:]:
+        run.unify(rows[0].index.size, other.index.size)
+    return Rows(rows[0].index, tuple(_moved(run, r, rows[0].index) for r in rows))
+
+
+def _moved(run: Run, rows: Rows, index: object) -> object:
+    if rows.index is index:
+        return rows.element
+    element = as_array(run, rows.element)
+    return Array(
+        element.shape, lambda s: x.substitute(element.body(s), {rows.index: index}), element.sort, cheap=element.cheap
+    )
+
+
+def _enumerate(run: Run, args: list, _) -> object:
+    found = iterated(run, args[0])
+    if isinstance(found, Rows):
+        return Rows(found.index, (integer(found.index), found.element))
+    start = run.static(args[1]) if len(args) > 1 else 0
+    return [(k + start, v) for k, v in enumerate(found)]
+
+
+def _reversed(run: Run, args: list, _) -> object:
+    value = args[0]
+    if isinstance(value, Range) and value.step == 1 and not all(isinstance(v, int) for v in (value.start, value.stop)):
+        return Range(plain(Size.of(value.stop) - 1), plain(Size.of(value.start) - 1), -1)
+    found = iterated(run, value)
+    if isinstance(found, Rows):
+        raise run.unsupported("reversed() of an axis of unknown length", hint="use x[::-1]")
+    return found[::-1]
+
+
+def _float(run: Run, args: list, _) -> object:
+    value = args[0]
+    if isinstance(value, str):
+        text = value.strip().lower().lstrip("+-")
+        if text in ("inf", "infinity"):
+            sign = -1 if value.strip().startswith("-") else 1
+            return constant(x.Num(float("inf") * sign))
+        raise run.unsupported(f"float({value!r})")
+    return Fraction(value) if isinstance(value, int) else value
+
+
+def _int(run: Run, args: list, _) -> object:
+    value = run.static(args[0])
+    if isinstance(value, Fraction):
+        return int(value)
+    if isinstance(value, (int, Size)):
+        return value
+    if isinstance(value, Array) and value.sort == "int":
+        return value
+    raise run.unsupported(
+        "int() of an array or of a quotient of sizes", "rounding has no derivative", "use // on sizes"
+    )
+
+
+def _extreme(name: str) -> Callable:
+    def pick(run: Run, args: list, _) -> object:
+        values = spread(run, args[0]) if len(args) == 1 else args
+        if all(isinstance(v, (int, Fraction)) for v in values):
+            return {"max": max, "min": min}[name](values)
+        if len(values) == 2:
+            return call(run, f"{name}imum", "numpy", values, {})
+        raise run.unsupported(f"{name}() of arrays", hint=f"use np.{name} or np.{name}imum")
+
+    return pick
+
+
+def _listed(run: Run, value: object) -> object:
+    found = iterated(run, value)
+    return found if isinstance(found, Rows) else list(found)
+
+
+_BUILTIN_ROWS: dict[str, Callable[[Run, list, dict], object]] = {
+    "range": _range, "len": _len, "sum": _sum, "zip": _zip, "enumerate": _enumerate, "reversed": _reversed,
+    "float": _float, "int": _int, "max": _extreme("max"), "min": _extreme("min"),
+    "abs": lambda run, args, _: abs(args[0]) if isinstance(args[0], (int, Fraction)) else call(run, "abs", "numpy", args, {}),
+    "pow": lambda run, args, _: combine(run, "**", args[0], args[1]),
+    "list": lambda run, args, _: _listed(run, args[0]), "tuple": lambda run, args, _: tuple(spread(run, args[0])),
+    "bool": lambda run, args, _: truth(run, args[0]), "str": lambda run, args, _: str(run.static(args[0])),
+    "dict": lambda run, args, keywords: dict(args[0] if args and isinstance(args[0], dict) else {}) | keywords,
+    "round": lambda run, args, _: args[0], "sorted": lambda run, args, _: spread(run, args[0]),
+    "slice": lambda run, args, _: slice(*args),
+}  # fmt: skip
