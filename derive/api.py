@@ -289,7 +289,7 @@ class Derivative:
 
         try:
             function = self.function("closed")
-        except (Problem, ImportError):
+        except Problem:
             return None
         inputs = {v.name: v for v in self.forward.inputs}
 
@@ -303,20 +303,29 @@ class Derivative:
     def as_report(self, detail: str = "key", title: str | None = None, notation: str = "index", verified: bool = True):
         """The report as data (writers.document.Report)."""
         from derive.verifying import verification_table
+        from derive.writers.asides import lemmas
         from derive.writers.letters import spelling
         from derive.writers.narrate import gradient_node
         from derive.writers.narrate import report as narrate
         from derive.writers.products import DETAILS, choose
 
         choose("detail", detail, DETAILS)
-        choose("notation", notation, ("index", "matrix"))
+        if choose("notation", notation, ("index", "matrix")) == "matrix":
+            raise Unsupported("matrix notation is not written yet", "reports are in index notation", "--notation index")
         spelled = spelling(self.program, self.gradients)
         table = (
             verification_table(self.verification, lambda n: gradient_node(n, spelled, flat=True)) if verified else None
         )
         made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
-                       code=self._code_or_nothing())  # fmt: skip
+                       code=self._code_or_nothing(), lemmas=lemmas(self.findings, self.gradients, detail))  # fmt: skip
         return replace(made, notation=notation)
+
+    @cached_property
+    def findings(self):
+        """Lemmas on the way, and what `# show:` lines ask for, judged."""
+        from derive.findings import findings
+
+        return findings(self.gradients)
 
     def _code_or_nothing(self) -> str:
         try:
@@ -326,16 +335,14 @@ class Derivative:
 
     def numpy_lines(self) -> dict[str, str]:
         """A line of NumPy by card key, for the gradients that have one."""
-        try:
-            from derive.writers.numpy import numpy_line
-        except ModuleNotFoundError:
-            return {}
-        held = [(n, d) for n, d in self.gradients.derivations.items()]
-        held += [(f"{n}_closed", d) for n, d in self.gradients.closed.items()]
+        from derive.writers.numpy import numpy_line
+
+        held = [(n, d, "steps") for n, d in self.gradients.derivations.items()]
+        held += [(f"{n}_closed", d, "closed") for n, d in self.gradients.closed.items()]
         lines = {}
-        for key, d in held:
+        for key, d, style in held:
             try:
-                lines[key] = numpy_line(Equation(d.target.name, d.indices, d.result), self.program)
+                lines[key] = numpy_line(Equation(d.target.name, d.indices, d.result), self.program, style=style)
             except Unsupported:
                 continue
         return lines
@@ -427,11 +434,11 @@ def _part(files: Mapping[str, str], name: str) -> str:
 
 
 def _numpy(gradients: Gradients, style: str) -> str:
-    from derive.closing import closed_program
+    from derive.stable import closed_code
     from derive.writers.narrate import step_numbers
     from derive.writers.numpy import numpy_module
 
-    full = gradients.program if style == "steps" else closed_program(gradients)
+    full = gradients.program if style == "steps" else closed_code(gradients)
     return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=step_numbers(gradients))
 
 

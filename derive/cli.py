@@ -194,7 +194,8 @@ def _headline(d) -> None:
     from rich.text import Text
 
     wanted = [n for n in d.wrt if n in d]
-    closed = [n for n in wanted if d[n].closed] or [n for n in d if d[n].closed]
+    told = [n for n in d if d[n].closed and str(d[n].expr) != "0"]
+    closed = [n for n in told if n in wanted] or told[-1:]  # else the one nearest to the inputs
     if not wanted and not closed:
         return
     name = min(closed, key=lambda n: len(d[n].unicode())) if closed else wanted[0]
@@ -360,29 +361,38 @@ def code(
     facts: Facts = None,
 ) -> None:
     """The backward function as an importable NumPy module, to stdout or -o FILE.py."""
-    from derive.errors import Usage
-
-    if check and output is None:
-        raise Usage("--check compares a file", "no file was named", f"derive code {forward} -o backward.py --check")
     stages = Stages()
+    if check:
+        _needs_file(forward, output)
     program = _load(stages, forward, function, shapes, sample, facts)
     d = _derive(stages, program, wrt)
     text = d.code(target, style)
     files = {output: text} if output is not None else {}
     if with_test:
-        place = (output or Path("backward.py")).with_name(f"test_{(output or Path('backward.py')).name}")
-        files[place] = d.test((output or place).stem)
+        place = output or Path("backward.py")
+        files[place.with_name(f"test_{place.name}")] = d.test(place.stem)
     if check:
         raise typer.Exit(_stale(stages, files))
+    good = _verify(stages, d)
     if output is None:
-        sys.stdout.write(text + ("\n\n" + files.popitem()[1] if with_test else ""))
-        return
+        sys.stdout.write("\n\n".join([text, *files.values()]))
+    else:
+        _place(stages, files, f"{style} style, {len(text.splitlines())} lines")
+    raise typer.Exit(0 if good else 1)
+
+
+def _needs_file(forward: str, output: Path | None) -> None:
+    from derive.errors import Usage
+
+    if output is None:
+        raise Usage("--check compares a file", "no file was named", f"derive code {forward} -o backward.py --check")
+
+
+def _place(stages: Stages, files, details: str) -> None:
     from derive.writers.products import write_files
 
-    good = _verify(stages, d)
     write_files(files)
-    stages.done("wrote", ", ".join(map(str, files)), f"{style} style, {len(text.splitlines())} lines")
-    raise typer.Exit(0 if good else 1)
+    stages.done("wrote", ", ".join(map(str, files)), details)
 
 
 def _stale(stages: Stages, files) -> int:

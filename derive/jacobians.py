@@ -69,7 +69,7 @@ def jacobian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
     own = dict(zip(d.indices, _apart(d.indices, {i.name for i in place}), strict=True))
     line = x.substitute(_written_out(d.result, found), own)
     target = Entry(f"∂{of}/∂{wrt}", (*place, *own.values()))
-    work = Rewriter(target, Context(program, target.name, frozenset((of,) if of.endswith(".grad") else ())))
+    work = Rewriter(target, Context(program, target.name))
     work.start("chain rule", _at_entry(line, gradient_name(of), place), instance=f"upstream gradient δ for {of}")
     simplify(work)
     derivation = Derivation(wrt, target, target.slots, tuple(work.steps), kind="identity")
@@ -84,7 +84,7 @@ def hessian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
     if wrt not in found.derivations:
         raise UnknownName(f"`{of}` does not depend on `{wrt}`")
     d = found.closed.get(wrt) or found.derivations[wrt]
-    name = second_name(d.target.name)
+    name = f"∂∂{wrt}"  # neither taken nor a name that others are called by
     gradient = Equation(name, d.indices, _written_out(d.result, found))
     return jacobian_of(program.with_equations([gradient]), name, wrt, seed)
 

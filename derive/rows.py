@@ -129,7 +129,7 @@ def _numpy(e: Expr, names: list[str]) -> str:
         case x.Pow(base=base, exponent=exponent) if exponent.key == x.MINUS_ONE.key:
             return f"(1 / {put(base)})"
         case x.Pow(base=base, exponent=exponent):
-            return f"{put(base)} ** {put(exponent)}"
+            return f"({put(base)} ** {put(exponent)})"
         case x.Call(op=op, args=args):
             row = OPS[op]
             return (

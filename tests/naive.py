@@ -73,12 +73,20 @@ def place(s, env, arrays, sizes) -> int:
     raise TypeError(s)
 
 
+def side(t, env, arrays, sizes) -> float:
+    """One side of a comparison: an affine form may hold real entries."""
+    match t:
+        case x.Expr():
+            return value(t, env, arrays, sizes)
+        case x.Affine(terms=terms, constant=c):
+            return c.at(sizes) + sum(k.at(sizes) * side(u, env, arrays, sizes) for u, k in terms)
+    return place(t, env, arrays, sizes)
+
+
 def holds(c, env, arrays, sizes) -> bool:
     match c:
         case x.Rel(op=op, left=a, right=b):
-            u, v = (
-                value(t, env, arrays, sizes) if isinstance(t, x.Expr) else place(t, env, arrays, sizes) for t in (a, b)
-            )
+            u, v = (side(t, env, arrays, sizes) for t in (a, b))
             return {"eq": u == v, "lt": u < v, "le": u <= v}[op]
         case x.And(parts=parts):
             return all(holds(p, env, arrays, sizes) for p in parts)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Rows of forward passes for the reader's numeric test: shapes, then statements; `return` is the last line.
 
 One row a block; the first line declares the inputs.  Rows under TORCH run with tensors.
@@ -374,6 +375,25 @@ A = X.copy(); A[0] = 0; A[-1, :] = X[0] * 2; A[1:, 0] -= 1; return A
 ---
 X: n d
 A = X.T.copy(); A[0, :] += 1; B = A.T; B += 2; return A
+---
+X: n d; b: d
+Z = X * 1; Z[::-1] += X * b; Z[::-2] *= 2; Z[-2::-1, 0] = 3; return Z
+---
+X: n d; Y: n d
+return np.where(X > 1 - Y, X - 2 * Y > 0, X < -Y) * X
+---
+X: n d
+h = np.zeros_like(X)
+for t in range(X.shape[0] - 1):
+    h[t + 1] = X[t] * 2
+return h
+---
+X: n d
+P = np.zeros_like(X)
+for t in range(1, X.shape[0]):
+    P[t] = X[t] - X[t - 1]
+    P[t] *= P[t].sum()
+return P
 ---
 X: n d; y: int n
 p = 1 / (1 + np.exp(-X[:, 0])); return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))

@@ -155,7 +155,7 @@ def data_for(program, seed: int = 0, dtype=float) -> dict[str, np.ndarray]:
         elif v.sort == "bool":
             made[v.name] = rng.random(shape) < 0.5
         else:
-            made[v.name] = (rng.random(shape) + 0.2).astype(dtype) * np.where(rng.random(shape) < 0.3, -1, 1).astype(dtype)
+            made[v.name] = ((rng.random(shape) + 0.2) * np.where(rng.random(shape) < 0.3, -1, 1)).astype(dtype)
     return made
 
 
@@ -414,8 +414,8 @@ def test_keeps_float32(equation):
 # ---------------------------------------------------------------- random sums of products
 
 _ENTRIES = ["X[{i},{k}]", "X2[{i},{k}]", "w[{k},{j}]", "Z[{i},{j}]", "P[{i},{j}]", "u[{i}]", "v[{k}]", "bias[{j}]",
-            "c1[{i},0]", "r1[0,{j}]", "1/Z[{i},{j}]", "1/u[{i}]", "[y[{i}] = {j}]", "[0 < X[{i},{k}]]", "P[{i}, y[{i}]]",
-            "exp(Z[{i},{j}] - bias[{j}])", "(X[{i},{k}] - v[{k}])", "2", "1/3"]  # fmt: skip
+            "c1[{i},0]", "r1[0,{j}]", "1/Z[{i},{j}]", "1/u[{i}]", "[y[{i}] = {j}]", "[0 < X[{i},{k}]]",
+            "P[{i}, y[{i}]]", "exp(Z[{i},{j}] - bias[{j}])", "(X[{i},{k}] - v[{k}])", "2", "1/3"]  # fmt: skip
 _LENGTH = {"i": "n", "j": "C", "k": "d"}
 
 

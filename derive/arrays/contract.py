@@ -63,7 +63,8 @@ def _shortened(low: Lowering, factors: list[Expr], bound: list[Index]) -> tuple[
             continue
         _, start, n, used = found
         p = i.fresh(size=n)
-        moved = [x.substitute(f, {i: x.affine([(p, Size.of(1))], start)}) for f in factors if not any(f is u for u in used)]
+        place = x.affine([(p, Size.of(1))], start)
+        moved = [x.substitute(f, {i: place}) for f in factors if not any(f is u for u in used)]
         return _shortened(low, moved or [x.ONE], [p if b is i else b for b in bound])
     return factors, bound
 

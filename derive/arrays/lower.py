@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count, permutations
@@ -50,12 +50,13 @@ ONE = Number(Fraction(1))
 class Lowering:
     """One equation under way.  `stable`: closed style, with shifted softmax and log-sum-exp."""
 
-    def __init__(self, program: Program, stable: bool = False, counters: Iterable[Index] = (), integer: bool = False):
+    def __init__(self, program: Program, stable: bool = False, counters: Iterable[Index] = (), integer: bool = False,
+                 numbers: Iterator[int] | None = None):  # fmt: skip
         self.program, self.stable, self.integer = program, stable, integer
         self.counters = set(counters)
         self.guarded = False
         self.statements: list[Statement] = []
-        self.numbers = count(1)
+        self.numbers = count(1) if numbers is None else numbers
         self.shapes: dict[str, tuple[Size, ...]] = {}
 
     # -- what is known of arrays
@@ -106,7 +107,7 @@ class Lowering:
             case x.Cases(branches=branches, otherwise=otherwise):
                 return self.cases(branches, otherwise, want)
             case x.D():
-                raise Unsupported(f"the derivative {e} has not been carried out", "code needs every derivative resolved")
+                raise Unsupported(f"the derivative {e} has not been carried out", "code needs it resolved")
         raise TypeError(f"have you added a new node? {type(e).__name__}")
 
     def arithmetic(self, op: str, values: list[Value], want: Axes = ()) -> Value:
@@ -230,9 +231,9 @@ class Lowering:
                 return elementwise(op, values, want, _truth(values))
             case x.And(parts=inner) | x.Or(parts=inner) if inner:
                 values = [self.condition(c, want) for c in inner]
-                result = values[0]
+                result, word = values[0], "and" if isinstance(cond, x.And) else "or"
                 for v in values[1:]:
-                    result = elementwise("and" if isinstance(cond, x.And) else "or", [result, v], want, _truth([result, v]))
+                    result = elementwise(word, [result, v], want, _truth([result, v]))
                 return result
             case x.And() | x.Or():
                 return Value(Number(Fraction(isinstance(cond, x.And))), (), "number")
@@ -340,7 +341,8 @@ class Lowering:
         plain = all(isinstance(o, Index) and o not in self.counters for o in others) and len(set(others)) == len(others)
         if not plain or s.modulus is not None or not isinstance(s.slot, Index) or s.slot in (*others, *self.counters):
             return None
-        if s.slot.size != n * s.divisor or [o.size for o in others] != [*self.shape(e.name)[:k], *self.shape(e.name)[k + 1 :]]:
+        lengths = [*self.shape(e.name)[:k], *self.shape(e.name)[k + 1 :]]
+        if s.slot.size != n * s.divisor or [o.size for o in others] != lengths:
             return None
         axes = tuple(s.slot if o is s else o for o in e.slots)
         return Value(Repeated(Load(e.name), s.divisor, k), axes, self.sort(e.name))
@@ -391,7 +393,8 @@ class Lowering:
         """Subscripts for slots on axes of given sizes, and the index along each axis of what they pick."""
         used = [i for s in slots for i in x.free_indices(s) - self.counters]
         plain = [self._slice(s, n, used) for s, n in zip(slots, shape, strict=True)]
-        gathered = [self._gather(s, n, want) if p is None else None for s, n, p in zip(slots, shape, plain, strict=True)]
+        rows = zip(slots, shape, plain, strict=True)
+        gathered = [self._gather(s, n, want) if p is None else None for s, n, p in rows]
         arrays = [g for g in gathered if g is not None and g.axes]
         order = common_order(arrays, want) if arrays else ()
         items: list[Node] = []

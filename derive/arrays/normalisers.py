@@ -20,7 +20,8 @@ def exp_sum(e: Expr) -> tuple[Index, Expr] | None:
 
 def softmax_of(numerator: Expr, denominator: Expr) -> tuple[Index, Expr] | None:
     """(k, u) when the quotient is exp(u)/Σ_k exp(u)."""
-    found = exp_sum(denominator.base) if isinstance(denominator, x.Pow) and denominator.exponent == x.MINUS_ONE else None
+    divides = isinstance(denominator, x.Pow) and denominator.exponent == x.MINUS_ONE
+    found = exp_sum(denominator.base) if divides else None
     if found is None or not (isinstance(numerator, x.Call) and numerator.op == "exp"):
         return None
     j, v = found

@@ -12,7 +12,7 @@ from derive.program import Program
 def ranged(program: Program, factors: list[Expr], j: Index) -> tuple[x.Slot, Size, Size, list[Expr]] | None:
     """(slot, low, count, indicators): a position low ≤ slot < low + count that contains j with coefficient 1."""
     conds = [(f, *difference(f)) for f in factors if difference(f) is not None]
-    for f, gap, strict in conds:
+    for _, gap, _ in conds:
         terms = dict(gap.terms if isinstance(gap, x.Affine) else ((gap, Size.of(1)),))
         if j not in terms or terms[j].number not in (1, -1):
             continue

@@ -6,7 +6,7 @@ a place p + s·a is a strided slice under a loop over p.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -172,11 +172,13 @@ def _like(program: Program, name: str) -> str | None:
 # ---------------------------------------------------------------- whole equations
 
 
-def lower_equation(equation: Equation, program: Program, *, stable: bool = False) -> tuple[Statement, ...]:
-    """The statements that compute the array of an equation."""
+def lower_equation(
+    equation: Equation, program: Program, *, stable: bool = False, numbers: Iterator[int] | None = None
+) -> tuple[Statement, ...]:
+    """The statements that compute the array of an equation; `numbers` tells its temporaries apart from others'."""
     units = {i: x.whole_slot(0) for i in equation.indices if i.size.number == 1}
     rhs = x.substitute(equation.rhs, units)
-    low = Lowering(program, stable, integer=equation.sort == "int")
+    low = Lowering(program, stable, integer=equation.sort == "int", numbers=numbers)
     axes = tuple(None if i in units else i for i in equation.indices)
     if equation.name in rhs.names:
         return _recurrence(low, equation, rhs, axes)
@@ -308,7 +310,8 @@ def _pieces(low: Lowering, rhs: Expr, axes: Axes):
     for cond, _ in rhs.branches:
         if not (isinstance(cond, x.Rel) and cond.op == "lt" and isinstance(cond.left, Index) and cond.left in axes):
             return None
-        if not (isinstance(cond.right, x.Affine) and not cond.right.terms) or place not in (None, axes.index(cond.left)):
+        fixed = isinstance(cond.right, x.Affine) and not cond.right.terms
+        if not fixed or place not in (None, axes.index(cond.left)):
             return None
         place = axes.index(cond.left)
         ends.append(cond.right.constant)
@@ -352,8 +355,8 @@ def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tup
     name = equation.name
     shape = tuple(i.size for i in equation.indices)
     low.statements.append(Assign(name, Full(shape, ZERO, _like(low.program, name))))
-    inner = Lowering(low.program, low.stable, {t})
-    bound, slots = _contracted_self(low, rhs, t)
+    inner = Lowering(low.program, low.stable, {t}, numbers=low.numbers)
+    bound, slots = _contracted_self(low, rhs, t, name)
     value = inner.value(bound, axes[1:])
     inner.statements.append(Store(name, (Counter(t),), "=", fit(value, axes[1:]).node))
     later = any(_later(s, t) for s in slots)
@@ -361,7 +364,7 @@ def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tup
     return tuple(low.statements)
 
 
-def _contracted_self(low: Lowering, rhs: Expr, t: Index) -> tuple[Expr, list[x.Slot]]:
+def _contracted_self(low: Lowering, rhs: Expr, t: Index, own: str) -> tuple[Expr, list[x.Slot]]:
     """The right-hand side with deltas of summed indices carried out, and the places where it mentions itself."""
 
     def change(u):
@@ -373,7 +376,8 @@ def _contracted_self(low: Lowering, rhs: Expr, t: Index) -> tuple[Expr, list[x.S
         return None
 
     rhs = x.rewrite(rhs, change)
-    return rhs, [u.slots[0] for u in x.walk(rhs) if isinstance(u, x.Entry) and u.slots and t in x.free_indices(u.slots[0])]
+    entries = [u for u in x.walk(rhs) if isinstance(u, x.Entry) and u.slots]
+    return rhs, [u.slots[0] for u in entries if u.name == own and t in x.free_indices(u.slots[0])]
 
 
 def _later(slot: x.Slot, t: Index) -> bool:

@@ -8,7 +8,22 @@ from dataclasses import fields, replace
 from itertools import count
 
 from derive.arrays.program import (
-    Along, Apply, Assign, Best, Counter, Einsum, Fold, Load, Map, Matmul, Node, Scan, Statement, Store, loads, walk,
+    Along,
+    Apply,
+    Assign,
+    Best,
+    Counter,
+    Einsum,
+    Fold,
+    Load,
+    Map,
+    Matmul,
+    Node,
+    Scan,
+    Statement,
+    Store,
+    loads,
+    walk,
 )  # fmt: skip
 
 COSTLY = (Along, Apply, Best, Einsum, Fold, Matmul, Scan)

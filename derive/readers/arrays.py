@@ -101,7 +101,9 @@ def axis_of(run: Run, axis: object, rank: int) -> int:
     if isinstance(axis, bool) or not isinstance(axis, int):
         raise run.unsupported("an axis must be an integer known when reading", hint="write axis=0, axis=-1 or dim=1")
     if not -rank <= axis < rank:
-        raise run.mismatch(f"there is no axis {axis} in an array of {rank} axes")
+        raise run.mismatch(
+            f"there is no axis {axis} in an array of {rank} axes", "axes count from 0", "use axis=-1 for the last"
+        )
     return axis % rank
 
 

@@ -156,10 +156,14 @@ def _listed(run: Run, value: object) -> object:
     return found if isinstance(found, Rows) else list(found)
 
 
+def _absolute(run: Run, args: list) -> object:
+    return abs(args[0]) if isinstance(args[0], (int, Fraction)) else call(run, "abs", "numpy", args, {})
+
+
 _BUILTIN_ROWS: dict[str, Callable[[Run, list, dict], object]] = {
     "range": _range, "len": _len, "sum": _sum, "zip": _zip, "enumerate": _enumerate, "reversed": _reversed,
     "float": _float, "int": _int, "max": _extreme("max"), "min": _extreme("min"),
-    "abs": lambda run, args, _: abs(args[0]) if isinstance(args[0], (int, Fraction)) else call(run, "abs", "numpy", args, {}),
+    "abs": lambda run, args, _: _absolute(run, args),
     "pow": lambda run, args, _: combine(run, "**", args[0], args[1]),
     "list": lambda run, args, _: _listed(run, args[0]), "tuple": lambda run, args, _: tuple(spread(run, args[0])),
     "bool": lambda run, args, _: truth(run, args[0]), "str": lambda run, args, _: str(run.static(args[0])),

@@ -33,14 +33,15 @@ def call_value(run: Run, callee: object, args: list, keywords: dict, node: ast.C
     raise run.unsupported(f"a call of {kind(callee)}", "only functions of this file, NumPy and torch are read")
 
 
-_SILENT = {"seed", "manual_seed", "set_printoptions", "no_grad", "print", "set_default_dtype", "mark_dirty", "info",
-           "save_for_backward", "warn", "Generator", "default_rng", "RandomState", "errstate", "seterr",
-           "zero_grad", "retain_grad", "requires_grad_", "inference_mode", "enable_grad", "device", "synchronize"}  # fmt: skip
-
-
-RANDOM = {"randn", "rand", "normal", "uniform", "randint", "random", "standard_normal", "randn_like", "rand_like",
-           "integers", "choice", "permutation", "randperm", "binomial", "shuffle", "multinomial", "dropout", "bernoulli",
-           "standard_gamma", "random_sample", "normal_", "uniform_"}  # fmt: skip
+_SILENT = set(
+    "seed manual_seed set_printoptions no_grad print set_default_dtype mark_dirty info save_for_backward warn "
+    "Generator default_rng RandomState errstate seterr zero_grad retain_grad requires_grad_ inference_mode enable_grad "
+    "device synchronize".split()
+)
+RANDOM = set(
+    "randn rand normal uniform randint random standard_normal randn_like rand_like integers choice permutation "
+    "randperm binomial shuffle multinomial dropout bernoulli standard_gamma random_sample normal_ uniform_".split()
+)
 
 
 def _library(run: Run, callee: Module, args: list, keywords: dict) -> object:
@@ -103,7 +104,10 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
             if name in ("keys", "values", "items"):
                 raise run.unsupported(f"`{owner.name}.{name}()`", "its entries are not known", "declare its shapes")
             owner = guessed(run, owner, 2)
-    if name in ("item", "tolist", "detach", "data", "resolve_conj"):
+    if name == "detach":
+        raise run.unsupported("`.detach()`", "it hides a path, so the derivative would not be the function's",
+                              "leave it out; for the shift by a maximum the result is the same")  # fmt: skip
+    if name in ("item", "tolist", "resolve_conj"):
         return as_array(run, owner)
     if name == "size":
         a = as_array(run, owner)
@@ -144,7 +148,7 @@ def container_method(run: Run, owner: object, name: str, args: list, keywords: d
                  "get": lambda: owner.get(key_of(run, args[0]), args[1] if len(args) > 1 else None),
                  "update": lambda: owner.update(args[0] if args else keywords),
                  "pop": lambda: owner.pop(key_of(run, args[0]), None),
-                 "setdefault": lambda: owner.setdefault(key_of(run, args[0]), args[1] if len(args) > 1 else None)}  # fmt: skip
+                 "setdefault": lambda: owner.setdefault(key_of(run, args[0]), *args[1:2])}  # fmt: skip
     elif isinstance(owner, list):
         table = {
             "append": lambda: _append(run, owner, args[0]),

@@ -184,11 +184,13 @@ def _extreme(op: str) -> Callable:
     return extreme
 
 
+def _numpy_extreme(op: str) -> Callable:
+    return lambda run, flavor, x, axis, keepdims: _extreme(op)(run, "numpy", x, axis, keepdims)
+
+
 for _op_name in ("max", "min"):
     spelled(f"{_op_name}", "x axis=None keepdims=False")(_extreme(_op_name))
-    spelled(f"a{_op_name}", "x axis=None keepdims=False")(
-        lambda run, flavor, x, axis, keepdims, _f=_extreme(_op_name): _f(run, "numpy", x, axis, keepdims)
-    )
+    spelled(f"a{_op_name}", "x axis=None keepdims=False")(_numpy_extreme(_op_name))
     spelled(f"arg{_op_name}", "x axis=None keepdims=False")(
         lambda run, flavor, x, axis, keepdims, _o=_op_name: _arg(run, _o, x, axis, keepdims)
     )

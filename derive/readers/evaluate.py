@@ -106,7 +106,7 @@ def _name(run: Run, node: ast.Name) -> object:
             return run.free_names(node.id, run.span(node))
         known = ", ".join(n for n in run.scopes[-1] if not n.startswith("_"))
         raise run.problem(UnknownName, f"`{node.id}` is not defined here", "nothing assigns it before this line",
-                          f"names in reach: {known}" if known else "")  # fmt: skip
+                          f"names in reach: {known}" if known else "") from None  # fmt: skip
     return value
 
 

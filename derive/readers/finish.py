@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 
 from derive import expr as x
@@ -16,10 +17,11 @@ from derive.readers.run import Run
 def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind: str) -> Program:
     """The program of a reading."""
     names = _final_names(run)
-    letters = Letters(source, run)
-    equations = tuple(letters.dressed(_renamed(e, names)) for e in run.equations)
+    renamed = tuple(_renamed(e, names) for e in run.equations)
     variables = _ordered(run, inputs)
-    limits = _limits(variables, equations)
+    limits = _limits(variables, renamed)
+    letters = Letters(source, run, _leading(variables, limits))
+    equations = tuple(letters.dressed(e) for e in renamed)
     variables = tuple(replace(v, limit=limits.get(v.name)) if v.sort == "int" else v for v in variables)
     return Program(
         inputs=variables,
@@ -92,10 +94,16 @@ def _renamed(e: Equation, names: dict[str, str]) -> Equation:
 PAIRS = "i m j k l p a b q r t u e f g h c d s v w z".split()
 
 
+def _leading(variables: tuple[Variable, ...], limits: Mapping[str, Size]) -> list[Size]:
+    """The sizes that get the first letters: the batch along which labels run, then the classes that they pick."""
+    labels = [v for v in variables if v.sort == "int" and v.shape]
+    return [v.shape[0] for v in labels] + [limits[v.name] for v in reversed(labels) if v.name in limits]
+
+
 class Letters:
     """Readable letters for indices: every size has two of its own, used in the order needed in an equation."""
 
-    def __init__(self, source: Source, run: Run):
+    def __init__(self, source: Source, run: Run, first: list[Size]):
         self.pools: dict[Size, list[str]] = {}
         sizes = [n for v in run.inputs.values() for n in v.shape]
         sizes += [i.size for e in run.equations for i in e.indices]
@@ -104,7 +112,7 @@ class Letters:
         taken = letters | source.names | {c for v in given.values() for c in v}
         self.free = [c for c in PAIRS if c not in taken] or list(PAIRS)
         self.taken = letters
-        for n in dict.fromkeys(sizes):
+        for n in dict.fromkeys([*first, *sizes]):
             self.pools[n] = list(given.get(n, ()))
             self.pool(n)
 

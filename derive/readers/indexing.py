@@ -77,7 +77,7 @@ def items_of(run: Run, subscript: object, shape: Shape) -> list[Item]:
         raise run.mismatch("a subscript has at most one `...`")
     used = sum(_axes_used(v) for v in raw)
     if used > len(shape):
-        raise run.mismatch(f"{used} subscripts for an array of {len(shape)} axes")
+        raise run.mismatch(f"{used} subscripts for an array of {len(shape)} axes", "", "declare its shape: # shapes: …")
     fill = [slice(None)] * (len(shape) - used)
     raw = raw[: dots[0]] + fill + raw[dots[0] + 1 :] if dots else raw + fill
     items, axis = [], 0
@@ -143,10 +143,9 @@ def not_negative(run: Run, slot: Slot) -> Slot:
         return slot
     c = slot.constant.number
     falling = all(k.number is not None and k.number < 0 for _, k in slot.terms)
-    loops = all(isinstance(s, Index) for s, _ in slot.terms)
-    if c is not None and (falling or (c < 0 and loops)):
+    if c is not None and (falling or c < 0):
         raise run.unsupported("a place that can be negative", "there NumPy counts from the end of the axis",
-                              "start the loop where the place is 0: for t in range(1, T)")  # fmt: skip
+                              "start the loop later, as in range(1, T); count labels from 0")  # fmt: skip
     return slot
 
 
@@ -183,6 +182,8 @@ def slice_of(run: Run, s: slice, n: Size) -> Slice:
         raise run.unsupported("a slice whose length changes with the loop", "every axis needs one length",
                               "use a mask, e.g. np.tril, instead")  # fmt: skip
     length = _length(Range(0, distance.constant, -step if back else step))
+    if _at_least_zero(run, length) != length:
+        raise run.mismatch("this slice is empty", "its end lies before its start", "correct the bounds")
     return Slice(start, step, length)
 
 
@@ -193,8 +194,14 @@ def _bound(run: Run, value: object, n: Size, default: Slot) -> Slot:
     if slot is None:
         raise run.unsupported(f"{kind(value)} as a slice bound", "bounds are integers, sizes or loop variables")
     if isinstance(slot, x.Affine) and not slot.terms and negative(slot.constant):
-        return x.whole_slot(slot.constant + n)
+        return x.whole_slot(_at_least_zero(run, slot.constant + n))
     return not_negative(run, slot)
+
+
+def _at_least_zero(run: Run, n: Size) -> Size:
+    """A bound before the first place is the first place, where sample lengths tell."""
+    lengths = run.knowledge.lengths
+    return Size() if n.letters <= lengths.keys() and n.at(lengths) < 0 else n
 
 
 def _clamped(run: Run, stop: Slot, n: Size) -> Slot:
@@ -298,7 +305,7 @@ def picked_slot(run: Run, array: Array, shape: Shape, slots: Slots) -> Slot:
     e = aligned(array, shape)(slots)
     slot = x.as_slot(e)
     if slot is None:
-        raise run.unsupported("this array of integers as a subscript", "it is not an index, a label or arithmetic of them",
+        raise run.unsupported("this array of integers as a subscript", "it is no index, label or arithmetic of them",
                               "index with an integer input or with arange/range")  # fmt: skip
     return not_negative(run, slot)
 
@@ -389,6 +396,7 @@ def mutate_buffer(run: Run, target: Target, op: str, value: Callable[[Slots], Ex
     buffer = target.view.buffer
     old = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
     unknown = [*target.unknown, *(p for p in run.loops if p not in buffer.born)]
+    run.check_store(target.view)
     marks = tuple(Index("i", n) for n in _rest_shape(target))
     run.check_carried(value(target.value_slots(marks)))
 
@@ -453,12 +461,27 @@ def _inside(slot: Slot, n: Size, axis: Size, rest: Slot) -> list[Cond]:
 def _along(selector: Along, s: Slot, target: Target, n: Size) -> tuple[Slot, list[Cond]]:
     """The view's place for a buffer place on a sliced axis, and when there is one."""
     length = _rest_shape(target)[selector.axis]
+    if selector.step.number is not None and selector.step.number < 0:
+        return _backwards(selector, s, length, n)
     shifted = x.affine([(s, UNIT), (selector.start, -UNIT)])
     if selector.step.number == 1:
         return (x.whole_slot(0) if unit(length) else shifted), _inside(shifted, length, n, selector.start)
     conds = _inside(shifted, selector.step * (length - 1) + 1, n, selector.start)
     conds.append(x.rel("eq", x.part(shifted, UNIT, selector.step), x.whole_slot(0)))
     return x.part(shifted, selector.step, None), conds
+
+
+def _backwards(selector: Along, s: Slot, length: Size, n: Size) -> tuple[Slot, list[Cond]]:
+    """The same for a slice with a negative step: counted down from its start."""
+    step = -selector.step
+    shifted = x.affine([(selector.start, UNIT), (s, -UNIT)])
+    whole = isinstance(selector.start, x.Affine) and not selector.start.terms and selector.start.constant == n - 1
+    conds = [] if whole else [x.rel("le", x.whole_slot(0), shifted)]
+    if not (whole and length == n):
+        conds.append(x.rel("lt", shifted, x.whole_slot(step * (length - 1) + 1)))
+    if step.number == 1:
+        return shifted, conds
+    return x.part(shifted, step, None), [*conds, x.rel("eq", x.part(shifted, UNIT, step), x.whole_slot(0))]
 
 
 def _rest_shape(target: Target) -> Shape:

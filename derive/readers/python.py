@@ -20,7 +20,7 @@ from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
 from derive.readers.run import Knowledge, Run
 from derive.readers.statements import Returned, assign, execute, inline
-from derive.readers.values import Array, Function, Instance, Opaque, Restart, Rows, Scope
+from derive.readers.values import Array, Function, Instance, Opaque, Pair, Restart, Rows, Scope
 
 ROUNDS = 600
 
@@ -125,7 +125,7 @@ def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
     if not names and not function:
         raise Unreadable("there is no forward pass here", "the text holds no function and no assignment",
                          "write a function forward(…)", span)  # fmt: skip
-    raise Unsupported(what, "its functions are: " + (", ".join(names) or "none"), "name one of them, or call it forward",
+    raise Unsupported(what, "its functions are: " + (", ".join(names) or "none"), "name one, or call it forward",
                       span)  # fmt: skip
 
 
@@ -135,8 +135,12 @@ def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
 
 def _has_cell(tree: ast.Module) -> bool:
     """Whether the module computes at its top level with something that is not a plain constant."""
-    return any(isinstance(n, (ast.Assign, ast.AugAssign, ast.For)) and any(isinstance(m, (ast.BinOp, ast.Call)) for m in
-               ast.walk(n)) and not isinstance(getattr(n, "value", None), (ast.Constant, ast.Lambda)) for n in tree.body)  # fmt: skip
+    return any(
+        isinstance(n, (ast.Assign, ast.AugAssign, ast.For))
+        and any(isinstance(m, (ast.BinOp, ast.Call)) for m in ast.walk(n))
+        and not isinstance(getattr(n, "value", None), (ast.Constant, ast.Lambda))
+        for n in tree.body
+    )
 
 
 # ---------------------------------------------------------------- one round
@@ -229,6 +233,8 @@ def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
         return names, "dict"
     if not isinstance(value, (tuple, list)):
         return ([_output(run, value, _hint(node, "out"))] if _is_output(value) else []), "bare"
+    if value and isinstance(value[0], dict) and isinstance(node, ast.Tuple) and not _is_cache(node.elts[0]):
+        return _outputs(run, node.elts[0], value[0])
     nodes = (
         node.elts if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(value) else [None] * len(value)
     )
@@ -237,13 +243,12 @@ def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
     return names, "tuple" if len(names) > 1 else "bare"
 
 
+def _is_cache(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and "cache" in node.id.lower()
+
+
 def _is_output(value: object) -> bool:
-    return (
-        isinstance(value, (Array, Rows))
-        and getattr(value, "sort", "real") != "bool"
-        or hasattr(value, "indices")
-        and (not isinstance(value, slice))
-    )
+    return isinstance(value, (Array, Rows, Pair)) and getattr(value, "sort", "real") != "bool"
 
 
 def _hint(node: ast.expr | None, default: str) -> str:

@@ -16,7 +16,7 @@ from derive.errors import Problem, ShapeMismatch, Span, Unsupported
 from derive.expr import Entry, Expr, Slot
 from derive.index import Index, Quotient, Size
 from derive.program import Equation, Variable
-from derive.readers.values import UNIT, Along, Array, Buffer, Restart, Scope, Shape, Slots, View, unit
+from derive.readers.values import UNIT, Along, Array, Buffer, Fixed, Restart, Scope, Shape, Slots, View, Watch, unit
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Run:
     locals: dict[tuple[str, str], Local] = field(default_factory=dict)
     loops: list[Index] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
-    watched: list[tuple[Index, list[Buffer]]] = field(default_factory=list)
+    watched: list[Watch] = field(default_factory=list)
     integers: dict[str, str] = field(default_factory=dict)
     target_name: str = ""
     pick_size: Size | None = None
@@ -157,6 +157,9 @@ class Run:
         if without_quotients(a) == without_quotients(b):
             self.divide(a - b)
             return
+        if a.number is not None and b.number is not None:
+            raise self.mismatch(f"{what} have {a} and {b} entries", "the operation needs equal lengths",
+                                "correct the shapes, or insert an axis: b[:, None]")  # fmt: skip
         letter, value = self.solved(a - b)
         if letter is None:
             raise self.mismatch(
@@ -199,7 +202,8 @@ class Run:
         lengths = self.knowledge.lengths
         known = [n.at(lengths) if n.letters <= lengths.keys() else None for n in (a, b)]
         if None not in known and known[0] != known[1]:
-            raise self.mismatch(f"{what} have {known[0]} and {known[1]} entries", "the operation needs equal lengths")
+            raise self.mismatch(f"{what} have {known[0]} and {known[1]} entries", "the operation needs equal lengths",
+                                "correct the shapes, or insert an axis: b[:, None]")  # fmt: skip
 
     def solved(self, difference: Size) -> tuple[str | None, Size]:
         """A letter and its value that make a difference zero: letters of ours first, the newest before older ones."""
@@ -265,10 +269,21 @@ class Run:
 
     def check_carried(self, e: Expr) -> None:
         """Inside a symbolic loop, an array that the loop stores to is read only at the loop's own place."""
-        for p, buffers in self.watched:
-            names = set().union(*(b.versions for b in buffers))
+        for watch in self.watched:
+            names = set().union(*(b.versions for b in watch.buffers))
             for u in x.walk(e) if names & e.names else ():
-                if isinstance(u, Entry) and u.name in names and p not in u.slots:
+                if isinstance(u, Entry) and u.name in names:
+                    watch.read = True
+                    if watch.shifted or not any(same_slot(s, watch.place) for s in u.slots):
+                        raise self.recurrent()
+
+    def check_store(self, view: View) -> None:
+        """A store at another place than the loop's own excludes reading the same array in that loop."""
+        for watch in self.watched:
+            fixed = [s.slot for s in view.selectors if isinstance(s, Fixed)]
+            if view.buffer in watch.buffers and not any(same_slot(s, watch.place) for s in fixed):
+                watch.shifted = True
+                if watch.read:
                     raise self.recurrent()
 
     def recurrent(self) -> Problem:
@@ -343,6 +358,11 @@ class Run:
         buffer = view.buffer
         whole = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
         return replace(array, body=lambda slots: whole.body(view.reach(slots)), view=replace(view, stamp=buffer.stamp))
+
+
+def same_slot(a: Slot, b: Slot) -> bool:
+    """Whether two places are the same expression."""
+    return a is b or (isinstance(a, x.Term) and isinstance(b, x.Term) and a.key == b.key)
 
 
 def without_quotients(n: Size) -> Size:

@@ -28,6 +28,7 @@ from derive.readers.values import (
     Rows,
     Scope,
     ShapeOf,
+    Watch,
     kind,
 )
 
@@ -391,7 +392,7 @@ def _symbolic_loop(run: Run, node: ast.For, rows: Rows) -> None:
     buffers = [scope[n].view.buffer for n in events.changed - events.fresh
                if isinstance(scope.get(n), Array) and scope[n].view is not None]  # fmt: skip
     run.loops.append(rows.index)
-    run.watched.append((rows.index, buffers))
+    run.watched.append(Watch(rows.index, _loop_place(rows), buffers))
     run.carried.append(carried)
     try:
         assign(run, node.target, rows.element, quiet=True)
@@ -401,6 +402,12 @@ def _symbolic_loop(run: Run, node: ast.For, rows: Rows) -> None:
     finally:
         run.loops.pop(), run.watched.pop(), run.carried.pop()
     _after_loop(run, scope, rows.index)
+
+
+def _loop_place(rows: Rows) -> x.Slot:
+    """The loop variable as a place."""
+    e = rows.element
+    return x.as_slot(e.body(())) if isinstance(e, Array) and _is_place(e) else rows.index
 
 
 def _after_loop(run: Run, scope: Scope, p: Index) -> None:
@@ -531,8 +538,9 @@ def _bind_arguments(run: Run, function: Function, scope: Scope, args: list, keyw
 
 
 def _defaults(run: Run, function: Function, spec: ast.arguments, names: list[str], values: dict) -> None:
-    pairs = [*zip(names[len(names) - len(spec.defaults) :], spec.defaults, strict=True),
-             *((a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None)]  # fmt: skip
+    named = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+    pairs = list(zip(names[len(names) - len(spec.defaults) :], spec.defaults, strict=True))
+    pairs += [(a.arg, d) for a, d in named if d is not None]
     for name, node in pairs:
         if name not in values:
             values[name] = evaluate(run, node)

@@ -161,6 +161,17 @@ class Parameter:
     span: Span | None = None
 
 
+@dataclass
+class Watch:
+    """A symbolic loop: its index, its variable as a place, the buffers that it changes, and how they are used."""
+
+    index: Index
+    place: Slot
+    buffers: list[Buffer]
+    read: bool = False
+    shifted: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class ShapeOf:
     """`X.shape` of a parameter without a known shape; unpacking it tells the number of axes."""
@@ -230,7 +241,12 @@ def unit(n: Size) -> bool:
 
 def kind(value: object) -> str:
     """What a value is, in words for a message."""
-    names = {Array: "an array", Pair: "a pair of values and indices", Rows: "a list of rows", Masked: "a masked array",
-             Module: "a library function", Function: "a function", Method: "a method", Parameter: "a parameter",
-             Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size", ShapeOf: "a shape that is not known"}  # fmt: skip
-    return names.get(type(value), f"a {type(value).__name__}")
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+_KINDS = {
+    Array: "an array", Pair: "a pair of values and indices", Rows: "a list of rows", Masked: "a masked array",
+    Module: "a library function", Function: "a function", Method: "a method", Parameter: "a parameter",
+    Opaque: "an opaque object", Range: "a range", type(None): "None", Fraction: "a number", Size: "a size",
+    ShapeOf: "a shape that is not known",
+}  # fmt: skip

@@ -225,7 +225,7 @@ def _fill(terms: list[tuple[Node, ...]], room: float) -> tuple[Node, ...]:
         left = inner - width(lines[-1]) if lines else 0.0
         if lines and width(row(lines[-1], *term)) <= inner:
             lines[-1] = row(lines[-1], *term)
-        elif left > room / 2 and width(row(*term)) > room - HANG:
+        elif lines and left > room / 2 and width(row(*term)) > room - HANG:
             first, *rest = break_lines(row(*term), left)
             lines = [*lines[:-1], row(lines[-1], first), *rest]
         else:

@@ -10,6 +10,7 @@ from math import inf
 
 from derive.arrays import program as a
 from derive.arrays.scatter import lower_equation
+from derive.arrays.sharing import shared
 from derive.index import Index, Quotient, Size
 from derive.ops import OPS
 from derive.program import Equation, Program
@@ -293,7 +294,12 @@ def numpy_line(equation: Equation, program: Program, *, style: str = "steps", na
     names = names or Names(program, [equation])
     printer = Printer(names, style == "closed")
     statements = lower_equation(equation, program, stable=style == "closed")
-    lines = [line for s in statements for line in printer.lines(s)]
+    (statements,) = shared([statements])
+    return joined_lines([line for s in statements for line in printer.lines(s)])
+
+
+def joined_lines(lines: list[str]) -> str:
+    """Lines of code as one line; the body of a loop stays behind its colon."""
     out: list[str] = []
     for line in lines:
         if out and out[-1].endswith(":"):
@@ -304,7 +310,7 @@ def numpy_line(equation: Equation, program: Program, *, style: str = "steps", na
 
 
 def __getattr__(name: str):
-    if name in ("numpy_module", "numpy_test"):
+    if name in ("numpy_module", "numpy_lines"):
         from derive.writers import numpy_module as module
 
         return getattr(module, name)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import PurePath
 
 from derive import expr as x
 from derive.arrays.program import Assign, Statement, fresh_array, loads
 from derive.arrays.scatter import lower_equation
+from derive.arrays.sharing import Block, shared
 from derive.errors import Unsupported
 from derive.index import Size
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable, base_name, gradient_name
-from derive.writers.numpy import Printer
+from derive.writers.numpy import Printer, joined_lines
 from derive.writers.numpy_names import Names
 from derive.writers.numpy_text import HELPERS, comment, docstring, listed, taken_from_cache, wrapped
 
@@ -31,6 +34,19 @@ def numpy_module(
     `step_of` names the report's step of a gradient, by its array or by the name of the gradient.
     """
     return _Module(forward, full, tuple(wrt), style, dict(step_of or {}), title, tuple(notes)).text(templates)
+
+
+def numpy_lines(forward: Program, full: Program, wrt: tuple[str, ...], *, style: str = "steps") -> dict[str, str]:
+    """The lines of the generated module by the array that they compute, each as one line: what a report shows."""
+    module = _Module(forward, full, tuple(wrt), style, {}, "", ())
+    module.text()
+    return module.lines
+
+
+PROMISE = {
+    "steps": "Mirrors the forward pass line by line: `d<name>` is the gradient of the outputs by `<name>`.",
+    "closed": "Cancelled and shifted forms: finite wherever the true gradient is representable.",
+}
 
 
 @dataclass
@@ -64,18 +80,14 @@ class _Module:
         self.loss = None if self.upstreams else self.forward.outputs[0]
         wanted = {*self.forward.outputs, *self.gradient_of.values()} - {None}
         alive = self.full.reaches(n for n in wanted if n in self.full)
-        backward = self.full.depends(self._seeds())
         equations = self.full.equations
         self.backward = [e for e in equations if e.name.startswith("∂") and e.name in alive]
         inner = {e.name for e in self.backward}
         keep_all = self.style == "steps"
         self.ahead = [e for e in equations if e.name not in inner and not e.name.startswith("∂")
                       and (keep_all or e.name in alive)]  # fmt: skip
-        self.moving = backward
         self.used: set[str] = set()
-
-    def _seeds(self) -> set[str]:
-        return {e.name for e in self.full.equations if e.name.startswith("∂")} | set(self.upstreams)
+        self.lines: dict[str, str] = {}
 
     def _gradient(self, name: str) -> str | None:
         """The array that holds the gradient of an array, None when it is zero or one."""
@@ -90,8 +102,8 @@ class _Module:
         return self.forward.parameters or tuple(dict.fromkeys([*roots, *(s.name for s in self.forward.statics)]))
 
     def _argument(self, name: str) -> str:
-        spelled = name if name.isidentifier() and name not in IN_THE_WAY else None
-        return self.names.array(name) if spelled is None else spelled
+        usable = name.isidentifier() and not keyword.iskeyword(name) and name not in IN_THE_WAY
+        return name if usable else self.names.array(name)
 
     def _signature(self) -> str:
         statics = {s.name: s.value for s in self.forward.statics}
@@ -118,11 +130,16 @@ class _Module:
         printer = Printer(self.names, self.stable, lambda name: everything or name in defined)
         return _Function(printer, defined=defined)
 
-    def _emit(self, f: _Function, equation: Equation, note: str, above: bool) -> None:
+    def _blocks(self, equations: list[Equation], share: bool) -> list[Block]:
+        numbers = count(1)
+        blocks = [lower_equation(e, self.full, stable=self.stable, numbers=numbers) for e in equations]
+        return shared(blocks) if share else blocks
+
+    def _emit(self, f: _Function, equation: Equation, statements: Block, note: str, above: bool) -> None:
         self.names.forget_temporaries()
-        statements = lower_equation(equation, self.full, stable=self.stable)
         lines = [line for s in statements for line in f.printer.lines(s)]
         self._require(f, statements, equation.name)
+        self.lines[equation.name] = joined_lines(lines)
         if note and not above and len(lines) == 1 and len(lines[0]) + len(note) < 112:
             f.lines += wrapped(f"{lines[0]}  {note}")
         else:
@@ -145,11 +162,11 @@ class _Module:
         """`n = X.shape[0]` for every size letter in use, from arrays at hand."""
         lines: dict[str, str] = {}
 
-        def define(letter: str) -> None:
+        def define(letter: str, open_ones: frozenset[str] = frozenset()) -> None:
             if letter not in lines:
-                text, more = self._size_line(letter, f)
+                text, more = self._size_line(letter, f, open_ones)
                 for other in sorted(more):
-                    define(other)
+                    define(other, open_ones | {letter})
                 lines[letter] = text
 
         for letter in sorted(letters):
@@ -168,11 +185,11 @@ class _Module:
         first = [f"{', '.join(axes[a][k] for k in range(back[a]))} = {a}.shape" for a in whole]
         return first + [line for m, line in zip(found, lines, strict=True) if not (m and m[2] in whole)]
 
-    def _size_line(self, letter: str, f: _Function) -> tuple[str, frozenset[str]]:
+    def _size_line(self, letter: str, f: _Function, open_ones: frozenset[str]) -> tuple[str, frozenset[str]]:
         own = self.names.size(letter)
         inputs = [v.name for v in self.forward.inputs]
         ready = [n for n in self.full.by_name if n in f.defined and (n in inputs or not n.startswith("∂"))]
-        ready = [n for n in ready if n in inputs] + [n for n in ready if n not in inputs]
+        ready = [n for n in ready if n in inputs] + [n for n in ready if n in f.needed and n not in inputs]
         for name in [*ready, *inputs]:
             for axis, n in enumerate(self.full.shape(name)):
                 if n.letter == letter:
@@ -181,7 +198,7 @@ class _Module:
         for name in inputs:
             for axis, n in enumerate(self.full.shape(name)):
                 found = _solved(n, letter)
-                if found is not None:
+                if found is not None and not open_ones & (found[0].letters | found[1].letters):
                     self._load(f, name)
                     shift, factor = found
                     place = f"{self.names.array(name)}.shape[{axis}]"
@@ -206,8 +223,8 @@ class _Module:
         f = self._function()
         inputs = self.forward.inputs
         f.defined |= {v.name for v in inputs}
-        for e in self.ahead:
-            self._emit(f, e, _line_note(e), above=False)
+        for e, block in zip(self.ahead, self._blocks(self.ahead, self.stable), strict=True):
+            self._emit(f, e, block, _line_note(e), above=False)
         f.printer.sizes |= {a for v in inputs if v.limit is not None for a in v.limit.letters}
         compound = [(v, k, n) for v in inputs for k, n in enumerate(v.shape) if n.letter is None and n.number is None]
         checks = []
@@ -233,7 +250,8 @@ class _Module:
     def _outputs(self, outputs: list[str]) -> str:
         kind = self.forward.output_kind
         if kind == "dict":
-            return "{" + ", ".join(f'"{base_name(n)}": {o}' for n, o in zip(self.forward.outputs, outputs, strict=True)) + "}"
+            rows = zip(self.forward.outputs, outputs, strict=True)
+            return "{" + ", ".join(f'"{base_name(n)}": {o}' for n, o in rows) + "}"
         bare = len(outputs) == 1 and kind == "bare"
         return outputs[0] if bare else f"({', '.join(outputs)}{',' if len(outputs) == 1 else ''})"
 
@@ -266,6 +284,8 @@ class _Module:
         real = [v for v in self.forward.inputs if v.sort == "real"]
         if not real:
             return [f"{self.names.own('dtype')} = np.dtype(float)"]
+        ready = [v for v in real if v.name in f.needed and v.shape]
+        real = ready[:1] if ready and f.needed else real
         for v in real:
             self._load(f, v.name)
         listed = [self.names.array(v.name) for v in real]
@@ -279,8 +299,8 @@ class _Module:
         """The lines of backward, and the names that it takes from the cache."""
         f = self._function()
         f.defined |= set(self.upstreams)
-        for e in self.backward:
-            self._emit(f, e, self._note(e), above=True)
+        for e, block in zip(self.backward, self._blocks(self.backward, True), strict=True):
+            self._emit(f, e, block, self._note(e), above=True)
         result = self._result(f)
         shapes = self._upstream_lines(f)
         needed_sizes = set(f.printer.sizes)
@@ -369,7 +389,7 @@ class _Module:
             "forward": _indented(forward),
             "backward_doc": docstring(self._backward_doc(), 4),
             "backward": _indented(backward),
-            "both_doc": docstring(["The outputs of forward and the gradients of backward, from the inputs by name."], 4),
+            "both_doc": docstring(["Outputs of forward and gradients of backward, from the inputs by name."], 4),
         }
         env = environment(str, templates)
         return env.get_template("numpy/module.py.jinja").render({k: Ready(v) for k, v in values.items()})
@@ -386,10 +406,7 @@ class _Module:
 
     def _summary(self) -> list[str]:
         title = self.title or f"Gradients of {base_name(self.forward.name)}, derived in index notation"
-        what = {"steps": "Mirrors the forward pass line by line: `d<name>` is the gradient of the outputs "
-                         "with respect to `<name>`.",
-                "closed": "Cancelled and shifted forms: finite wherever the true gradient is representable."}  # fmt: skip
-        lines = [title.rstrip(".") + ".", "", what[self.style]]
+        lines = [title.rstrip(".") + ".", "", PROMISE[self.style]]
         risky = [base_name(e.name) for e in self.ahead if may_overflow(e, self.full)] if self.style == "steps" else []
         if risky:
             lines += [f"May overflow for large arguments: {', '.join(dict.fromkeys(risky))}."]
@@ -411,7 +428,8 @@ class _Module:
         return lines
 
     def _backward_doc(self) -> list[str]:
-        lines = ["The gradients with respect to " + ", ".join(map(base_name, self.wrt)) + ", each of its array's shape.", ""]
+        names = ", ".join(map(base_name, self.wrt))
+        lines = [f"The gradients with respect to {names}, each of its array's shape.", ""]
         if self.loss is not None:
             return [*lines, f"`upstream`: the gradient arriving at {base_name(self.loss)}, a number; None means 1."]
         outputs = [u.removeprefix("∂") for u in self.upstreams]
@@ -482,7 +500,8 @@ def _bounded(u: x.Expr, program: Program) -> bool:
         made = program.equation(u.name)
         return made is not None and _bounded(made.rhs, program)
     if isinstance(u, x.Add):
-        return any(isinstance(t, x.Mul) and t.factors[0] == x.MINUS_ONE and _largest(x.negate(t), program) for t in u.terms)
+        lowered = [x.negate(t) for t in u.terms if isinstance(t, x.Mul) and t.factors[0] == x.MINUS_ONE]
+        return any(_largest(t, program) for t in lowered)
     if isinstance(u, x.Mul) and isinstance(u.factors[0], x.Num) and u.factors[0].value < 0:
         rest = u.factors[1:]
         return all(isinstance(f, x.Pow) and f.exponent in (x.num(2), x.num(-2)) or isinstance(f, x.Num) for f in rest)
@@ -496,4 +515,4 @@ def _largest(u: x.Expr, program: Program) -> bool:
     return isinstance(u, x.Reduce) and u.op == "max"
 
 
-__all__ = ["numpy_module"]
+__all__ = ["numpy_lines", "numpy_module"]

@@ -41,9 +41,10 @@ class Names:
 
     def _new(self, kind: str, name: str, wanted: str) -> str:
         if (kind, name) not in self.given:
-            free = wanted
+            free, count = wanted, 1
             while free in self.taken:
-                free += "_"
+                count += 1
+                free = f"part{count}" if wanted == "part" else free + "_"
             self.taken.add(free)
             self.given[kind, name] = free
         return self.given[kind, name]
@@ -54,7 +55,8 @@ class Names:
 
     def forget_temporaries(self) -> None:
         """Let the next equation use the names of temporaries again."""
-        for key in [k for k in self.given if k[0] == "array" and k[1].startswith("~~")]:
+        local = [k for k in self.given if k[0] == "array" and k[1].startswith("~~") and "shared" not in k[1]]
+        for key in local:
             self.taken.discard(self.given.pop(key))
 
     def size(self, letter: str) -> str:

@@ -1,0 +1,154 @@
+"""Claims of backward code: a gradient's complete value, from its first statement to its first use, rebinding or the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from derive.checker.names import candidates, spelled
+from derive.checker.reading import Reading, Step
+from derive.checker.statements import fills
+from derive.errors import Problem
+from derive.program import base_name
+
+
+@dataclass
+class Claim:
+    """One gradient as written: its name, its statements, the array that is its complete value.
+
+    `meant`: the forward arrays whose gradient the name may be, the likeliest first.  `fate`: why it is not judged as a
+    value: "failed", "copied", "dead" (replaced before it is used); "overwritten" when another name's change made it.
+    """
+
+    name: str
+    steps: list[Step]
+    array: str = ""
+    meant: list[str] = field(default_factory=list)
+    fate: str = ""
+    problem: Problem | None = None
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def first(self) -> Step:
+        return self.steps[0]
+
+    @property
+    def last(self) -> Step:
+        return self.steps[-1]
+
+
+def claims_of(reading: Reading) -> list[Claim]:
+    """The claims in the order in which they are complete."""
+    found = _Claims(reading)
+    for step in reading.steps:
+        found.take(step)
+    found.finish()
+    return found.done
+
+
+class _Claims:
+    """The open and the finished claims while the steps go by."""
+
+    def __init__(self, reading: Reading):
+        self.reading = reading
+        self.open: dict[str, Claim] = {}
+        self.closed: dict[str, Claim] = {}
+        self.done: list[Claim] = []
+        self.values: Mapping[str, str] = {}
+        self.changer: dict[str, Step] = {}
+
+    def take(self, step: Step) -> None:
+        for name in list(self.open):
+            if _owner(name) in step.uses.reads and _owner(name) not in step.uses.writes:
+                self._close(name)
+        for name in step.uses.reads & self.closed.keys() - step.uses.sets:
+            self._reopened(name, step)
+        written = [n for n in self._written(step)]
+        for name in written:
+            self._write(name, step)
+        for name in step.changed - set(written):
+            self.changer[name] = step
+        self.values = step.values
+
+    def finish(self) -> None:
+        for name in list(self.open):
+            self._close(name)
+
+    def _written(self, step: Step) -> list[str]:
+        """The gradients that a step sets or changes under their own name."""
+        plain = step.uses.changes if type(step.node).__name__ == "For" else step.uses.writes
+        names = plain if step.problem is not None else {n for n in step.changed | plain if _owner(n) in plain}
+        return sorted(n for n in names if self._is_gradient(n) and (step.problem or n in step.values))
+
+    def _is_gradient(self, name: str) -> bool:
+        start = self.reading.start.get(name, "")
+        return spelled(name) is not None and (not start or start.startswith("∂"))
+
+    def _write(self, name: str, step: Step) -> None:
+        internal = step.values.get(name, "")
+        if "[" in name and any(v == internal for n, v in self.values.items() if n != name and self._is_gradient(n)):
+            return
+        anew = name in step.uses.sets and name not in step.uses.reads
+        claim = self.open.get(name)
+        if claim is not None and anew:
+            claim.fate = claim.fate or "dead"
+            self._close(name)
+            claim = None
+        if claim is None:
+            claim = self.open[name] = Claim(name, [])
+        claim.steps.append(step)
+        claim.array = self.reading.array(internal)
+        claim.versions.append(claim.array)
+        claim.meant = meanings(self.reading, name, step)
+        if step.problem is not None:
+            claim.fate, claim.problem = "failed", step.problem
+        elif step.copied:
+            claim.fate = "copied"
+        self.changer.pop(name, None)
+
+    def _close(self, name: str) -> None:
+        claim = self.open.pop(name)
+        if not claim.fate and name in self.values:
+            claim.array = self.reading.array(self.values[name])
+        if claim.fate == "dead" and any(n for n in claim.steps if not fills(n.node)):
+            claim.fate = "dead"
+        self.closed[name] = claim
+        self.done.append(claim)
+
+    def _reopened(self, name: str, step: Step) -> None:
+        """A complete gradient that another name's statement has changed and that is used again."""
+        old, changer = self.closed[name], self.changer.get(name)
+        now = self.reading.array(self.values.get(name, ""))
+        if changer is None or name in self.open or now == old.array:
+            return
+        claim = Claim(name, [changer], now, old.meant, "overwritten", versions=[now])
+        self.closed[name] = claim
+        self.done.append(claim)
+
+
+def _owner(name: str) -> str:
+    return name.split("[")[0]
+
+
+def meanings(reading: Reading, name: str, step: Step) -> list[str]:
+    """The forward arrays that a gradient's name may speak of: what its base is bound to, else by spelling."""
+    base, forward = spelled(name), reading.forward
+    if base in reading.aliases:
+        base = reading.aliases[base]
+    held = {n: reading.array(v) for n, v in {**reading.start, **step.values}.items()}
+    bound = {n: v for n, v in held.items() if v in forward and not n.startswith("∂") and "[" not in n}
+    bound |= {_inner(n): v for n, v in held.items() if v in forward and "[" in n and _inner(n) not in bound}
+    pools = [bound, {base_name(v).split(".")[-1]: v for v in forward.by_name}]
+    if step.node.__class__.__name__ and base in held and held[base] not in forward and "@" in held[base]:
+        return [held[base]]
+    exact = [p[base] for p in pools if base in p]
+    found = exact[:1] or [p[n] for p in pools for n in candidates(base, p)]
+    if not found and len(reading.forward.outputs) == 1 and base in ("out", "output", "y", "scores"):
+        found = list(reading.forward.outputs)
+    versions = [v for f in found for v in forward.by_name if base_name(v) == base_name(f) and exact]
+    inputs = [v for v in versions if forward.is_input(v)]
+    return [n for n in dict.fromkeys([*inputs, *found, *versions]) if forward.sort(n) == "real"]
+
+
+def _inner(name: str) -> str:
+    return name.split("[")[1].rstrip("]")

@@ -1,0 +1,253 @@
+"""The cut rule: what a gradient must be, given the author's own gradients further up; and how that is decided.
+
+Let U be the arrays whose gradients the author's right side of dX reads.  If every way from X to the outputs passes
+through some U, then dX must be Σ dU·∂U/∂X.  The engine's equation ∂X = Σ ∂Y·∂Y/∂X over the users Y of X holds for any
+gradients ∂Y that satisfy their own equations; so the expected value is the engine's equation in which ∂U stands for the
+author's dU, and equations of the arrays between X and the cut are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from derive import expr as x
+from derive.checker.reading import Reading
+from derive.engine import Gradients, differentiate
+from derive.expr import Entry, Expr
+from derive.index import Index, Size
+from derive.judges.balls import CounterExample, counterexample
+from derive.judges.bench import Bench
+from derive.judges.normal import prove_equal
+from derive.program import Equation, Program, gradient_name
+
+SEEDS = (0, 1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether two formulas are equal (None: undecided), how that is known, and where they differ."""
+
+    equal: bool | None
+    certainty: str | None = None
+    where: str | None = None
+    why: str = ""
+
+
+class Court:
+    """The true gradients, the author's values, and the judges over both."""
+
+    def __init__(self, reading: Reading):
+        self.reading = reading
+        self.gradients: Gradients = differentiate(reading.forward)
+        self.targets = {name: d.target.name for name, d in self.gradients.derivations.items()}
+        self.targets |= {name: gradient_name(name) for name in reading.forward.outputs if name not in self.targets}
+        self.arrays = {target: name for name, target in self.targets.items()}
+        taken = {v.name for v in self.gradients.program.inputs}
+        variables = [v for v in reading.variables if v.name not in taken]
+        self.program = self.gradients.program.with_equations(self._stand_ins(), variables)
+        self.program = self.program.with_equations(reading.equations)
+        self.count = 0
+        self._benches: dict[int, Bench] = {}
+        self._kept: dict[tuple[str, str], Answer] = {}
+
+    def _stand_ins(self) -> list[Equation]:
+        """`∂=X`, the true gradient where the author's value is not derived or could not be read."""
+        made = []
+        for name in {n for e in self.reading.equations for n in e.rhs.names if n.startswith("∂=")}:
+            indices = self.indices(self.reading.forward.shape(name[2:]))
+            made.append(Equation(name, indices, self.true(name[2:], indices)))
+        return made
+
+    # -- formulas
+
+    def indices(self, shape: Iterable[Size]) -> tuple[Index, ...]:
+        return tuple(Index("ijklmpqr"[k % 8], n) for k, n in enumerate(shape))
+
+    def true(self, name: str, indices: tuple[Index, ...]) -> Expr:
+        """The gradient of the outputs by an array, at an entry; zero where they do not depend on it."""
+        weight = [Entry(self.reading.scalar_upstream, ())] if self.reading.scalar_upstream else []
+        target = self.targets.get(name)
+        if target is None:
+            return x.ZERO
+        if target not in self.gradients.program:
+            return x.mul(*weight) if name in self.gradients.of else x.ZERO
+        return x.mul(*weight, Entry(target, slots(indices)))
+
+    def written(self, array: str, indices: tuple[Index, ...]) -> Expr:
+        """The author's array at an entry of the array that it is the gradient of, broadcast where it is smaller."""
+        shape = self.program.shape(array)
+        return Entry(array, aligned(shape, indices))
+
+    def shape(self, array: str) -> tuple[Size, ...]:
+        return self.program.shape(array)
+
+    # -- the cut
+
+    def cut(self, array: str, meant: str, claimed: Mapping[str, str]) -> Cut:
+        """The author's gradients that the value of `array` reads; `claimed`: forward arrays by the claim's array."""
+        below = self.reading.forward.depends([meant]) - {meant}
+        reached: dict[str, str] = {}
+        inner: set[str] = set()
+        upstream: set[str] = set()
+        todo = list(self.program[array].rhs.names)
+        while todo:
+            name = todo.pop()
+            if name in inner or name in reached.values():
+                continue
+            if claimed.get(name) in below:
+                reached[claimed[name]] = name
+                continue
+            inner.add(name)
+            equation = self.program.equation(name)
+            if name.startswith("∂"):
+                upstream.add(name)
+            elif equation is not None and name not in self.reading.forward:
+                todo += equation.rhs.names
+        return Cut(meant, reached, frozenset(inner), self._separates(meant, set(reached), upstream))
+
+    def _separates(self, meant: str, reached: set[str], upstream: set[str]) -> bool:
+        """Whether every way from an array to the outputs meets the cut."""
+        forward = self.reading.forward
+        seen, todo = set(), [meant]
+        while todo:
+            name = todo.pop()
+            if name in seen or name in reached:
+                continue
+            seen.add(name)
+            own = self.reading.upstream.get(name, gradient_name(name))
+            if name in forward.outputs and own not in upstream:
+                return False
+            todo += [e.name for e in forward.uses(name) if e.sort == "real"]
+        return bool(reached or upstream)
+
+    def expected(self, cut: Cut, indices: tuple[Index, ...], given: Mapping[str, str]) -> tuple[Expr, list[Equation]]:
+        """The gradient that the cut demands, with `given[U]` for the gradient of U; and the equations that it needs."""
+        self.count += 1
+        made: dict[str, Equation] = {}
+
+        def name_of(target: str) -> str:
+            new = f"{target}‹{self.count}›"
+            if new not in made:
+                e = self.gradients.program.equation(target)
+                made[new] = replace(e, name=new, rhs=x.replace_entries(e.rhs, change))
+            return new
+
+        def change(u: Entry) -> Expr | None:
+            meant = self.arrays.get(u.name)
+            if meant in given:
+                return Entry(given[meant], aligned(self.program.shape(given[meant]), u.slots))
+            if meant is not None and self.gradients.program.equation(u.name) is not None:
+                return Entry(name_of(u.name), u.slots)
+            return None
+
+        target = self.targets.get(cut.meant)
+        if target is None or self.gradients.program.equation(target) is None:
+            return self.true(cut.meant, indices), []
+        return Entry(name_of(target), slots(indices)), list(made.values())
+
+    # -- judges
+
+    def bench(self, seed: int) -> Bench:
+        if seed not in self._benches:
+            self._benches[seed] = Bench(self.program, seed)
+        return self._benches[seed]
+
+    def add(self, equations: Iterable[Equation]) -> None:
+        """Further equations, for all judges."""
+        equations = list(equations)
+        if not equations:
+            return
+        self.program = self.program.with_equations(equations)
+        for bench in self._benches.values():
+            bench.add(equations)
+            bench.program = self.program
+
+    def quick(self, a: Expr, b: Expr) -> bool | None:
+        """Whether two formulas agree in floats, at one size."""
+        return self.bench(0).same_value(a, b)
+
+    def same(self, a: Expr, b: Expr) -> Answer:
+        """Whether two formulas are equal: exact residues at two sizes; a difference is only one that balls confirm."""
+        key = (a.key, b.key)
+        if key not in self._kept:
+            self._kept[key] = self._same(a, b)
+        return self._kept[key]
+
+    def _same(self, a: Expr, b: Expr) -> Answer:
+        why = ""
+        for seed in SEEDS:
+            found = self.bench(seed).same(a, b)
+            if found.equal is False:
+                return self._confirmed(a, b)
+            if not (found.equal and found.how == "exact"):
+                why = found.detail
+        return Answer(None, None, None, why) if why else Answer(True, "tested")
+
+    def _confirmed(self, a: Expr, b: Expr) -> Answer:
+        found: CounterExample | None = counterexample(self._needed(a, b), a, b, range(3))
+        if found is None:
+            return Answer(None, None, None, "the values differ, and no exact counter-example confirms it")
+        return Answer(False, None, str(found))
+
+    def _needed(self, a: Expr, b: Expr) -> Program:
+        """The part of the program that two formulas depend on."""
+        needed = self.program.reaches(a.names | b.names)
+        return replace(
+            self.program,
+            inputs=tuple(v for v in self.program.inputs if v.name in needed),
+            equations=tuple(e for e in self.program.equations if e.name in needed),
+            facts=tuple(f for f in self.program.facts if f.array in needed),
+        )
+
+    def proves(self, a: Expr, b: Expr, unfold: Iterable[str]) -> bool:
+        """Whether the normal form shows equality for all sizes."""
+        return prove_equal(a, b, self.program, unfold) is True
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The author's gradients `reached` (by forward array) from a claim, the arrays between, and whether they separate."""
+
+    meant: str
+    reached: Mapping[str, str]
+    inner: frozenset[str]
+    separates: bool
+
+
+def slots(indices: tuple[Index, ...]) -> tuple[x.Slot, ...]:
+    return tuple(x.whole_slot(0) if i.size.number == 1 else i for i in indices)
+
+
+def aligned(shape: tuple[Size, ...], indices: tuple[x.Slot, ...]) -> tuple[x.Slot, ...]:
+    """The slots at which an array of that shape is read for an entry of another one: axes of length 1 are repeated."""
+    place = list(indices)
+    if len(shape) > len(place):
+        place = _spread(shape, place)
+    place = place[len(place) - len(shape) :]
+    return tuple(x.whole_slot(0) if n.number == 1 else s for n, s in zip(shape, place, strict=True))
+
+
+def _spread(shape: tuple[Size, ...], place: list[x.Slot]) -> list[x.Slot]:
+    """Slots for more axes than there are: extra axes have length 1."""
+    found, left = [], list(place)
+    for k, n in enumerate(shape):
+        need = len(shape) - k
+        if n.number == 1 and need > len(left):
+            found.append(x.whole_slot(0))
+        else:
+            found.append(left.pop(0) if left else x.whole_slot(0))
+    return found
+
+
+def fits(have: tuple[Size, ...], want: tuple[Size, ...]) -> str:
+    """`same`, `loose` (equal but for axes of length 1, or broadcast to it), or `other`."""
+    if have == want:
+        return "same"
+    if [n for n in have if n.number != 1] == [n for n in want if n.number != 1]:
+        return "loose"
+    if len(have) <= len(want):
+        tail = want[len(want) - len(have) :]
+        if all(a == b or a.number == 1 for a, b in zip(have, tail, strict=True)):
+            return "loose"
+    return "other"

@@ -1,0 +1,95 @@
+"""What a report shows beside the gradients: lemmas on the way, and what the author asked for in `# show:` lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from derive import expr as x
+from derive.derivation import Derivation
+from derive.engine import Gradients
+from derive.errors import Refuted, Usage
+from derive.expr import D, Entry, Expr
+from derive.judging import judge_alone
+from derive.program import Program
+from derive.routes import Finding, chain, direct, requests, softmax_lemma, softmaxes, two_cases, unfold
+from derive.solving import solve, vanishes
+
+MOST_LEMMAS = 2
+
+
+def findings(gradients: Gradients, seed: int = 0) -> list[Finding]:
+    """Every finding of a forward pass, each derivation judged.
+
+    Raises Usage for a `# show:` line that asks for something that does not exist, Refuted for an error of ours.
+    """
+    found = [softmax_lemma(gradients.forward, s) for s in softmaxes(gradients.forward)[:MOST_LEMMAS]]
+    for what, names in requests(gradients.forward.source):
+        found.append(REQUESTS[what](gradients, names))
+    return [_judged(f, seed) for f in found]
+
+
+def _in_one_go(gradients: Gradients, names: tuple[str, ...]) -> Finding:
+    return direct(gradients.forward, gradients.of[0], names[0] if names else gradients.wrt[0])
+
+
+def _chain(gradients: Gradients, names: tuple[str, ...]) -> Finding:
+    if len(names) < 2:
+        raise Usage("a chain needs at least two names", hint="# show: chain L, yhat, z, W")
+    return chain(gradients.forward, names)
+
+
+def _solve(gradients: Gradients, names: tuple[str, ...]) -> Finding:
+    found = solve(gradients, names)
+    if found.title == "Set to zero and solve" and not vanishes(gradients, found):
+        raise Refuted(f"the solution for {', '.join(names)} does not make the gradient vanish")
+    return found
+
+
+def _two_cases(gradients: Gradients, names: tuple[str, ...]) -> Finding:
+    """The gradient where its one delta holds and where it does not."""
+    for name in names or tuple(reversed(gradients.derivations)):
+        found = gradients.closed.get(name) or gradients.derivations.get(name)
+        parts = two_cases(found.result) if found is not None else None
+        if parts is not None:
+            value = x.Cases((parts[0],), parts[1][1])
+            return Finding(
+                "Two cases",
+                "The delta tells two cases apart: the entry that the label picks, and all others.",
+                gradients.program,
+                displays=((found.target, value),),
+                about=(name,),
+            )
+    raise Usage("no gradient here has exactly one delta to tell two cases apart", hint="leave out `# show: two cases`")
+
+
+REQUESTS: dict[str, Callable[[Gradients, tuple[str, ...]], Finding]] = {
+    "in one go": _in_one_go, "two cases": _two_cases, "chain": _chain, "solve": _solve,
+}  # fmt: skip
+
+
+def _judged(found: Finding, seed: int) -> Finding:
+    judged = tuple(_judged_derivation(d, found.program, seed) for d in found.derivations)
+    return replace(found, derivations=judged)
+
+
+def _judged_derivation(found: Derivation, program: Program, seed: int) -> Derivation:
+    """Judged with what stands under a derivative written out, since ∂ log s/∂x means through the definition of s."""
+    meant = [replace(s, line=_through_definitions(s.line, program)) for s in found.steps]
+    verdicts = judge_alone(replace(found, steps=tuple(meant)), program, seed=seed).steps
+    return found.judged([replace(s, certainty=v.certainty, sure=v.sure) for s, v in zip(found.steps, verdicts, strict=True)])
+
+
+def _through_definitions(e: Expr, program: Program) -> Expr:
+    def change(t: x.Term) -> Expr | None:
+        if not isinstance(t, D):
+            return None
+        names = {n for n in t.body.names if program.equation(n) is not None and n != t.wrt.name}
+        return D(unfold(t.body, program, names), t.wrt) if names and _only_defined(t, program) else None
+
+    return x.rewrite(e, change)
+
+
+def _only_defined(t: D, program: Program) -> bool:
+    """Whether the derivative is of a name whose definition mentions the variable: total, not partial."""
+    return isinstance(t.body, (Entry, x.Call)) and t.wrt.name not in t.body.names

@@ -1,0 +1,102 @@
+"""Findings as lemmas of the report: derivations under their own numbers, matrices with dots, cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from derive import expr as x
+from derive.engine import Gradients
+from derive.expr import Expr
+from derive.index import Index
+from derive.routes import Finding
+from derive.writers.cards import card_lines, step_numbers
+from derive.writers.document import Lemma, Line
+from derive.writers.formula import formula
+from derive.writers.layout import Grid, Node, Num, Op, row
+from derive.writers.letters import EQ, Letters, Spelling, letters_for, spelling
+from derive.writers.reasons import Setting
+
+
+def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") -> tuple[Lemma, ...]:
+    """One lemma for every finding; their steps are numbered A.1, A.2, …, B.1, …"""
+    return tuple(_lemma(f, chr(ord("A") + k), gradients, detail) for k, f in enumerate(found))
+
+
+def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
+    spelled = spelling(gradients.program, gradients)
+    lines: list[Line] = []
+    for left, d in zip(f.left, f.derivations, strict=True):
+        lines += _lines(left, d, f"{letter}", len(lines), f, spelled, gradients, detail)
+    displays = [_equation(a, b, spelled) for a, b in f.displays]
+    if f.matrix is not None:
+        displays.append(_matrix(*f.matrix, spelled))
+    return Lemma(f.title, f.sentence, tuple(displays), _used_in(f, gradients), tuple(lines))
+
+
+def _lines(left: Expr, d, letter: str, before: int, f: Finding, spelled: Spelling, gradients: Gradients, detail: str):
+    letters = letters_for([left, *(s.line for s in d.steps)], spelled, d.indices)
+    setting = Setting(f.program, spelled, letters, results=step_numbers(gradients))
+    made = card_lines(d, letter, detail, setting)
+    numbered = [replace(line, number=f"{letter}.{before + k}") for k, line in enumerate(made, 1)]
+    if numbered:
+        numbered[0] = replace(numbered[0], lhs=formula(left, spelled, letters))
+        if d.note == "= 0":
+            numbered[-1] = replace(numbered[-1], rhs=row(numbered[-1].rhs, EQ, Num("0")))
+    return numbered
+
+
+def _equation(a: Expr, b: Expr, spelled: Spelling) -> Node:
+    letters = letters_for([a, b], spelled)
+    return row(formula(a, spelled, letters), EQ, formula(b, spelled, letters))
+
+
+def _used_in(f: Finding, gradients: Gradients) -> tuple[str, ...]:
+    numbers = step_numbers(gradients)
+    return tuple(numbers[n] for n in f.about if n in numbers)[:1]
+
+
+# ---------------------------------------------------------------- a matrix with dots
+
+
+def _matrix(entry: Expr, i: Index, k: Index, left: Expr, spelled: Spelling) -> Node:
+    """An entry formula over rows i and columns k set out as a matrix: first, second, dots, last."""
+    letters = letters_for([left, entry], spelled)
+    last = "n" if i.size.letter is None else i.size.letter
+    places = {name: (Index(name, i.size), Index(name, i.size)) for name in ("1", "2", last)}
+
+    def cell(a: str, b: str) -> Node:
+        value = _at(entry, {i: places[a][0], k: places[b][1]}, a == b)
+        known = {**letters.free, places[a][0]: a, places[b][1]: b}
+        return formula(value, spelled, Letters(known, letters.taken, dict(known)))
+
+    across, down, slant = Op("ellipsis", "tight"), Op("vdots", "tight"), Op("ddots", "tight")
+    rows = (
+        (cell("1", "1"), cell("1", "2"), across, cell("1", last)),
+        (cell("2", "1"), cell("2", "2"), across, cell("2", last)),
+        (down, down, slant, down),
+        (cell(last, "1"), cell(last, "2"), across, cell(last, last)),
+    )
+    name = _bare(left, spelled)
+    return row(name, EQ, Grid(rows, "matrix"))
+
+
+def _at(entry: Expr, places: dict[Index, Index], same: bool) -> Expr:
+    """The entry at one place; the delta of row and column is 1 on the diagonal, else 0."""
+    pair = frozenset(places)
+
+    def settle(t: x.Term) -> Expr | None:
+        if isinstance(t, x.Ind) and isinstance(t.cond, x.Rel) and {t.cond.left, t.cond.right} == pair:
+            return x.ONE if same else x.ZERO
+        return None
+
+    return x.substitute(x.rewrite(entry, settle), places)
+
+
+def _bare(left: Expr, spelled: Spelling) -> Node:
+    """∂s/∂x without its indices."""
+    plain = x.D(x.Entry(left.body.name, ()), x.Entry(left.wrt.name, ())) if isinstance(left, x.D) else left
+    return formula(plain, spelled, letters_for([plain], spelled))
+
+
+
