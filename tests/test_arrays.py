@@ -189,7 +189,8 @@ def compare(equation: str, seed: int = 0, style: str = "steps", dtype=float) -> 
     line = numpy_line(e, program, style=style)
     data = data_for(program, seed, dtype)
     before = {name: array.copy() for name, array in data.items()}
-    found = np.asarray(execute(line, data, dtype)["out"])
+    made = execute(line, data, dtype)["out"]
+    found = np.asarray(made, dtype) if type(made) in (int, float) else np.asarray(made)
     with np.errstate(all="ignore"):
         expected = Naive(dict(data), SIZES).equation(e)
     assert found.shape == expected.shape, f"{line}: shape {found.shape}, expected {expected.shape}"
@@ -388,6 +389,11 @@ out[i:n, l:n, h:n] = sum[k:d] X[i,k]*X2[l,k]*X[h,k]
 out[i:n] = X[i, argmax[k:d](X2[i,k])]
 out[i:n, o:1] = X[i, argmax[k:d](X[i,k])]
 out[t:T] = S[t, tok[0, t]%T]
+out[i:n, j:C] = {Z[i,j] if mask[i,j] = 1; -inf}
+out[i:n, j:C] = {Z[i,j] if mask[i,j] = 0; P[i,j]}
+out[i:n, t:T, e:E] = sum[c:T*E] [c//E = t]*[c%E = e]*cat[i,c]
+out[i:n, t:T, e:E] = sum[c:T*E] [c//E = t]*[c%E = e]*cat[i,c]*u[i] + emb[i,t,e]
+out[g:G, f:F] = sum[c:G*F] sum[i:n] [c//F = g]*[c%F = f]*grp[i,c]
 """.strip().splitlines()  # noqa: E501
 
 

@@ -6,6 +6,7 @@ import ast
 import keyword
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from derive.index import Size
 from derive.program import Program, Static, Variable, parse_program
 from derive.writers.numpy import numpy_line
 from derive.writers.numpy_module import numpy_lines, numpy_module
+from derive.writers.numpy_tests import numpy_test
 from derive.writers.numpy_text import wrapped
 
 CROSS_ENTROPY = """
@@ -371,3 +373,17 @@ def test_long_lines_are_broken_and_mean_the_same(line):
     lines = wrapped(line)
     assert max(map(len, lines)) <= 116 and len(lines) > 1
     assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(line))
+
+
+@pytest.mark.parametrize("forward", [CROSS_ENTROPY, TWO_OUTPUTS], ids=["scalar", "two outputs"])
+def test_the_test_that_comes_with_the_code(forward, tmp_path):
+    gradients = {CROSS_ENTROPY: CROSS_ENTROPY_STEPS, TWO_OUTPUTS: TWO_OUTPUTS_STEPS}[forward]
+    p, full = programs(forward, gradients)
+    wrt = tuple(v.name for v in p.inputs if v.sort == "real")
+    good = numpy_module(p, full, wrt)
+    (tmp_path / "backward.py").write_text(good)
+    (tmp_path / "test_backward.py").write_text(numpy_test(p, wrt))
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_backward.py"]
+    assert subprocess.run(run, cwd=tmp_path, capture_output=True).returncode == 0
+    (tmp_path / "backward.py").write_text(good.replace("(1 - h**2)", "(1 + h**2)").replace("dX = dZ", "dX = -dZ"))
+    assert subprocess.run(run, cwd=tmp_path, capture_output=True).returncode == 1

@@ -92,6 +92,8 @@ def _affine_range(terms, constant: Size, program: Program) -> Range | None:
 
 def inside(slot: x.Slot, n: Size, program: Program) -> bool:
     """Whether a slot is known to stay in 0 … n − 1."""
+    if isinstance(slot, x.Part) and slot.modulus is None:
+        return inside(slot.slot, n * slot.divisor, program)
     found = slot_range(slot, program)
     return found is not None and nonnegative(found[0]) and nonnegative(n - 1 - found[1])
 
@@ -106,6 +108,9 @@ def decide(cond: x.Cond, program: Program) -> x.Cond:
         return x.negation(decide(cond.part, program))
     if cond.op == "eq" or isinstance(cond.left, x.Expr) or isinstance(cond.right, x.Expr):
         return cond
+    digit = cond.left if isinstance(cond.left, x.Part) and cond.left.modulus is None else None
+    if digit is not None and cond.op == "lt" and isinstance(cond.right, x.Affine) and not cond.right.terms:
+        return x.TRUE if inside(digit, cond.right.constant, program) else cond
     gap = slot_range(x.affine([(cond.right, Size.of(1)), (cond.left, Size.of(-1))]), program)
     if gap is None:
         return cond

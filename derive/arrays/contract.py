@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, permutations
 
 from derive import expr as x
 from derive.arrays import bounds
@@ -137,8 +137,34 @@ def contracted_deltas(low: Lowering, factors: list[Expr], bound: list[Index]) ->
                 continue
             rest = [x.substitute(g, {i: slot}) for n, g in enumerate(factors) if n != k]
             return contracted_deltas(low, [*rest, *guard], [b for b in bound if b is not i])
+    joined = _joined_digits(factors, bound)
+    if joined is not None:
+        return contracted_deltas(low, *joined)
     factors = [f for f in factors if f.key != x.ONE.key]
     return factors or [x.ONE], bound
+
+
+def _joined_digits(factors: list[Expr], bound: list[Index]) -> tuple[list[Expr], list[Index]] | None:
+    """Σ_m [m//K = g]·[m%K = k]·f[m] = f[(g, k)]: deltas of all digits of a summation index."""
+    for m in bound:
+        digits = [(k, *_digit(f, m)) for k, f in enumerate(factors) if _digit(f, m) is not None]
+        for order in permutations(digits) if 1 < len(digits) < 5 else ():
+            if x.join([(part, index.size) for _, part, index in order]) is m:
+                slot = x.join([(index, index.size) for _, _, index in order])
+                used = {k for k, _, _ in order}
+                rest = [x.substitute(f, {m: slot}) for k, f in enumerate(factors) if k not in used]
+                return rest, [b for b in bound if b is not m]
+    return None
+
+
+def _digit(f: Expr, m: Index) -> tuple[x.Part, Index] | None:
+    """[m//K % L = j] as the digit and j."""
+    if not (isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op == "eq"):
+        return None
+    for part, index in ((f.cond.left, f.cond.right), (f.cond.right, f.cond.left)):
+        if isinstance(part, x.Part) and part.slot is m and isinstance(index, Index) and index is not m:
+            return part, index
+    return None
 
 
 def _decided(low: Lowering, f: Expr) -> Expr:

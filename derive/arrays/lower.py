@@ -225,6 +225,9 @@ class Lowering:
         """Truth values; a condition on sizes and counters alone is a Python truth value (sort number)."""
         match cond:
             case x.Rel(op=op, left=a, right=b):
+                truth = self._truth_of(op, a, b)
+                if truth is not None:
+                    return truth
                 if op == "eq" and self._diagonal(a, b):
                     return Value(Eye(a.size), (a, b) if _before(a, b, want) else (b, a), "bool")
                 values = [self.side(a, want), self.side(b, want)]
@@ -244,6 +247,16 @@ class Lowering:
                 v = self.condition(inner, want)
                 return Value(Map("lnot" if v.sort == "number" else "not", (v.node,)), v.axes, v.sort)
         raise TypeError(f"have you added a new condition? {type(cond).__name__}")
+
+    def _truth_of(self, op: str, a, b) -> Value | None:
+        """keep = 1 of an array of truth values: the array itself; keep = 0: its negation."""
+        for side, other in ((a, b), (b, a)):
+            if op == "eq" and isinstance(side, x.Entry) and self.sort(side.name) == "bool":
+                number = x.as_value(other)
+                if isinstance(number, x.Num) and number.value in (0, 1):
+                    v = self.entry(side)
+                    return v if number.value == 1 else Value(Map("not", (v.node,)), v.axes, "bool")
+        return None
 
     def _diagonal(self, a, b) -> bool:
         moving = isinstance(a, Index) and isinstance(b, Index) and not {a, b} & self.counters
@@ -368,6 +381,7 @@ class Lowering:
             digits = s.parts if isinstance(s, x.Join) and x.slot_size(s) == n else ((s, n),)
             new_slots += [d for d, _ in digits]
             new_shape += [m for _, m in digits]
+        node = node.arg if isinstance(node, Reshape) else node
         return Reshape(node, tuple(new_shape)), new_slots, new_shape
 
     def _windows(self, node: Node, slots: list, shape: list) -> tuple[Node, list, list]:
@@ -551,6 +565,7 @@ def _fused(node: Node, slots: list, shape: list, order: tuple[int, ...], whole) 
     joined = x.product_of([shape[k] for k in order])
     shape = [*(shape[k] for k in rest[0]), joined, *(shape[k] for k in rest[1])]
     slots = [*(slots[k] for k in rest[0]), whole, *(slots[k] for k in rest[1])]
+    node = node.arg if isinstance(node, Reshape) else node
     return Reshape(node, tuple(shape)), slots, shape
 
 

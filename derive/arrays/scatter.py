@@ -164,7 +164,7 @@ def zeros(low: Lowering, name: str, lhs: tuple[Index, ...]) -> Node:
 def _like(program: Program, name: str) -> str | None:
     """The array that a gradient array is shaped like."""
     base = name.removeprefix("∂").removesuffix("~total")
-    if not name.startswith("∂") or base not in program or program.sort(base) != "real":
+    if not name.startswith("∂") or base not in program or program.sort(base) != "real" or not program.shape(base):
         return None
     return base if program.shape(base) == program.shape(name) else None
 
@@ -326,7 +326,7 @@ def _pieces(low: Lowering, rhs: Expr, axes: Axes):
 def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size | None = None) -> Node:
     """The value with exactly the axes of the equation."""
     fitted = fit(v, axes)
-    if not axes and v.sort == "number" and low.integer is False:
+    if not axes and v.sort == "number" and name.startswith("∂"):
         return Full((), v.node, _like(low.program, name))
     if fitted.axes == axes:
         return fitted.node

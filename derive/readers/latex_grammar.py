@@ -56,6 +56,10 @@ def named(tokens: Sequence[Token], lexicon: Lexicon) -> list[Token]:
             done.append(tokens[k])
             k += 1
             continue
+        if tokens[k].text == "d" and _before_name(tokens, k, lexicon):
+            done.append(Token("diff", "d", tokens[k].start, tokens[k].end))
+            k += 1
+            continue
         end = k + 1
         scripted = bool(done) and done[-1].text in ("^", "_")  # a script without braces is one letter
         while not scripted and end < len(tokens) and tokens[end].glued and (tokens[end].kind == "letter" or _digits(tokens, end)):
@@ -63,6 +67,16 @@ def named(tokens: Sequence[Token], lexicon: Lexicon) -> list[Token]:
         done += _words(tokens[k:end], lexicon)
         k = end
     return [_text_name(token, done, place) for place, token in enumerate(done)]
+
+
+def _before_name(tokens: Sequence[Token], k: int, lexicon: Lexicon) -> bool:
+    """`d\\text{Probs}`, `d\\hat x`: a d glued to a name that is no letter."""
+    if k + 1 >= len(tokens) or not tokens[k + 1].glued or "d" in lexicon.indexed:
+        return False
+    after = tokens[k + 1]
+    word = after.text.strip()
+    return (after.kind == "text" and word.isalnum() and word not in WORDS) or after.text in ACCENTS or (
+        after.text in GREEK and "d" not in lexicon.letters)  # fmt: skip
 
 
 def _digits(tokens: Sequence[Token], k: int) -> bool:
@@ -97,7 +111,7 @@ def _words(run: Sequence[Token], lexicon: Lexicon) -> list[Token]:
 
 
 def _is_differential(rest: str, run: Sequence[Token], lexicon: Lexicon) -> bool:
-    return lexicon.is_word(rest) or (len(rest) == 1 and rest.isalpha() and "d" not in lexicon.letters)
+    return lexicon.is_word(rest) or (len(rest) > 2 and rest[0].isupper()) or (len(rest) == 1 and rest.isalpha() and "d" not in lexicon.letters)
 
 
 def _all_single(text: str, lexicon: Lexicon) -> bool:
@@ -466,9 +480,15 @@ class Parser:
         token = self.advance()
         if not self.accept("_"):
             raise Unread("∇ without the variable that it belongs to", token.start, token.end)
-        wrt = self.group(self.factor)
+        wrt = self.group(self.factor) if self.here is None or self.here.kind != "text" else self.factor_of_words()
+        if self.at_stop():
+            return t.Symbol(self.within(token.start), "nabla_" + getattr(wrt, "name", ""))
         body = self.factor()
         return t.Derivative(self.within(token.start), body, (wrt,))
+
+    def factor_of_words(self) -> t.Node:
+        token = self.advance()
+        return t.Symbol((token.start, token.end), token.text.strip())
 
     def root(self) -> t.Node:
         token = self.advance()

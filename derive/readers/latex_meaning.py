@@ -101,6 +101,8 @@ class Elaborator:
                 if value.denominator != 1 or value < 0:
                     raise Unknown("a place that is no whole number", place.span)
                 return x.whole_slot(max(0, int(value) - 1))
+            case t.Symbol(name=last) if last in self.notes.size_names and last not in self.bound:
+                return x.affine([], self.notes.sizes.resolve(Size.of(last)) - 1)
             case t.Symbol() if self.is_index(place):
                 i = self.letter(place.name)
                 self.fit(i, n, f"axis {k + 1} of {name}")
@@ -731,7 +733,7 @@ class Elaborator:
 
     def other_paths(self, names: frozenset[str], wrt: str) -> bool:
         """Whether another name in a definition depends on wrt."""
-        moving = self.program.depends((wrt,))
+        moving = dependents(self.program, wrt)
         return any(n in moving for n in names if n != wrt)
 
     def unfolded(self, e: Expr, keep: str) -> Expr:

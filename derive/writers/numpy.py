@@ -80,7 +80,7 @@ class Printer:
         u, v = self.wrap(node.args[0], left), self.wrap(node.args[1], right)
         if node.op == "add" and v.startswith("-") and self.text(node.args[1])[1] in (MUL, NEG):
             return f"{u} - {v[1:]}", ADD
-        tight = node.op == "pow" and re.fullmatch(r"[\w.]+", u) and re.fullmatch(r"[\w.]+", v)
+        tight = node.op == "pow" and re.fullmatch(r"[\w.]+", u) and re.fullmatch(r"-?[\w.]+", v)
         return (f"{u}**{v}" if tight else f"{u} {sign} {v}"), own
 
     def _apply(self, node: a.Apply):
@@ -145,7 +145,9 @@ class Printer:
 
     def _reshape(self, node: a.Reshape):
         products = [n for n in node.sizes if n.letter is None and n.number is None]
-        sizes = ["-1" if [n] == products else self.size(n)[0] for n in node.sizes]
+        longest = max(products, key=lambda n: len(str(n)), default=None)
+        unique = list(node.sizes).count(longest) == 1
+        sizes = ["-1" if unique and n is longest else self.size(n)[0] for n in node.sizes]
         return f"{self.wrap(node.arg, ATOM)}.reshape({', '.join(sizes)})", ATOM
 
     def _slice(self, node: a.Slice):
@@ -310,6 +312,10 @@ def joined_lines(lines: list[str]) -> str:
 
 
 def __getattr__(name: str):
+    if name == "numpy_test":
+        from derive.writers.numpy_tests import numpy_test
+
+        return numpy_test
     if name in ("numpy_module", "numpy_lines"):
         from derive.writers import numpy_module as module
 

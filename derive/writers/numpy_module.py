@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import PurePath
 
 from derive import expr as x
-from derive.arrays.program import Assign, Statement, fresh_array, loads
+from derive.arrays.program import Assign, Load, Node, Permute, Pick, Reshape, Statement, Windows, fresh_array, loads
 from derive.arrays.scatter import lower_equation
 from derive.arrays.sharing import Block, shared
 from derive.errors import Unsupported
@@ -147,7 +147,15 @@ class _Module:
             f.lines += [w for line in lines for w in wrapped(line)]
         f.defined.add(equation.name)
         last = [s for s in statements if isinstance(s, Assign) and s.name == equation.name]
-        f.fresh[equation.name] = bool(last) and fresh_array(last[0].value)
+        f.fresh[equation.name] = bool(last) and self._fresh(f, last[0].value)
+
+    def _fresh(self, f: _Function, node: Node) -> bool:
+        """Whether the caller may keep the array: nothing in the cache or among the gradients shares its entries."""
+        while isinstance(node, (Permute, Pick, Reshape, Windows)) and not fresh_array(node):
+            node = node.arg
+        if isinstance(node, Load):
+            return f.fresh.get(node.name, False) and node.name not in self.gradient_of.values()
+        return fresh_array(node)
 
     def _require(self, f: _Function, statements: Iterable[Statement], own: str) -> None:
         """Note the arrays that a function reads and did not make."""
@@ -264,7 +272,8 @@ class _Module:
         real = [v for v in self.forward.inputs if v.sort == "real"]
         if real:
             self.used.add("reals")
-            left = ", ".join(self.names.array(v.name) for v in real) + ("," if len(real) == 1 else "")
+            left = ", ".join(self.names.array(v.name) for v in real)
+            left = f"({left},)" if len(real) == 1 else left
             lines.append(f"{left} = _reals({', '.join(self._source(v) for v in real)})")
         for v in self.forward.inputs:
             if v.sort != "real":
@@ -323,7 +332,8 @@ class _Module:
             sizes = [f.printer.size(n)[0] for n in self.full.shape(u)]
             shapes.append(f'"{out}": ({", ".join(sizes)}{"," if len(sizes) == 1 else ""})')
         f.printer.used.add("dtype")
-        left = ", ".join(self.names.array(u) for u in self.upstreams) + ("," if len(self.upstreams) == 1 else "")
+        left = ", ".join(self.names.array(u) for u in self.upstreams)
+        left = f"({left},)" if len(self.upstreams) == 1 else left
         return [f"{left} = _upstreams(upstream, {{{', '.join(shapes)}}}, {self.names.own('dtype')})"]
 
     def _result(self, f: _Function) -> list[str]:

@@ -197,7 +197,8 @@ _ERF = {
     return array.astype(bool, copy=False)''',
     "check_static": '''def _check_static(name, given, fixed):
     """The value that was fixed when this code was derived; raises ValueError for another."""
-    if given is not fixed and not (type(given) is not type(None) and bool(np.all(np.equal(given, fixed)))):
+    same = given is fixed or (given is not None and fixed is not None and np.ndim(given) == 0 and given == fixed)
+    if not same:
         raise ValueError(f"{name} was {fixed!r} when this code was derived, got {given!r}: derive it again")''',
     "check_shapes": '''def _check_shapes(shapes):
     """The same length for the same letter everywhere; raises ValueError naming the arrays that disagree."""

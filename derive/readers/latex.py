@@ -1,0 +1,757 @@
+"""LaTeX mathematics in documents: what is defined, what the letters are, and every statement with its trees.
+
+`read_paper` reads a document (Markdown, LaTeX, notebook) into a `Paper`; `read_latex` makes a forward pass of its
+definitions.  Definitions: `:=`, or the first equation with a new bare left side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from derive import expr as x
+from derive.errors import Problem, Unreadable
+from derive.expr import Entry, Expr
+from derive.index import Index, Size
+from derive.program import Equation, Fact, Program, Variable
+from derive.readers import latex_tree as t
+from derive.readers.documents import Block, Document, read_document
+from derive.readers.latex_grammar import WORDS, Lexicon
+from derive.readers.latex_meaning import Elaborator, Value
+from derive.readers.latex_notes import LOSSES, Notes, Unknown, index_letters
+from derive.readers.latex_statements import Statement, parse, statements
+from derive.readers.latex_tokens import Token, Unread, tokenize
+
+EMPTY = Program((), (), ())
+
+
+@dataclass
+class Paper:
+    """A document with everything that was found out about it."""
+
+    document: Document
+    statements: list[Statement]
+    lexicon: Lexicon
+    notes: Notes
+    program: Program
+    definitions: dict[int, str] = field(default_factory=dict)
+    scopes: dict[str, dict[str, Index]] = field(default_factory=dict)
+    ids: dict[int, str] = field(default_factory=dict)
+    surrogate: Expr | None = None
+    backward: set[str] = field(default_factory=set)
+    assumptions: set[int] = field(default_factory=set)
+
+    def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
+        """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
+        key = self.ids.setdefault(id(statement), str(len(self.ids)))
+        scope = self.scopes.setdefault(key, {})
+        return Elaborator(self.notes, program or self.program, scope, key, reading or {}, surrogate=self.surrogate)
+
+
+# ---------------------------------------------------------------- words
+
+
+_CODE_NAME = re.compile(r"\b([A-Za-z_]\w+)\b")
+_TICK = re.compile(r"`([A-Za-z_]\w*)`")
+
+
+def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]]) -> Lexicon:
+    """Names of several letters, functions, indexed letters, squares that are names."""
+    words = {m for b in document.blocks if b.kind == "code" for m in _CODE_NAME.findall(b.text)}
+    words |= {m for s in document.sources for m in _TICK.findall(s.text)}
+    words |= {d[1:] for d in words if d.startswith("d") and len(d) > 2}
+    words = {w for w in words if len(w) > 1 and w not in ("if", "in", "is", "of", "np", "as", "to", "or", "def")}
+    letters, indexed, squares, functions = set(), set(), set(), set()
+    for tokens in raw:
+        runs = _runs(tokens)
+        for k, run in enumerate(runs):
+            _note_run(run, runs, k, tokens, words, letters, indexed)
+        squares |= _squares(tokens)
+        functions |= _functions(tokens)
+    indexed |= {tokens[k].text.lstrip("\\") for tokens in raw for k in range(len(tokens) - 1)
+                if tokens[k + 1].text == "_" and tokens[k].kind in ("letter", "command")}  # fmt: skip
+    return Lexicon(frozenset(words), frozenset(functions - set(LOSSES) | (functions & set(LOSSES))), frozenset(indexed),
+                   frozenset(squares), frozenset(letters))  # fmt: skip
+
+
+def _runs(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Stretches of letters (and digits behind them) without a gap."""
+    runs, k = [], 0
+    while k < len(tokens):
+        if tokens[k].kind != "letter":
+            k += 1
+            continue
+        end = k + 1
+        scripted = k > 0 and tokens[k - 1].text in ("^", "_")
+        while not scripted and end < len(tokens) and tokens[end].glued and tokens[end].kind in ("letter", "number"):
+            end += 1
+        runs.append((k, end))
+        k = end
+    return runs
+
+
+def _note_run(run, runs, k, tokens, words, letters, indexed) -> None:
+    start, end = run
+    text = "".join(token.text for token in tokens[start:end])
+    if len(text) == 1:
+        letters.add(text)
+        return
+    before = tokens[start - 1].text if start else ""
+    opened = before == "{" and start > 1 and tokens[start - 2].text in ("}", r"\frac")
+    if text.startswith("d") and len(text) > 2 and opened:
+        words.add(text[1:])
+    elif len(text) >= 4 and not text.startswith("d") or "_" in text:
+        words.add(text)
+
+
+def _squares(tokens: Sequence[Token]) -> set[str]:
+    """Letters whose square is a variable: ∂…/∂σ², or σ² = …"""
+    found = set()
+    for k in range(len(tokens) - 2):
+        squared = tokens[k + 1].text == "^" and tokens[k + 2].text in ("2", "{") and "2" in (
+            tokens[k + 2].text, tokens[k + 3].text if k + 3 < len(tokens) else "")  # fmt: skip
+        if squared and (k > 0 and tokens[k - 1].text == r"\partial" or k + 3 < len(tokens) and tokens[k + 3].text == "=" and
+                        (k == 0 or tokens[k - 1].text in (r"\quad", r"\qquad", ",", "&"))):  # fmt: skip
+            found.add(tokens[k].text.lstrip("\\"))
+    return found
+
+
+def _functions(tokens: Sequence[Token]) -> set[str]:
+    """f in f(x, y) = …, and L(s, y) under ∂."""
+    found = set()
+    for k in range(len(tokens) - 2):
+        if tokens[k].kind not in ("letter", "command") or tokens[k + 1].text != "(":
+            continue
+        depth, end = 0, k + 1
+        for end in range(k + 1, len(tokens)):
+            depth += {"(": 1, ")": -1}.get(tokens[end].text, 0)
+            if depth == 0:
+                break
+        after = tokens[end + 1].text if end + 1 < len(tokens) else ""
+        first = k == 0
+        if first and after in ("=", ":=") or (k > 0 and tokens[k - 1].text == r"\partial" and after == "}"):
+            found.add(tokens[k].text.lstrip("\\"))
+        if tokens[k].text in ("f", "g", "h") and k > 0:
+            found.add(tokens[k].text)
+    return found
+
+
+# ---------------------------------------------------------------- reading a document
+
+
+def read_paper(text: str, path: str = "", kind: str | None = None, program: Program | None = None) -> Paper:
+    """A document with its statements and definitions; `program`: a forward pass that it belongs to."""
+    document = read_document(text, path, kind)
+    found: list[Statement] = []
+    raw: list[list[Token]] = []
+    for block in document.blocks:
+        if block.kind in ("display", "inline"):
+            own = statements(block, document.macros)
+            found += own
+            raw += [_tokens(block, document)]
+    lexicon = _lexicon(document, found, raw)
+    for one in found:
+        parse(one, lexicon)
+    notes = Notes(program or EMPTY, words=set(lexicon.words))
+    paper = Paper(document, _joined(found), lexicon, notes, program or EMPTY)
+    _learn(paper)
+    return paper
+
+
+def _tokens(block: Block, document: Document) -> list[Token]:
+    try:
+        return tokenize(block.text, document.macros, block.start)
+    except Unread:
+        return []
+
+
+def _joined(found: list[Statement]) -> list[Statement]:
+    """Chains that go on in the next display are one statement with several blocks' members."""
+    made: list[Statement] = []
+    for one in found:
+        if one.continues and one.block.kind == "display" and (held := _last_display(made)) is not None:
+            one.notes = one.notes
+            one.continues = True
+            one.before = held  # type: ignore[attr-defined]
+        made.append(one)
+    return made
+
+
+def _last_display(made: list[Statement]) -> Statement | None:
+    return next((s for s in reversed(made) if s.block.kind == "display" and s.members), None)
+
+
+def nodes(one: Statement) -> list[t.Node]:
+    """The trees of a statement that were read."""
+    return [m.node for m in one.members if m.node is not None]
+
+
+def _learn(paper: Paper) -> None:
+    """Ranks, labels, sizes, abbreviations, definitions: everything that is said of names."""
+    notes, every = paper.notes, [n for s in paper.statements for n in nodes(s)]
+    notes.letters = index_letters(every)
+    _size_names(paper, every)
+    _prose(paper)
+    for node in every:
+        _ranks(notes, node)
+    for name in list(notes.ranks):
+        if name in notes.program:
+            notes.ranks[name] = len(notes.axes(name))
+    _chain_ids(paper)
+    _programmed(paper)
+    _choose_loss(paper, every)
+    _define(paper)
+    _settle(paper)
+
+
+def _chain_ids(paper: Paper) -> None:
+    for one in paper.statements:
+        before = getattr(one, "before", None)
+        key = paper.ids.get(id(before)) if before is not None else None
+        paper.ids[id(one)] = key if key is not None else str(len(paper.ids))
+
+
+def _size_names(paper: Paper, every: list[t.Node]) -> None:
+    """Upper ends of sums; divisors of averages."""
+    notes = paper.notes
+    for node in every:
+        for u in t.walk(node):
+            if isinstance(u, t.Big) and isinstance(u.high, t.Symbol) and u.high.name != "infty":
+                notes.size_names.add(notes.spell(u.high)[0])
+
+
+_DENOTE = re.compile(r"denote\s+(?:by\s+)?[$`](?P<a>[^$`]+)[$`]\s+by\s+[$`](?P<b>[^$`]+)[$`]", re.I)
+_WRITE = re.compile(r"(?:writ(?:e|ing)|us(?:e|ing)|abbreviat\w+|let)\s+\$(?P<b>[^$]+)\$\s+for\s+\$(?P<a>[^$]+)\$", re.I)
+_COUNT = re.compile(r"\$(?P<m>[A-Za-z](?:_\w)?)\$\s+(?P<what>rows|classes|examples|samples|features|units|observations|points|"
+                    r"inputs|outputs|data points|columns|categories|neurons|tokens)\b", re.I)  # fmt: skip
+_SPACE = re.compile(r"\$\s*(?P<names>[A-Za-z\\, ]+?)\s*\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*\^\s*(?:\{(?P<dims>[^$}]*)\}|(?P<one>\w))")
+_LABEL = re.compile(r"(?:integer|label|target|class|ground.truth)\w*\s+(?:\w+\s+)?\$(?P<y>[A-Za-z])_\{?(?P<i>[a-z])\}?\$|"
+                    r"\$(?P<z>[A-Za-z])_\{?(?P<k>[a-z])\}?\$\s+(?:is|be|are|denotes?)\s+(?:the\s+)?(?:\w+\s+){0,2}?"
+                    r"(?:integer|label|class|target|correct|ground)", re.I)  # fmt: skip
+_ONEHOT = re.compile(r"\$(?P<y>[A-Za-z])(?:_\{?\w+\}?)?\$\s+(?:be|is|are|being)\s+(?:a\s+)?one.?hot|one.?hot\s+(?:\w+\s+){0,3}?"
+                     r"\$(?P<z>[A-Za-z])", re.I)  # fmt: skip
+
+
+def _prose(paper: Paper) -> None:
+    """What the words between the formulas say."""
+    notes = paper.notes
+    for source in paper.document.sources:
+        for found in _DENOTE.finditer(source.text):
+            _abbreviate(paper, found["b"], found["a"])
+        for found in _WRITE.finditer(source.text):
+            _abbreviate(paper, found["b"], found["a"])
+        for found in _COUNT.finditer(source.text):
+            notes.size_names.add(found["m"])
+        for found in _LABEL.finditer(source.text):
+            notes.labels.add(found["y"] or found["z"])
+        for found in _ONEHOT.finditer(source.text):
+            notes.onehot.add(found["y"] or found["z"])
+        for found in _SPACE.finditer(source.text):
+            _in_space(notes, found)
+    for one in paper.statements:
+        _said_beside(notes, one)
+
+
+def _in_space(notes: Notes, found: re.Match) -> None:
+    dims = [d.strip() for d in re.split(r"\\times", found["dims"] or found["one"] or "") if d.strip()]
+    if not all(re.fullmatch(r"[A-Za-z](_\w)?", d) for d in dims):
+        return
+    for name in re.split(r"[, ]+", found["names"].replace("\\", "")):
+        if name and not (dims == ["m"] and False):
+            notes.ranks[name] = len(dims)
+            for k, d in enumerate(dims):
+                notes.size_names.add(d)
+                notes.sizes.unify(Size.of(f"?{name}#{k}"), Size.of(d))
+
+
+def _said_beside(notes: Notes, one: Statement) -> None:
+    """Words in a display: `y_i = ground truth index`, `(since it's one-hot)`, `m = batch size`."""
+    words = " ".join(one.notes).lower()
+    first = one.members[0].node if one.members else None
+    if not isinstance(first, t.Symbol) and "one-hot" not in words:
+        return
+    if isinstance(first, t.Symbol) and len(one.members) == 2 and not one.members[1].tokens:
+        if first.subs and re.search(r"index|label|class|target", words):
+            notes.labels.add(first.name)
+        elif not first.subs and re.search(r"size|number|count", words):
+            notes.size_names.add(first.name)
+    if re.search(r"one.?hot", words):
+        notes.onehot |= {s.name for n in nodes(one) for s in t.walk(n) if isinstance(s, t.Symbol) and s.subs}
+
+
+def _abbreviate(paper: Paper, short: str, long: str) -> None:
+    """From now on `short` is written for `long`."""
+    try:
+        small = tokenize(short, paper.document.macros)
+    except Unread:
+        return
+    name = "".join(k.text.lstrip("\\") for k in small)
+    plain = long.replace("\\_", "_").strip()
+    if re.fullmatch(r"[A-Za-z_]\w+", plain):
+        paper.notes.aliases[name] = plain
+        return
+    from derive.readers.latex_grammar import read_formula
+
+    try:
+        paper.notes.stand_ins[name] = read_formula(tokenize(long, paper.document.macros), paper.lexicon)
+    except Unread:
+        return
+
+
+def _ranks(notes: Notes, node: t.Node) -> None:
+    """The most places that each name carries; labels: names that stand in a place."""
+    for u in t.walk(node):
+        if isinstance(u, t.Symbol):
+            name, places, _ = notes.spell(u)
+            if name == "delta" and len(places) == 2:
+                continue
+            if places and not (isinstance(places[0], t.Symbol) and places[0].name.startswith("text ")):
+                notes.ranks[name] = max(notes.ranks.get(name, 0), len(places))
+            for p in places:
+                if isinstance(p, t.Symbol) and p.subs and not p.name.startswith("text "):
+                    notes.labels.add(notes.spell(p)[0])
+        if isinstance(u, t.Paren) and isinstance(u.inner, t.Derivative) and u.subs:
+            for w in u.inner.wrt:
+                if isinstance(w, t.Symbol) and not w.subs and len(u.subs) <= 2:
+                    name = notes.spell(w)[0]
+                    if name not in notes.ranks:
+                        notes.ranks[name] = len(u.subs)
+        if isinstance(u, t.Paren) and isinstance(u.inner, t.Symbol) and u.subs:
+            name = notes.spell(u.inner)[0]
+            notes.ranks[name] = max(notes.ranks.get(name, 0), len(u.subs))
+        if isinstance(u, t.Relation) and u.op in ("=", r"\neq"):
+            for a, b in ((u.left, u.right), (u.right, u.left)):
+                if isinstance(a, t.Symbol) and not a.subs and a.name in notes.letters and isinstance(b, t.Symbol) and b.subs:
+                    notes.labels.add(notes.spell(b)[0])
+
+
+def _programmed(paper: Paper) -> None:
+    """Names of the document that mean arrays of a forward pass."""
+    notes = paper.notes
+    if not paper.program.by_name:
+        return
+    used: dict[str, int] = {}
+    for one in paper.statements:
+        for n in nodes(one):
+            for u in t.walk(n):
+                if isinstance(u, t.Symbol):
+                    name, places, _ = notes.spell(u)
+                    used[name] = max(used.get(name, 0), len(places))
+    labels = [v.name for v in paper.program.inputs if v.sort == "int"]
+    for name, rank in used.items():
+        target = notes.aliases.get(name)
+        if target is not None and target not in paper.program:
+            again = notes.match(target, None)
+            if again is not None:
+                notes.aliases[name] = again[0]
+            continue
+        if name in paper.program or name in notes.size_names or name in notes.letters or name in notes.aliases:
+            continue
+        if name in notes.labels and len(labels) == 1:
+            notes.aliases[name] = labels[0]
+            continue
+        found = notes.match(name, rank or None)
+        if found is not None and found[0] != name:
+            notes.aliases[name] = found[0]
+            if found[1]:
+                notes.named_aliases.add(name)
+    notes.labels |= set(labels)
+
+
+def _choose_loss(paper: Paper, every: list[t.Node]) -> None:
+    """The scalar that gradients are taken of."""
+    notes = paper.notes
+    counts: dict[str, int] = {}
+    differentials = False
+    for node in every:
+        for u in t.walk(node):
+            if isinstance(u, t.Derivative) and u.body is not None:
+                body = u.body.symbol if isinstance(u.body, t.Apply) else u.body
+                if isinstance(body, t.Symbol) and not body.subs and not body.marks:
+                    name = notes.resolve(notes.spell(body)[0])[0]
+                    if name in LOSSES or name in notes.scalar_outputs():
+                        counts[name] = counts.get(name, 0) + 1
+            differentials |= isinstance(u, t.Differential)
+    outputs = notes.scalar_outputs()
+    if outputs:
+        notes.loss = outputs[0]
+    elif counts:
+        notes.loss = max(counts, key=lambda n: counts[n])
+    elif differentials:
+        defined = [m.name for s in paper.statements for m in nodes(s)[:1] if isinstance(m, t.Symbol) and m.name in LOSSES]
+        notes.loss = defined[0] if defined else "L"
+
+
+# ---------------------------------------------------------------- definitions
+
+
+def _define(paper: Paper) -> None:
+    """Choose the defining statements, then elaborate them: twice to infer sizes, once for good."""
+    chosen: list[tuple[int, Statement, str, t.Symbol, int]] = []
+    notes = paper.notes
+    for k, one in enumerate(paper.statements):
+        found = _defining(paper, one)
+        if found is None:
+            continue
+        name, left, member = found
+        notes.defined.add(name)
+        paper.definitions[k] = name
+        chosen.append((k, one, name, left, member))
+    for _ in range(2):
+        for k, one, name, left, member in chosen:
+            _try_define(paper, one, name, left, member)
+    _name_sizes(paper)
+    equations = []
+    for k, one, name, left, member in chosen:
+        equation = _try_define(paper, one, name, left, member)
+        if equation is None or _cyclic(equation, equations):
+            notes.defined.discard(name)
+            paper.definitions.pop(k, None)
+            continue
+        equations.append(equation)
+    _install(paper, equations)
+
+
+def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
+    """The name that a statement defines, its left side, and the number of the member that says it."""
+    notes = paper.notes
+    if len(one.members) < 2 or one.doubtful or getattr(one, "before", None) is not None and one.continues:
+        return _named_at_end(paper, one)
+    first = one.members[0].node
+    left = first.symbol if isinstance(first, t.Apply) else first
+    if isinstance(left, t.Paren) and isinstance(left.inner, t.Symbol) and not left.subs:
+        left = left.inner
+    if not isinstance(left, t.Symbol) or one.members[1].relation not in ("=", ":=") or one.members[1].node is None:
+        return None
+    name, places, _ = notes.spell(left)
+    name = notes.resolve(name)[0]
+    if name in notes.defined or paper.program.equation(name) is not None or name in notes.size_names:
+        return None
+    if name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
+        return None
+    if len({p.name for p in places}) != len(places) or not places and name in notes.letters and name not in notes.ranks:
+        return None
+    right = one.members[1].node
+    if any(isinstance(u, t.Symbol) and notes.resolve(notes.spell(u)[0])[0] == name for u in t.walk(right)):
+        return None
+    if one.block.kind == "inline" and isinstance(right, (t.Number, t.Dots)):
+        return None
+    return name, left, 1
+
+
+def _named_at_end(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
+    """`… = e^{x_k}/Σ = S_k` with a new S names the value before it."""
+    notes = paper.notes
+    if len(one.members) < 2:
+        return None
+    last = one.members[-1].node
+    if not isinstance(last, t.Symbol) or one.members[-2].node is None or len(one.members) < 2:
+        return None
+    name, places, _ = notes.spell(last)
+    known = name in notes.defined or name in paper.program or notes.resolve(name)[0] != name or name in notes.size_names
+    if known or not places or name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
+        return None
+    return name, last, len(one.members) - 2
+
+
+def _try_define(paper: Paper, one: Statement, name: str, left: t.Symbol, member: int) -> Equation | None:
+    """The equation of a definition, as far as its right side has a meaning."""
+    notes = paper.notes
+    elaborator = paper.elaborator(one)
+    elaborator.scope.clear() if not getattr(one, "before", None) else None
+    places = notes.spell(left)[1]
+    try:
+        indices = [elaborator.letter(p.name) for p in places]
+        value = elaborator.value(one.members[member].node)
+    except (Unknown, Problem):
+        return None
+    rank = max(len(indices) + len(value.open), notes.ranks.get(name, 0) if not indices and not value.open else 0)
+    free = [i for i in value.expr.free if i not in indices and i not in value.open]
+    if free:
+        return _lifted(paper, name, indices, value, free)
+    notes.ranks[name] = max(notes.ranks.get(name, 0), len(indices) + len(value.open)) if rank else 0
+    for k, i in enumerate((*indices, *value.open)):
+        notes.sizes.unify(i.size, Size.of(f"?{name}#{k}"))
+    if notes.ranks.get(name, 0) > len(indices) + len(value.open):
+        return _spread_out(paper, one, name, left, member)
+    return Equation(name, (*indices, *value.open), value.expr)
+
+
+def _lifted(paper: Paper, name: str, indices: list[Index], value: Value, free: list[Index]) -> Equation | None:
+    return None
+
+
+def _spread_out(paper: Paper, one: Statement, name: str, left: t.Symbol, member: int) -> Equation | None:
+    """`ŷ = w_0 + w_1 x` where ŷ and x carry an index elsewhere: the entries are meant."""
+    notes = paper.notes
+    rank = notes.ranks[name]
+    elaborator = paper.elaborator(one)
+    right = one.members[member].node
+    names = {notes.resolve(notes.spell(u)[0])[0] for u in t.walk(right) if isinstance(u, t.Symbol)}
+    arrays = [n for n in names if notes.ranks.get(n, 0) == rank]
+    if not arrays or rank != 1 or left.subs:
+        return None
+    try:
+        value = elaborator.value(right)
+    except (Unknown, Problem):
+        return None
+    return Equation(name, value.open, value.expr) if len(value.open) == rank else None
+
+
+def _cyclic(new: Equation, equations: list[Equation]) -> bool:
+    """Whether a definition would reach itself."""
+    reach, pending = set(), set(new.rhs.names)
+    by_name = {e.name: e for e in equations}
+    while pending:
+        name = pending.pop()
+        if name == new.name:
+            return True
+        if name in by_name and name not in reach:
+            pending |= by_name[name].rhs.names
+        reach.add(name)
+    return False
+
+
+def _name_sizes(paper: Paper) -> None:
+    """Letters of our own for the sizes of defined arrays, so that claims cannot make them equal."""
+    notes = paper.notes
+    for name in [*notes.defined, *notes.ranks]:
+        for k in range(notes.ranks.get(name, 0)):
+            _name_size(notes, Size.of(f"?{name}#{k}"))
+
+
+def _name_size(notes: Notes, n: Size) -> None:
+    n = notes.sizes.resolve(n)
+    for letter in n.letters:
+        if letter.startswith("?"):
+            taken = notes.size_names | {a for s in notes.sizes.table.values() for a in s.letters} | notes.program.sizes
+            fresh = next(c for c in _fresh_letters() if c not in taken)
+            notes.sizes.table[letter] = Size.of(fresh)
+
+
+def _fresh_letters() -> Iterable[str]:
+    yield from ("n", "d", "p", "q", "r", "u", "v", "w")
+    yield from (f"n{k}" for k in range(1, 500))
+
+
+def _install(paper: Paper, equations: list[Equation]) -> None:
+    """The program of all definitions: what is used and not defined is an input; the loss gets its surrogate."""
+    notes = paper.notes
+    paper.backward = {e.name for e in equations if any(isinstance(u, x.D) for u in x.walk(e.rhs))}
+    held = {e.name for e in paper.program.equations}
+    new = [e for e in equations if e.name not in held]
+    replaced = {e.name for e in new}
+    inputs = [v for v in paper.program.inputs if v.name not in replaced]
+    paper.program = replace(paper.program, equations=(*paper.program.equations, *new), inputs=tuple(inputs))
+    paper.program = _with_inputs(paper, paper.program)
+
+
+def _with_inputs(paper: Paper, program: Program) -> Program:
+    """Every array that is mentioned and not defined, as an input."""
+    notes = paper.notes
+    known = set(program.by_name)
+    inputs = list(program.inputs)
+    for name in dict.fromkeys([*notes.ranks, *notes.labels, *(n for e in program.equations for n in e.rhs.names)]):
+        if name in known or name in notes.aliases or name.startswith(("∂", "U~")):
+            continue
+        known.add(name)
+        shape = tuple(notes.sizes.resolve(Size.of(f"?{name}#{k}")) for k in range(notes.ranks.get(name, 0)))
+        if name in notes.labels and name not in notes.onehot:
+            limit = notes.sizes.resolve(Size.of(f"?{name}#value"))
+            inputs.append(Variable(name, shape, "int", limit if not limit.letter or not limit.letter.startswith("?") else None))
+        else:
+            inputs.append(Variable(name, shape))
+    return replace(program, inputs=tuple(inputs))
+
+
+def _settle(paper: Paper) -> None:
+    """Sizes that only claims determine; facts; the surrogate of an undefined loss."""
+    notes = paper.notes
+    _surrogate(paper)
+    for _ in range(2):
+        for k, one in enumerate(paper.statements):
+            if k in paper.definitions or one.block.kind == "inline" and len(one.members) < 2:
+                continue
+            elaborator = paper.elaborator(one)
+            for member in one.members:
+                if member.node is not None:
+                    _try(elaborator, member.node)
+    _align_statements(paper)
+    for name in notes.ranks:
+        for k in range(notes.ranks[name]):
+            _name_size(notes, Size.of(f"?{name}#{k}"))
+    for name in notes.labels:
+        _name_size(notes, Size.of(f"?{name}#value"))
+    paper.scopes.clear()
+    paper.program = _resolved(paper, _with_inputs(paper, replace(paper.program, inputs=tuple(
+        v for v in paper.program.inputs if v.name in notes.program))))  # fmt: skip
+    _surrogate(paper)
+    paper.program = replace(paper.program, facts=tuple(_facts(paper)))
+
+
+def _try(elaborator: Elaborator, node: t.Node) -> Value | None:
+    try:
+        return elaborator.value(node)
+    except (Unknown, Problem):
+        return None
+
+
+def _align_statements(paper: Paper) -> None:
+    """Both sides of an equation have the same axes."""
+    for one in paper.statements:
+        elaborator = paper.elaborator(one)
+        values = [v for m in one.members if m.node is not None and (v := _try(elaborator, m.node)) is not None]
+        for a, b in zip(values, values[1:], strict=False):
+            if len(a.open) == len(b.open):
+                for i, j in zip(a.open, b.open, strict=True):
+                    paper.notes.sizes.unify(i.size, j.size)
+
+
+def _resolved(paper: Paper, program: Program) -> Program:
+    """Every size in the equations as it was inferred."""
+    sizes = paper.notes.sizes
+
+    def settled(e: Equation) -> Equation:
+        put = {i: Index(i.name, sizes.resolve(i.size)) for i in e.indices}
+        rhs = resized(x.substitute(e.rhs, put), sizes)
+        return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs)
+
+    return replace(program, equations=tuple(settled(e) for e in program.equations))
+
+
+def resized(e: Expr, sizes) -> Expr:
+    """An expression with the sizes of its binders and numbers resolved."""
+
+    def change(u):
+        if isinstance(u, x.Reduce) and sizes.resolve(u.index.size) != u.index.size:
+            i = Index(u.index.name, sizes.resolve(u.index.size))
+            guard = None if u.guard is None else x.substitute(u.guard, {u.index: i})
+            return x.reduce_(u.op, i, x.substitute(u.body, {u.index: i}), guard)
+        if isinstance(u, x.Whole) and isinstance(u.slot, x.Affine) and not u.slot.terms:
+            n = sizes.resolve(u.slot.constant)
+            return x.size(n) if n != u.slot.constant else None
+        return None
+
+    return x.rewrite(e, change)
+
+
+def _surrogate(paper: Paper) -> None:
+    """An undefined loss is known by its linear part: Σ U·v over the arrays v that feed it."""
+    notes = paper.notes
+    paper.surrogate = None
+    if notes.loss is None or paper.program.equation(notes.loss) is not None:
+        return
+    by = _differentiated_by(paper)
+    used = {n for e in paper.program.equations if e.name not in paper.backward for n in e.rhs.names}
+    defined = {e.name for e in paper.program.equations if e.name not in paper.backward}
+    real = [n for n in dict.fromkeys([*by, *defined]) if n not in notes.labels and n != notes.loss]
+    sinks = [n for n in real if n not in used and (n in defined or n in by) and (n in by or _reached(paper, n, by))]
+    terms, inputs = [], []
+    for name in sinks:
+        shape = notes.axes(name)
+        indices = tuple(Index("abc"[k % 3], n) for k, n in enumerate(shape))
+        terms.append(x.total(x.mul(Entry(f"U~{name}", indices), Entry(name, indices)), *indices))
+        inputs.append(Variable(f"U~{name}", shape))
+    if terms:
+        paper.surrogate = x.add(*terms)
+        kept = [v for v in paper.program.inputs if not v.name.startswith("U~")]
+        paper.program = replace(paper.program, inputs=(*kept, *inputs))
+
+
+def _reached(paper: Paper, name: str, by: Iterable[str]) -> bool:
+    """Whether a defined array depends on one that the loss is differentiated by."""
+    from derive.readers.latex_meaning import dependents
+
+    return any(name in dependents(paper.program, other) for other in by)
+
+
+def _differentiated_by(paper: Paper) -> list[str]:
+    """The arrays in the denominators of the loss's derivatives, and behind d."""
+    notes = paper.notes
+    found: dict[str, None] = {}
+    for one in paper.statements:
+        for node in nodes(one):
+            for u in t.walk(node):
+                wrt = u.wrt if isinstance(u, t.Derivative) and u.body is not None and _of_loss(notes, u.body) else ()
+                wrt = (u.of,) if isinstance(u, t.Differential) else wrt
+                for w in wrt:
+                    if isinstance(w, t.Symbol):
+                        found[notes.resolve(notes.spell(w)[0])[0]] = None
+    return list(found)
+
+
+def _of_loss(notes: Notes, body: t.Node) -> bool:
+    body = body.symbol if isinstance(body, t.Apply) else body
+    return isinstance(body, t.Symbol) and not body.subs and notes.resolve(notes.spell(body)[0])[0] == notes.loss
+
+
+def _facts(paper: Paper) -> list[Fact]:
+    """One-hot arrays that the words name, sums that a statement puts equal to a number."""
+    notes, facts = paper.notes, list(paper.program.facts)
+    for name in sorted(notes.onehot):
+        if name in paper.program and paper.program.is_input(name) and paper.program.shape(name):
+            facts.append(Fact("onehot", name, f"onehot {name}"))
+    for k, one in enumerate(paper.statements):
+        fact = _sum_fact(paper, one)
+        if fact is not None:
+            paper.assumptions.add(k)
+            if not any(f.kind == "onehot" and f.array == fact.array for f in facts):
+                facts.append(fact)
+    return facts
+
+
+def _sum_fact(paper: Paper, one: Statement) -> Fact | None:
+    """Σ_i y_i = 1 for an input y."""
+    members = one.members[-2:]
+    if len(members) < 2 or members[1].relation != "=" or not isinstance(members[0].node, t.Big):
+        return None
+    if not isinstance(members[1].node, t.Number) or not isinstance(members[0].node.body, t.Symbol) or (
+            len(one.members) > 2 and not one.arrow):  # fmt: skip
+        return None
+    left = _try(paper.elaborator(one), members[0].node)
+    if left is None or not isinstance(left.expr, x.Reduce) or not isinstance(left.expr.body, Entry) or left.expr.guard:
+        return None
+    body = left.expr.body
+    if not paper.program.is_input(body.name) or not all(isinstance(s, Index) for s in body.slots):
+        return None
+    if members[1].node.value <= 0:
+        return None
+    free = tuple(s for s in body.slots if s is not left.expr.index)
+    return Fact("equation", body.name, f"sum {body.name} = {members[1].node.value}", free, left.expr, x.Num(members[1].node.value))
+
+
+# ---------------------------------------------------------------- a forward pass in LaTeX
+
+
+def read_latex(text: str, path: str = "", shapes=None, sample=None, facts: Sequence[str] = ()) -> Program:
+    """The forward pass that a document's definitions are; raises Unreadable where it has none."""
+    from derive.program import parse_fact
+
+    kind = "tex" if path.endswith(".tex") else "md"
+    paper = read_paper(text, path, kind)
+    forward = [e for e in paper.program.equations if e.name not in paper.backward]
+    if not forward:
+        raise Unreadable("no definitions were found", "a definition is `s_i = …` with a new left side", path=path)
+    used = {n for e in forward for n in e.rhs.names}
+    loss = paper.notes.loss
+    last = [e.name for e in forward if e.name not in used]
+    outputs = (loss,) if loss in {e.name for e in forward} else tuple(last)
+    inputs = tuple(v for v in paper.program.inputs if v.name in used)
+    program = Program(inputs, tuple(_ordered(forward)), outputs, paper.program.facts, name="forward", source=text, path=path)
+    return replace(program, facts=(*program.facts, *(parse_fact(f, program) for f in facts)))
+
+
+def _ordered(equations: list[Equation]) -> list[Equation]:
+    """Definitions before their uses."""
+    made: list[Equation] = []
+    left = list(equations)
+    while left:
+        names = {e.name for e in left}
+        ready = [e for e in left if not (e.rhs.names & names)] or left[:1]
+        made += ready
+        left = [e for e in left if e not in ready]
+    return made
+
+
+__all__ = ["Paper", "WORDS", "nodes", "read_latex", "read_paper", "resized"]

@@ -1,0 +1,61 @@
+"""Remake every folder beside this file from the forward passes in examples/.
+
+    python generated/remake.py [NAME ...]
+
+The tests compare the committed files with what this makes; nobody edits them by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
+WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
+OTHER_TARGETS: dict[str, dict[str, str]] = {}
+
+
+def names() -> list[str]:
+    """The examples that are forward passes."""
+    return sorted(p.stem for p in EXAMPLES.glob("*.py") if "def forward(" in p.read_text())
+
+
+def files(name: str) -> dict[str, str | bytes]:
+    """What `derive build` writes for one example, by relative path, without the PDF."""
+    sys.path.insert(0, str(ROOT))
+    import derive
+
+    found = derive.differentiate(derive.read(f"examples/{name}.py" if Path.cwd() == ROOT else EXAMPLES / f"{name}.py"))
+    made = found.text_files()
+    for path, target in OTHER_TARGETS.get(name, {}).items():
+        made[path] = found.code(target=target)
+    return made
+
+
+def pdf(name: str) -> bytes:
+    """The report by the embedded engine."""
+    import derive
+    from derive.writers.typst import compile_typst, report_typst
+
+    found = derive.differentiate(derive.read(EXAMPLES / f"{name}.py"))
+    return compile_typst(report_typst(found.as_report()))
+
+
+def remake(name: str) -> None:
+    """Write the folder of one example anew; files that are no longer made go."""
+    made = files(name) | ({"report.pdf": pdf(name)} if name in WITH_PDF else {})
+    folder = HERE / name
+    for old in [p for p in folder.rglob("*") if p.is_file()]:
+        if str(old.relative_to(folder)) not in made:
+            old.unlink()
+    for path, content in made.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or names():
+        remake(chosen)
+        print(f"generated/{chosen}")
