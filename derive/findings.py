@@ -23,7 +23,8 @@ def findings(gradients: Gradients, seed: int = 0) -> list[Finding]:
 
     Raises Usage for a `# show:` line that asks for something that does not exist, Refuted for an error of ours.
     """
-    found = [softmax_lemma(gradients.forward, s) for s in softmaxes(gradients.forward)[:MOST_LEMMAS]]
+    plain = [s for s in softmaxes(gradients.forward) if isinstance(s.argument, Entry)]
+    found = [softmax_lemma(gradients.forward, s) for s in plain[:MOST_LEMMAS]]
     for what, names in requests(gradients.forward.source):
         found.append(REQUESTS[what](gradients, names))
     return [_judged(f, seed) for f in found]

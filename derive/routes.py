@@ -59,13 +59,13 @@ class Normalised:
     """An array that is exp(u) divided by its own sum: a softmax, along one axis."""
 
     equation: Equation
-    argument: Entry
+    argument: Expr
     axis: Index
     definition: Expr
 
 
 def softmaxes(program: Program) -> list[Normalised]:
-    """Every equation that, written out, is exp(u)/Σ exp(u) over one axis of an array u."""
+    """Every equation that, written out, is exp(u)/Σ exp(u) along one axis; a shift that is constant along it is left out."""
     found = []
     for e in program.equations:
         helpers = [h.name for h in program.equations if isinstance(h.rhs, (x.Reduce, x.Pow, x.Call)) and h.sort == "real"]
@@ -95,13 +95,27 @@ def _normalised(e: Equation, written: Expr) -> Normalised | None:
         return None
     over = next((f for f in written.factors if isinstance(f, x.Call) and f.op == "exp"), None)
     under = next((f for f in written.factors if isinstance(f, x.Pow) and f.exponent.key == x.MINUS_ONE.key), None)
-    if over is None or under is None or not isinstance(under.base, x.Reduce) or not isinstance(over.args[0], Entry):
+    if over is None or under is None or not isinstance(under.base, x.Reduce):
         return None
     total = under.base
     for axis in e.indices:
         if axis.size == total.index.size and x.substitute(over, {axis: total.index}).key == total.body.key:
-            return Normalised(e, over.args[0], axis, written)
+            argument = _unshifted(over.args[0], axis)
+            return Normalised(e, argument, axis, _softmax(argument, axis, total.index))
     return None
+
+
+def _unshifted(u: Expr, axis: Index) -> Expr:
+    """The argument without the terms that are the same along the axis: a shift does not change a softmax."""
+    if not isinstance(u, x.Add):
+        return u
+    kept = [t for t in u.terms if axis in t.free]
+    return x.add(*kept) if kept else u
+
+
+def _softmax(u: Expr, axis: Index, k: Index) -> Expr:
+    inner = x.refresh(x.substitute(u, {axis: k}))
+    return x.mul(x.Call("exp", (u,)), x.power(x.reduce_("sum", k, x.Call("exp", (inner,))), x.MINUS_ONE))
 
 
 def softmax_lemma(program: Program, s: Normalised) -> Finding:

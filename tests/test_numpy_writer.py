@@ -323,7 +323,8 @@ def test_scalar_inputs_take_the_type_of_the_arrays():
 
 def test_versions_and_zero_gradients():
     text = module("input x[n]\ninput z[n]\na~1[i:n] = exp(x[i])\na[i:n] = a~1[i]*2\nL[] = sum[i:n] a[i]\noutput L",
-                  "∂a[i:n] = 1\n∂a~1[i:n] = 2*∂a[i]\n∂x[i:n] = ∂a~1[i]*a~1[i]\n∂z[i:n] = 0", ("x", "z", "L"))  # fmt: skip
+                  "∂a[i:n] = 1\n∂a~1[i:n] = 2*∂a[i]\n∂x[i:n] = ∂a~1[i]*a~1[i]\n∂z[i:n] = 0",
+                  ("x", "z", "L"))  # fmt: skip
     assert "a_1 = np.exp(x)" in text and "da_1 = 2 * da" in text
     _, gradients = load(text)["loss_and_gradients"](x=np.zeros(2), z=np.ones(2))
     np.testing.assert_array_equal(gradients["x"], [2, 2])

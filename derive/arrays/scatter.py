@@ -13,7 +13,7 @@ from fractions import Fraction
 from derive import expr as x
 from derive.arrays import bounds
 from derive.arrays.axes import Axes, Value, fit, real
-from derive.arrays.contract import contracted_deltas, solved, unfolded
+from derive.arrays.deltas import branching, contracted_deltas, solved, unfolded
 from derive.arrays.lower import Lowering
 from derive.arrays.program import (
     Assign,
@@ -74,7 +74,7 @@ def plan(low: Lowering, factors: list[Expr], bound: list[Index], lhs: tuple[Inde
                 break
     if not pins:
         return None
-    factors, left = contracted_deltas(low, factors, list(bound))
+    factors, left = contracted_deltas(low.program, factors, list(bound))
     return Plan(pins, tuple(left), tuple(factors), tuple(new))
 
 
@@ -201,7 +201,7 @@ def _planned(low: Lowering, rhs: Expr, lhs: tuple[Index, ...]):
             return None
         negative, bare = _sign(t)
         bound, factors = _flattened(x.refresh(bare))
-        factors, bound = contracted_deltas(low, factors, bound)
+        factors, bound = contracted_deltas(low.program, factors, bound)
         p = plan(low, factors, bound, lhs)
         if p is None:
             others.append(t)
@@ -250,13 +250,11 @@ def _terms(rhs: Expr) -> list[Expr]:
 
 def _by_branches(rhs: Expr) -> list[Expr] | None:
     """Σ f·{a·δ if c; b·δ} as one sum per branch."""
-    from derive.arrays.contract import _branching
-
     if not isinstance(rhs, (x.Mul, x.Reduce)):
         return None
     negative, bare = _sign(rhs)
     bound, factors = unfolded(bare)
-    rows = _branching(factors)
+    rows = branching(factors)
     if rows is None:
         return None
     return [x.negate(x.total(r, *bound)) if negative else x.total(r, *bound) for r in rows]
@@ -370,7 +368,7 @@ def _contracted_self(low: Lowering, rhs: Expr, t: Index, own: str) -> tuple[Expr
     def change(u):
         if isinstance(u, x.Reduce) and u.op == "sum" and u.guard is None:
             bound, factors = unfolded(u)
-            after, left = contracted_deltas(low, factors, bound)
+            after, left = contracted_deltas(low.program, factors, bound)
             if len(left) < len(bound):
                 return x.total(x.mul(*after), *left)
         return None

@@ -135,14 +135,13 @@ def meanings(reading: Reading, name: str, step: Step) -> list[str]:
     base, forward = spelled(name), reading.forward
     if base in reading.aliases:
         base = reading.aliases[base]
-    held = {n: reading.array(v) for n, v in {**reading.start, **step.values}.items()}
+    held = {n: reading.origin(reading.array(v)) for n, v in {**reading.start, **step.values}.items()}
     bound = {n: v for n, v in held.items() if v in forward and not n.startswith("∂") and "[" not in n}
     bound |= {_inner(n): v for n, v in held.items() if v in forward and "[" in n and _inner(n) not in bound}
     pools = [bound, {base_name(v).split(".")[-1]: v for v in forward.by_name}]
-    if step.node.__class__.__name__ and base in held and held[base] not in forward and "@" in held[base]:
-        return [held[base]]
     exact = [p[base] for p in pools if base in p]
     found = exact[:1] or [p[n] for p in pools for n in candidates(base, p)]
+    found.sort(key=lambda n: n not in forward.outputs)
     if not found and len(reading.forward.outputs) == 1 and base in ("out", "output", "y", "scores"):
         found = list(reading.forward.outputs)
     versions = [v for f in found for v in forward.by_name if base_name(v) == base_name(f) and exact]

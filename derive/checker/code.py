@@ -9,7 +9,7 @@ import numpy as np
 
 from derive.checker import repairs
 from derive.checker.claims import Claim, claims_of
-from derive.checker.codes import code_of
+from derive.checker.codes import KIND_CODES
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.names import spelled
 from derive.checker.reading import Back, Reading, read_both
@@ -267,7 +267,7 @@ class _Checker:
         main = Verdict(
             Place(first.lineno, _column(lines, first), last.end_lineno, _end_column(lines, last)),
             text, f.word, f.certainty if f.word in ("right", "right-if") else None, f.follows, f.holds, f.kind, f.reason,
-            f.correction, f.where if f.word == "wrong" else None, code_of(f.kind) or ("E301" if f.word == "wrong" else None),
+            f.correction, f.where if f.word == "wrong" else None, KIND_CODES.get(f.kind or ("wrong" if f.word == "wrong" else "")),
         )  # fmt: skip
         return [*self._partials(f), main]
 
@@ -277,7 +277,7 @@ class _Checker:
             n = step.node
             place = Place(n.lineno, _column(lines, n), n.end_lineno, _end_column(lines, n))
             reason = f"a part of `{f.claim.name}`, complete on line {f.claim.last.line}"
-            found.append(Verdict(place, _segment(lines, n), "no-claim", kind="partial", reason=reason, code=code_of("partial")))
+            found.append(Verdict(place, _segment(lines, n), "no-claim", kind="partial", reason=reason, code=KIND_CODES["partial"]))
         return list(dict.fromkeys(found))
 
 

@@ -16,6 +16,7 @@ from itertools import count
 
 from derive import expr as x
 from derive.checker.names import candidates, spelled
+from derive.checker.recomputed import renamed_copies, with_recomputed
 from derive.checker.statements import Uses, copied_gradient, declared, uses, without_branches
 from derive.errors import Problem, Unsupported
 from derive.expr import Entry
@@ -25,7 +26,7 @@ from derive.readers.convert import as_array, iterated, truth
 from derive.readers.evaluate import evaluate
 from derive.readers.finish import _final_names, finished
 from derive.readers.inputs import Inputs, Source
-from derive.readers.python import ROUNDS, _chosen, _module_level, _renamed, _round, _shapes_missing, _with_facts, parsed
+from derive.readers.python import ROUNDS, _chosen, _renamed, _round, _shapes_missing, _with_facts, parsed
 from derive.readers.run import Knowledge, Run, entries, whole_view, without_quotients
 from derive.readers.statements import Returned, assign, execute
 from derive.readers.values import Array, Buffer, Function, Instance, Pair, Restart, Rows, Scope
@@ -115,9 +116,14 @@ class Reading:
     scalar_upstream: str | None
     returned: ast.Return | None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
 
     def array(self, internal: str) -> str:
         return self.names.get(internal, internal)
+
+    def origin(self, array: str) -> str:
+        """The array that a plain copy copies."""
+        return self.copies.get(array, array)
 
     def trial(self, step: Step, nodes: list[ast.stmt], name: str) -> tuple[str, list[Equation]] | None:
         """The array that a name holds after other statements from a step on, and their equations; None: unreadable."""
@@ -207,7 +213,7 @@ class _Reader:
     def read(self) -> None:
         run = self.run
         run.lines, run.path, run.notes, run.line_shapes, run.free_names = self.back.lines, self.back.path, {}, {}, None
-        run.unify = _strict(run)
+        run.unify, run.integers = _strict(run), {}
         scope = self._script() if self.back.function is None else self._function()
         self.start = {n: v for n, v in self._named(scope).items()}
         self._body(list(self.back.body))
@@ -225,8 +231,11 @@ class _Reader:
     def _function(self) -> Scope:
         """The scope of backward's body, its parameters bound to what the forward pass handed over."""
         module = Scope("", self.run.scopes[0])
-        back = Source(self.back.text, self.back.path, self.back.tree, self.back.function, None)
-        _module_level(self.run, back, module)
+        for node in self.back.tree.body:
+            if isinstance(node, ast.FunctionDef):
+                module[node.name] = Function(node.name, node, module)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                self.source.bind_import(node, module)
         scope = Scope("", module)
         spec = self.back.function.args
         parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
@@ -434,7 +443,10 @@ class _Reader:
         start = {n: names.get(v, v) for n, v in self.start.items()}
         reading = Reading(forward, self.back, run, names, self.steps, (), variables, start, self.upstream,
                           self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
-        reading.equations = tuple(reading.renamed(e) for e in made)
+        made = tuple(reading.renamed(e) for e in made)
+        reading.copies = renamed_copies(made)
+        reading.forward = with_recomputed(forward, made)
+        reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading
 
 

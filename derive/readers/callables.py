@@ -127,8 +127,12 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
 def _in_place(run: Run, owner: object, name: str, args: list, keywords: dict) -> Array:
     a = as_array(run, owner)
     if name in ("scatter_", "scatter_add_", "index_add_"):
-        raise run.unsupported(f"`.{name}()`", hint="use one_hot, a[index] = v, or np.add.at(a, index, v)")
-    if name in ("fill_", "zero_"):
+        from derive.readers.scattering import scattered
+
+        new = scattered(run, name, a, args)
+        if a.view is None:
+            return new
+    elif name in ("fill_", "zero_"):
         new = A.filled(a.shape, as_array(run, args[0] if args else 0).body(()))
     elif name == "copy_":
         new = as_array(run, args[0])

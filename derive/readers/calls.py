@@ -484,7 +484,7 @@ def _padded(a: Array, widths: list[tuple[Size, Size]], outside: Array) -> Array:
     return Array(shape, body, a.sort)
 
 
-@spelled("diag diagonal", "x")
+@spelled("diag diagonal diagflat", "x")
 def diagonal(run, flavor, x):
     from derive import expr
 

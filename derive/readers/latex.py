@@ -398,11 +398,25 @@ def _define(paper: Paper) -> None:
         notes.defined.add(name)
         paper.definitions[k] = name
         chosen.append((k, one, name, left, member))
+    forward = [c for c in chosen if not _has_derivative(c[1].members[c[4]].node)]
+    _enter(paper, forward)
+    _surrogate(paper)
+    _enter(paper, [c for c in chosen if c not in forward])
+
+
+def _has_derivative(node: t.Node) -> bool:
+    return any(isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(node))
+
+
+def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]) -> None:
+    """Elaborate definitions, first for what they say of sizes, then for good, and add them to the program."""
+    notes = paper.notes
     for _ in range(2):
-        for k, one, name, left, member in chosen:
+        for _, one, name, left, member in chosen:
             _try_define(paper, one, name, left, member)
     _name_sizes(paper)
-    equations = []
+    equations = list(e for e in paper.program.equations)
+    made = []
     for k, one, name, left, member in chosen:
         equation = _try_define(paper, one, name, left, member)
         if equation is None or _cyclic(equation, equations):
@@ -410,7 +424,8 @@ def _define(paper: Paper) -> None:
             paper.definitions.pop(k, None)
             continue
         equations.append(equation)
-    _install(paper, equations)
+        made.append(equation)
+    _install(paper, made)
 
 
 def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
@@ -516,7 +531,8 @@ def _cyclic(new: Equation, equations: list[Equation]) -> bool:
 def _name_sizes(paper: Paper) -> None:
     """Letters of our own for the sizes of defined arrays, so that claims cannot make them equal."""
     notes = paper.notes
-    for name in [*notes.defined, *notes.ranks]:
+    used = {name for e in paper.program.equations for name in e.rhs.names}
+    for name in [n for n in [*notes.ranks] if n in notes.defined or n in used]:
         for k in range(notes.ranks.get(name, 0)):
             _name_size(notes, Size.of(f"?{name}#{k}"))
 
@@ -538,7 +554,7 @@ def _fresh_letters() -> Iterable[str]:
 def _install(paper: Paper, equations: list[Equation]) -> None:
     """The program of all definitions: what is used and not defined is an input; the loss gets its surrogate."""
     notes = paper.notes
-    paper.backward = {e.name for e in equations if any(isinstance(u, x.D) for u in x.walk(e.rhs))}
+    paper.backward |= {e.name for e in equations if any(isinstance(u, x.D) for u in x.walk(e.rhs))}
     held = {e.name for e in paper.program.equations}
     new = [e for e in equations if e.name not in held]
     replaced = {e.name for e in new}

@@ -258,8 +258,8 @@ def number_text(value: Fraction | float) -> tuple[str, int]:
 
 
 def size_text(n: Size, letter: Callable[[str], str]) -> tuple[str, int]:
-    """A size as Python writes it, positive terms first."""
-    terms = sorted(n.terms, key=lambda t: (t[1] < 0, not t[0]))
+    """A size as Python writes it, positive terms first, the constant last."""
+    terms = sorted(n.terms, key=lambda t: (not t[0], t[1] < 0))
     out, level = "", ATOM
     for monomial, c in terms:
         factors = [_atom_text(atom, letter, len(monomial) > 1 or abs(c) != 1) for atom in monomial]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePath
 
-from derive import expr as x
 from derive.arrays.program import Assign, Load, Node, Permute, Pick, Reshape, Statement, Windows, fresh_array, loads
 from derive.arrays.scatter import lower_equation
 from derive.arrays.sharing import Block, shared
@@ -18,8 +17,9 @@ from derive.errors import Unsupported
 from derive.index import Size
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable, base_name, gradient_name
-from derive.writers.numpy import Printer, joined_lines
+from derive.writers.numpy import Printer, joined_lines, size_text
 from derive.writers.numpy_names import Names
+from derive.writers.numpy_overflow import may_overflow
 from derive.writers.numpy_text import HELPERS, comment, docstring, listed, taken_from_cache, wrapped
 
 IN_THE_WAY = {"np", "range", "reversed", "float", "ValueError"}
@@ -69,6 +69,7 @@ class _Module:
     step_of: Mapping[str, str]
     title: str
     notes: tuple[str, ...]
+    incoming = "upstream"
 
     def __post_init__(self) -> None:
         self.stable = self.style == "closed"
@@ -239,7 +240,7 @@ class _Module:
         for v, k, n in compound:
             text = f.printer.size(n)[0]
             ident = self.names.array(v.name)
-            checks.append(f'_check_length("{v.name}", {ident}.shape[{k}], "{n}", {text})')
+            checks.append(f'_check_length("{v.name}", {ident}.shape[{k}], "{_shown(n)}", {text})')
         labels = []
         for v in inputs:
             if v.sort == "int" and v.limit is not None:
@@ -252,8 +253,11 @@ class _Module:
         lines = [w for line in lines for w in wrapped(line)]
         lines += ["", *f.lines] if f.lines else []
         entries = [f'"{name}": {self.names.array(name)}' for name in cached]
-        lines += ["", *listed("cache = {", entries, "}"), f"return {self._outputs(outputs)}, cache"]
-        return lines
+        return [*lines, "", *self._handed_on(entries, self._outputs(outputs))]
+
+    def _handed_on(self, entries: list[str], outputs: str) -> list[str]:
+        """The end of forward: the outputs, and the cache for backward."""
+        return [*listed("cache = {", entries, "}"), f"return {outputs}, cache"]
 
     def _outputs(self, outputs: list[str]) -> str:
         kind = self.forward.output_kind
@@ -334,7 +338,7 @@ class _Module:
         f.printer.used.add("dtype")
         left = ", ".join(self.names.array(u) for u in self.upstreams)
         left = f"({left},)" if len(self.upstreams) == 1 else left
-        return [f"{left} = _upstreams(upstream, {{{', '.join(shapes)}}}, {self.names.own('dtype')})"]
+        return [f"{left} = _upstreams({self.incoming}, {{{', '.join(shapes)}}}, {self.names.own('dtype')})"]
 
     def _result(self, f: _Function) -> list[str]:
         entries = {name: self._returned(f, name) for name in self.wrt}
@@ -426,7 +430,7 @@ class _Module:
         lines = []
         for name in names:
             shape = program.shape(name)
-            sizes = "scalar" if not shape else f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+            sizes = "scalar" if not shape else f"({', '.join(map(_shown, shape))}{',' if len(shape) == 1 else ''})"
             sort = program.sort(name)
             lines.append(f"    {base_name(name)}: {sizes}" + ("" if sort == "real" else f" {sort}"))
         return lines
@@ -456,6 +460,10 @@ def _reads(s: Statement, name: str) -> bool:
     from derive.arrays.program import Load, Store, walk
 
     return any(isinstance(u, (Load, Store)) and u.name == name for u in walk(s))
+
+
+def _shown(n: Size) -> str:
+    return size_text(n, str)[0]
 
 
 def _axis(n: Size) -> str:
@@ -494,35 +502,6 @@ def _indented(lines: list[str]) -> str:
     while lines and not lines[0]:
         lines = lines[1:]
     return "\n".join("    " + line if line else "" for line in lines)
-
-
-def may_overflow(e: Equation, program: Program) -> bool:
-    """Whether exp is taken of something that nothing bounds from above."""
-    for t in x.walk(e.rhs):
-        if isinstance(t, x.Call) and t.op in ("exp", "sinh", "cosh", "expm1") and not _bounded(t.args[0], program):
-            return True
-    return False
-
-
-def _bounded(u: x.Expr, program: Program) -> bool:
-    """u − max u, −u² and names of such."""
-    if isinstance(u, x.Entry):
-        made = program.equation(u.name)
-        return made is not None and _bounded(made.rhs, program)
-    if isinstance(u, x.Add):
-        lowered = [x.negate(t) for t in u.terms if isinstance(t, x.Mul) and t.factors[0] == x.MINUS_ONE]
-        return any(_largest(t, program) for t in lowered)
-    if isinstance(u, x.Mul) and isinstance(u.factors[0], x.Num) and u.factors[0].value < 0:
-        rest = u.factors[1:]
-        return all(isinstance(f, x.Pow) and f.exponent in (x.num(2), x.num(-2)) or isinstance(f, x.Num) for f in rest)
-    return isinstance(u, x.Num)
-
-
-def _largest(u: x.Expr, program: Program) -> bool:
-    if isinstance(u, x.Entry):
-        made = program.equation(u.name)
-        return made is not None and _largest(made.rhs, program)
-    return isinstance(u, x.Reduce) and u.op == "max"
 
 
 __all__ = ["numpy_lines", "numpy_module"]

@@ -88,7 +88,7 @@ def forward(Z, y):
     Outputs:
         L: scalar
     """
-    Z, = _reals(Z)
+    (Z,) = _reals(Z)
     y = _ints("y", y)
     _check_shapes({"Z": (Z.shape, "N C"), "y": (y.shape, "N")})
     N, C = Z.shape

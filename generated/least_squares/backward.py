@@ -82,7 +82,7 @@ def backward(cache, upstream=None):
     # line 9: r = y - X @ w # residuals · step 4.4
     dX = -dr[:, None] * w
 
-    gradients = {"X": dX, "w": dw, "y": dy.copy()}
+    gradients = {"X": dX, "w": dw, "y": dy}
     return gradients if upstream is None else _scaled(gradients, upstream)
 
 

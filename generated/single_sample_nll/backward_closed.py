@@ -88,7 +88,7 @@ def forward(l, y):
     Outputs:
         loss: scalar
     """
-    l, = _reals(l)
+    (l,) = _reals(l)
     y = _ints("y", y)
     _check_shapes({"l": (l.shape, "C"), "y": (y.shape, "")})
     C = l.shape[0]

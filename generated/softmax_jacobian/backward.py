@@ -64,7 +64,7 @@ def forward(x):
     Outputs:
         s: (C,)
     """
-    x, = _reals(x)
+    (x,) = _reals(x)
     _check_shapes({"x": (x.shape, "C")})
 
     e = np.exp(x)  # line 8
@@ -84,7 +84,7 @@ def backward(cache, upstream=None):
     x, e, total = cache["x"], cache["e"], cache["total"]
     C = e.shape[0]
     dtype = x.dtype
-    ds, = _upstreams(upstream, {"s": (C,)}, dtype)
+    (ds,) = _upstreams(upstream, {"s": (C,)}, dtype)
 
     # line 9: total = e.sum() # normaliser · step 1.4
     dtotal = -1 / total**2 * (ds @ e)

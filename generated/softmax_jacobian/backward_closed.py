@@ -75,7 +75,7 @@ def forward(x):
     Outputs:
         s: (C,)
     """
-    x, = _reals(x)
+    (x,) = _reals(x)
     _check_shapes({"x": (x.shape, "C")})
 
     s = _softmax(x, axis=0)  # line 10
@@ -93,7 +93,7 @@ def backward(cache, upstream=None):
     x, s = cache["x"], cache["s"]
     C = s.shape[0]
     dtype = x.dtype
-    ds, = _upstreams(upstream, {"s": (C,)}, dtype)
+    (ds,) = _upstreams(upstream, {"s": (C,)}, dtype)
 
     # line 8: e = np.exp(x) # exponentials · step 3.4
     dx = s * (ds - s @ ds)

@@ -1,0 +1,194 @@
+"""Whether two formulas are equal: proof for all sizes, exact test at several sizes, disproof by rational numbers.
+
+`right` comes from the prover or from residues at every size tried; `wrong` only from rational numbers at which balls
+keep both sides apart.  Everything else is open, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Literal
+
+from derive import expr as x
+from derive.errors import Problem
+from derive.expr import Expr
+from derive.index import Index
+from derive.judges.balls import counterexample
+from derive.judges.bench import Bench
+from derive.judges.data import judging_sizes
+from derive.judges.evaluate import Undecided
+from derive.judges.normal import known_positive, prove_equal
+from derive.program import Program
+
+LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
+KINKED = {"abs", "sign", "relu", "floor", "maximum", "minimum"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Equal (True, False, None), how that is known, and what it rests on."""
+
+    equal: bool | None
+    certainty: Literal["proved", "tested"] | None = None
+    reason: str = ""
+    counterexample: str = ""
+    condition: str = ""
+
+
+@dataclass
+class Decider:
+    """Questions about one program; answers are kept."""
+
+    program: Program
+    answers: dict[tuple[str, str, str], Answer] = field(default_factory=dict)
+
+    def equal(self, a: Expr, b: Expr, cond: x.Cond | None = None) -> Answer:
+        """Whether two formulas are equal for every value of their free indices at which the condition holds."""
+        key = (a.key, b.key, "" if cond is None else cond.key)
+        if key not in self.answers:
+            try:
+                self.answers[key] = self._decided(a, b, cond)
+            except (Undecided, Problem, RecursionError, ZeroDivisionError, OverflowError) as problem:
+                self.answers[key] = Answer(None, reason=f"not decided: {problem}")
+        return self.answers[key]
+
+    def _decided(self, a: Expr, b: Expr, cond: x.Cond | None) -> Answer:
+        if cond is not None:
+            a, b = _where(a, cond), _where(b, cond)
+        program = restricted(self.program, (a, b))
+        if (trouble := self._trouble(program, a, b)) is not None:
+            return Answer(None, reason=trouble)
+        if proved(a, b, program):
+            return Answer(True, "proved")
+        return self._tested(program, a, b)
+
+    def _trouble(self, program: Program, a: Expr, b: Expr) -> str | None:
+        """Facts that contradict each other, a denominator that is zero."""
+        clash = contradiction(program)
+        if clash:
+            return clash
+        for e in (a, b, *(q.rhs for q in program.equations)):
+            for u in x.walk(e):
+                if isinstance(u, x.Pow) and _negative(u.exponent) and not isinstance(u.base, x.Entry) and vanishes(u.base, program):
+                    return f"the denominator {u.base} is zero"
+        return None
+
+    def _tested(self, program: Program, a: Expr, b: Expr) -> Answer:
+        """Exact residues at several sizes; a difference must be confirmed by rational numbers."""
+        base = judging_sizes(program, a, b)
+        positive, sizes = False, []
+        for seed, more in enumerate(LARGER):
+            bench = Bench(program, seed, {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())} if more else None, (a, b))
+            verdict = bench.same(a, b)
+            if verdict.equal is False:
+                return self._refuted(program, a, b)
+            if verdict.equal is None or verdict.how != "exact":
+                return Answer(None, reason="the judges cannot evaluate it: " + (verdict.detail or "not exact"))
+            positive |= bench.same_value(a, b) is None
+            sizes.append(dict(bench.sizes))
+            if not base and seed:
+                break
+        shown = "; ".join(", ".join(f"{k}={n}" for k, n in s.items()) for s in sizes)
+        condition = "where its logarithms and roots exist (their arguments positive)" if positive else ""
+        if any(_kinked(u) for e in (a, b, *(q.rhs for q in program.equations)) for u in x.walk(e)):
+            condition = "away from ties and kinks"
+        return Answer(True, "tested", f"equal in exact arithmetic at {shown}" if shown else "equal in exact arithmetic", condition=condition)
+
+    def _refuted(self, program: Program, a: Expr, b: Expr) -> Answer:
+        found = counterexample(program, a, b)
+        if found is None:
+            return Answer(None, reason="suspected to be wrong, but no rational numbers were found that show it")
+        return Answer(False, reason="", counterexample=told(found))
+
+
+def _where(e: Expr, cond: x.Cond) -> Expr:
+    """e where the condition holds, else 0; i = k is put in instead."""
+    return x.cases([(cond, e)], x.ZERO)
+
+
+def identified(cond: x.Cond) -> dict[Index, x.Slot]:
+    """What a condition i = k puts for an index."""
+    parts = cond.parts if isinstance(cond, x.And) else (cond,)
+    found: dict[Index, x.Slot] = {}
+    for p in parts:
+        if isinstance(p, x.Rel) and p.op == "eq" and isinstance(p.left, Index):
+            found[p.left] = p.right
+        elif isinstance(p, x.Rel) and p.op == "eq" and isinstance(p.right, Index):
+            found[p.right] = p.left
+    return found
+
+
+def proved(a: Expr, b: Expr, program: Program) -> bool:
+    """A proof with definitions left alone, else written out."""
+    if prove_equal(a, b, program) is True:
+        return True
+    names = [e.name for e in program.equations if e.kind == "explicit"]
+    return bool(names) and prove_equal(a, b, program, names) is True
+
+
+def _negative(e: Expr) -> bool:
+    return isinstance(e, x.Num) and isinstance(e.value, Fraction) and e.value < 0
+
+
+def vanishes(base: Expr, program: Program) -> bool:
+    """Whether a denominator is zero by the facts."""
+    if isinstance(base, x.Num):
+        return base.value == 0
+    return bool(program.facts or isinstance(base, x.Add)) and not known_positive(base) and proved(base, x.ZERO, program)
+
+
+def contradiction(program: Program) -> str | None:
+    """Two facts that no data can satisfy together."""
+    by: dict[str, list] = {}
+    for f in program.facts:
+        by.setdefault(f.array, []).append(f)
+    for name, facts in by.items():
+        kinds = {f.kind for f in facts}
+        if "onehot" in kinds and "positive" in kinds:
+            return f"the facts about {name} contradict each other"
+        sums = [f for f in facts if f.kind == "equation"]
+        for f in sums:
+            axis = f.left.body.slots.index(f.left.index) if isinstance(f.left, x.Reduce) else None
+            last = axis == len(f.left.body.slots) - 1 if axis is not None else False
+            if "onehot" in kinds and last and f.right.key != x.ONE.key:
+                return f"the facts about {name} contradict each other"
+            for g in sums:
+                same_axis = isinstance(g.left, x.Reduce) and g.left.body.slots.index(g.left.index) == axis
+                if same_axis and isinstance(f.right, x.Num) and isinstance(g.right, x.Num) and f.right.value != g.right.value:
+                    return f"the facts about {name} contradict each other"
+    return None
+
+
+def _kinked(u: object) -> bool:
+    if isinstance(u, x.Call):
+        return u.op in KINKED
+    if isinstance(u, x.Reduce):
+        return u.op in ("max", "min")
+    if isinstance(u, x.ArgBest):
+        return True
+    return isinstance(u, x.Rel) and any(isinstance(s, x.Expr) and not isinstance(s, (x.Whole, x.Entry)) for s in (u.left, u.right))
+
+
+def restricted(program: Program, formulas: Iterable[Expr]) -> Program:
+    """The part of a program that formulas need."""
+    needed = set().union(*(e.names for e in formulas)) if formulas else set()
+    while True:
+        more = {n for e in program.equations if e.name in needed for n in e.rhs.names} - needed
+        if not more:
+            break
+        needed |= more
+    return replace(
+        program,
+        inputs=tuple(v for v in program.inputs if v.name in needed),
+        equations=tuple(e for e in program.equations if e.name in needed),
+        outputs=(),
+        facts=tuple(f for f in program.facts if f.array in needed),
+    )
+
+
+def told(found) -> str:
+    """A counter-example in the author's names, small enough to be redone by hand."""
+    text = str(found).replace("U~", "∂L/∂")
+    return text if len(text) <= 600 else text[:280] + " … " + text[-280:]

@@ -1,0 +1,457 @@
+"""The claims of a document's formulas and their verdicts.
+
+A chain `a = b = c` makes a claim of every member after the first: `holds` compares it with the first (a derivative is
+worked out from the definitions), `follows` with the member before.  Every combination of readings is tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from derive import expr as x
+from derive.checker.codes import KIND_CODES
+from derive.checker.deciding import Answer, Decider
+from derive.claim import Place, Verdict, combined
+from derive.errors import Problem
+from derive.expr import Expr
+from derive.index import Index
+from derive.program import Program
+from derive.readers import latex_tree as t
+from derive.readers.documents import Block
+from derive.readers.latex import Paper
+from derive.readers.latex_grammar import RELATIONS, read_condition
+from derive.readers.latex_meaning import Elaborator, Value
+from derive.readers.latex_notes import Unknown
+from derive.readers.latex_statements import Member, Statement
+from derive.readers.latex_tokens import Unread, tokenize
+
+MOST_READINGS = 12
+EQUALS = {"=", ":=", r"\Rightarrow", r"\to"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A member of a chain and the statement it stands in."""
+
+    statement: Statement
+    member: Member
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one reading says of a claim: the words it costs, both truths, and the two formulas compared."""
+
+    words: tuple[str, ...]
+    follows: Answer | None
+    holds: Answer | None
+    left: Expr | None = None
+    right: Expr | None = None
+    before: Expr | None = None
+    reason: str = ""
+    cond: x.Cond | None = None
+    elaborator: Elaborator | None = None
+
+    @property
+    def verdict(self) -> str:
+        return combined(_truth(self.follows), _truth(self.holds))
+
+    @property
+    def certainty(self) -> str | None:
+        """The better of what is known: a right step from a right line is as sure as its weaker part."""
+        known = [a.certainty for a in (self.holds, self.follows) if a is not None and a.equal]
+        if self.holds is not None and self.holds.equal:
+            return self.holds.certainty
+        return known[0] if known else None
+
+
+def _truth(answer: Answer | None) -> bool | None:
+    return None if answer is None else answer.equal
+
+
+@dataclass
+class FormulaChecker:
+    """One document under check."""
+
+    paper: Paper
+    decider: Decider = field(init=False)
+    premises: dict[str, Program] = field(default_factory=dict)
+    restrictions: dict[int, list] = field(default_factory=dict)
+    chains: dict[int, list[Link]] = field(default_factory=dict)
+    findings: dict[int, Finding] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.decider = Decider(self.paper.program)
+        self.restrictions = restrictions(self.paper)
+
+    def check(self) -> list[Verdict]:
+        """All verdicts, in the order of the text."""
+        from derive.checker.scans import refused
+
+        if refused(self.paper):
+            return [v for one in self.paper.statements for v in self.refused(one)]
+        return [v for k, one in enumerate(self.paper.statements) for v in self.statement(k, one)]
+
+    def refused(self, one: Statement) -> list[Verdict]:
+        if one.block.kind != "display":
+            return []
+        reason = "this document looks like a bad scan; nothing is guessed"
+        return [self.verdict(one, span, "unreadable", reason=reason, code="U202") for span in _spans(one)]
+
+    # -- statements
+
+    def statement(self, k: int, one: Statement) -> list[Verdict]:
+        """The verdicts of one statement."""
+        inline = one.block.kind == "inline"
+        if one.problem is not None:
+            if inline and "=" not in one.block.text:
+                return []
+            span = (one.problem.start, one.problem.end)
+            return [self.verdict(one, span, "unreadable", reason=one.problem.what, code="U201")]
+        if inline and (len(one.members) < 2 or _is_declaration(one)):
+            return []
+        self.chains[id(one)] = self._chain(one)
+        if len(one.members) < 2 and not one.continues:
+            return [self.bare(one)]
+        if k in self.paper.assumptions:
+            return [self.verdict(one, _whole(one), "no-claim", reason="an assumption, used as a fact", code="N102")]
+        return self.members(k, one)
+
+    def _chain(self, one: Statement) -> list[Link]:
+        before = getattr(one, "before", None)
+        earlier = self.chains.get(id(before), []) if before is not None else []
+        return [*earlier, *(Link(one, m) for m in one.members)]
+
+    def bare(self, one: Statement) -> Verdict:
+        member = one.members[0] if one.members else None
+        if member is not None and member.problem is not None:
+            return self.unread(one, member)
+        return self.verdict(one, _whole(one), "no-claim", reason="a bare expression", code="N103")
+
+    def unread(self, one: Statement, member: Member) -> Verdict:
+        problem = member.problem
+        return self.verdict(one, (problem.start, problem.end), "unreadable", reason=problem.what, code="U201")
+
+    def members(self, k: int, one: Statement) -> list[Verdict]:
+        """One verdict a relation."""
+        chain = self.chains[id(one)]
+        first = len(chain) - len(one.members)
+        made: list[Verdict] = []
+        for n in range(max(first, 1), len(chain)):
+            made.append(self.claim(k, one, chain, n))
+        if first == 0 and one.members[0].problem is not None:
+            made.insert(0, self.unread(one, one.members[0]))
+        if not made:
+            made.append(self.verdict(one, _whole(one), "unknown", reason="nothing stands before the relation", code="U301"))
+        return made
+
+    def claim(self, k: int, one: Statement, chain: list[Link], n: int) -> Verdict:
+        """The verdict on member n of a chain."""
+        member = chain[n].member
+        if member.problem is not None:
+            return self.unread(one, member)
+        defining = self._defining_member(k, chain, n)
+        if defining:
+            return self.verdict(one, member.span, "no-claim", reason=f"defines {defining}", code="N101")
+        if member.relation not in EQUALS:
+            if member.relation == r"\neq":
+                return self.verdict(one, member.span, "unreadable", reason="a line that begins with ≠", code="U201")
+            return self.verdict(one, member.span, "unknown", reason=f"`{member.relation}` is not decided", code="U301")
+        if one.doubtful:
+            return self.verdict(one, member.span, "unknown", reason="the author put a question mark", code="U301")
+        from derive.checker.special import special
+
+        early = special(self, one, chain, n)
+        return early if early is not None else self.judged(one, chain, n)
+
+    def _defining_member(self, k: int, chain: list[Link], n: int) -> str | None:
+        name = self.paper.definitions.get(k)
+        if name is None:
+            return None
+        one = self.paper.statements[k]
+        member = chain[n].member
+        if one.members and member is one.members[-1] and isinstance(member.node, t.Symbol) and n > 1 or (
+                one.continues and member is one.members[-1] and isinstance(member.node, t.Symbol)):  # fmt: skip
+            left = self.paper.notes.resolve(self.paper.notes.spell(member.node)[0])[0]
+            return name if left == name else None
+        first = chain[0].member.node
+        first = first.symbol if isinstance(first, t.Apply) else first
+        own = isinstance(first, t.Symbol) and self.paper.notes.resolve(self.paper.notes.spell(first)[0])[0] == name
+        return name if own and n == 1 else None
+
+    # -- one claim under all readings
+
+    def judged(self, one: Statement, chain: list[Link], n: int) -> Verdict:
+        found = self.readings(one, chain, n)
+        free = [f for f in found if not f.words]
+        named = [f for f in found if f.words]
+        member = chain[n].member
+        right_free = [f for f in free if f.verdict == "right"]
+        if free and len(right_free) == len(free):
+            return self.right(one, member, free[0])
+        picked = next((f for f in right_free), None) or next((f for f in named if f.verdict == "right"), None)
+        if picked is not None:
+            words = picked.words or ("one of several readings",)
+            return self.right_if(one, member, picked, words)
+        main = (free or named)[0]
+        everything = free or named
+        if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
+            return self.wrong(one, chain, n, main)
+        reason = main.reason or next((a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided")
+        return self.verdict(one, member.span, "unknown", reason=reason, code="U301",
+                            follows=_truth(main.follows), holds=_truth(main.holds))  # fmt: skip
+
+    def readings(self, one: Statement, chain: list[Link], n: int) -> list[Finding]:
+        """The findings under the default reading and under the other options that come up."""
+        first = self.reading(one, chain, n, {})
+        choices = dict(first.elaborator.choices) if first.elaborator else {}
+        keys = [c for c in choices.values() if len(c.options) > 1]
+        found = [first]
+        for picks in itertools.islice(itertools.product(*(range(len(c.options)) for c in keys)), 1, MOST_READINGS):
+            found.append(self.reading(one, chain, n, dict(zip((c.key for c in keys), picks, strict=True))))
+        return found
+
+    def reading(self, one: Statement, chain: list[Link], n: int, picks: dict[str, int]) -> Finding:
+        """What one reading says of member n."""
+        elaborator = self.paper.elaborator(one, reading=picks)
+        values: dict[int, Value | None] = {}
+        reason = ""
+        base_at = self.base(chain, n)
+        for m in sorted({base_at, n - 1, n}):
+            try:
+                values[m] = self.value(elaborator, chain[m].member)
+            except Unknown as problem:
+                values[m], reason = None, reason or problem.reason
+            except (Problem, RecursionError) as problem:
+                values[m], reason = None, reason or str(problem)
+        cond, trouble = self.condition(one, elaborator)
+        words = tuple(c.options[min(picks.get(c.key, 0), len(c.options) - 1)] for c in elaborator.choices.values())
+        words = tuple(w for w in words if w)
+        if trouble:
+            return Finding(words, None, None, reason=trouble, elaborator=elaborator)
+        here = values[n]
+        holds = follows = None
+        left = right = before = None
+        if here is not None and values[base_at] is not None:
+            holds, left, right = self.compare(values[base_at], here, cond, elaborator)
+        if here is not None and n - 1 != base_at and values[n - 1] is not None:
+            follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
+            right = right if right is not None else again
+        for answer in (holds, follows):
+            if answer is not None and answer.condition and answer.equal:
+                words += (f"holds {answer.condition}",)
+        return Finding(tuple(dict.fromkeys(words)), follows, holds, left, right, before, reason, cond, elaborator)
+
+    def base(self, chain: list[Link], n: int) -> int:
+        """The member that states what the chain is about: the first that has a meaning of its own."""
+        return 0
+
+    def value(self, elaborator: Elaborator, member: Member) -> Value:
+        if member.node is None:
+            raise Unknown("a member was not read")
+        return elaborator.value(member.node)
+
+    def condition(self, one: Statement, elaborator: Elaborator) -> tuple[x.Cond | None, str]:
+        """The restriction under which a statement stands."""
+        conds = []
+        for tokens in [*one.restriction, *self.restrictions.get(id(one.block), [])]:
+            try:
+                node = read_condition(tokens, self.paper.lexicon)
+                if node is None or not _about(node, elaborator):
+                    continue
+                conds.append(elaborator.condition(node))
+            except Unread:
+                return None, "the case that restricts this line was not read"
+            except Unknown as problem:
+                return None, problem.reason
+        if not conds:
+            return None, ""
+        cond = x.both(*conds)
+        return (None, "the case is empty") if cond.key == x.FALSE.key or _empty(cond) else (cond, "")
+
+    def compare(self, a: Value, b: Value, cond: x.Cond | None, elaborator: Elaborator):
+        """Whether two values are equal entry by entry."""
+        pair = aligned(a, b, elaborator)
+        if pair is None:
+            return Answer(None, reason="the two sides have different shapes"), None, None
+        return self.decider.equal(*pair, cond), *pair
+
+    # -- verdicts
+
+    def right(self, one: Statement, member: Member, found: Finding) -> Verdict:
+        reason = self.inferred(found)
+        return self.verdict(one, member.span, "right", certainty=found.certainty, follows=_truth(found.follows),
+                            holds=_truth(found.holds), reason=reason or None)  # fmt: skip
+
+    def inferred(self, found: Finding) -> str:
+        """The facts and tests that a right line rests on."""
+        tested = [a.reason for a in (found.holds, found.follows) if a is not None and a.equal and a.certainty == "tested"]
+        names = set().union(*(e.names for e in (found.left, found.right, found.before) if e is not None))
+        facts = [f"uses {f.text}" for f in self.paper.program.facts if f.array in names]
+        return "; ".join([*tested[:1], *facts])
+
+    def right_if(self, one: Statement, member: Member, found: Finding, words: Sequence[str]) -> Verdict:
+        codes = {"reads": "W101", "holds": "W102"}
+        code = codes.get(words[0].split(" ")[0], "W101")
+        return self.verdict(one, member.span, "right-if", certainty=found.certainty, follows=_truth(found.follows),
+                            holds=_truth(found.holds), reason="; ".join(words), code=code)  # fmt: skip
+
+    def wrong(self, one: Statement, chain: list[Link], n: int, found: Finding) -> Verdict:
+        """A disproved line: carried where it follows from a wrong one, else with its mistake and a correction."""
+        from derive.checker.mistakes import diagnosed
+
+        member = chain[n].member
+        follows, holds = _truth(found.follows), _truth(found.holds)
+        if follows is None and self.follows_from_wrong(one, chain, n):
+            follows = True
+        answer = found.holds if found.holds is not None and found.holds.equal is False else found.follows
+        example = answer.counterexample if answer is not None else None
+        if combined(follows, holds) == "carried":
+            return self.verdict(one, member.span, "carried", follows=True, holds=False, kind="carried", code="E321",
+                                reason="follows from the wrong line before it", counterexample=example,
+                                correction=diagnosed(self, one, chain, n, found).correction)  # fmt: skip
+        if holds is True:
+            return self.verdict(one, member.span, "wrong", follows=False, holds=True, kind="repairs-earlier-slip", code="E320",
+                                reason="right, but it does not follow from the line before", counterexample=example)  # fmt: skip
+        self.remember(one, chain, n, found)
+        verdict = diagnosed(self, one, chain, n, found)
+        return self.verdict(one, verdict.span or member.span, "wrong", follows=follows, holds=holds, kind=verdict.kind,
+                            code=KIND_CODES.get(verdict.kind, "E300"), reason=verdict.reason, correction=verdict.correction,
+                            counterexample=example)  # fmt: skip
+
+    def remember(self, one: Statement, chain: list[Link], n: int, found: Finding) -> None:
+        """A wrong re-expression of a defined name is a premise that later lines may carry."""
+        if found.left is None or found.right is None or found.elaborator is None:
+            return
+        left = found.elaborator.value(chain[0].member.node).expr
+        if not isinstance(left, x.Entry) or not all(isinstance(s, Index) for s in left.slots):
+            return
+        equation = self.paper.program.equation(left.name)
+        if equation is None or found.right.free - set(left.slots):
+            return
+        put = dict(zip(left.slots, equation.indices, strict=True))
+        wrong = replace(equation, rhs=x.substitute(found.right, put))
+        equations = tuple(wrong if e.name == left.name else e for e in self.paper.program.equations)
+        self.premises[left.name] = replace(self.paper.program, equations=equations)
+
+    def follows_from_wrong(self, one: Statement, chain: list[Link], n: int) -> bool:
+        """Whether the line is right when an earlier wrong line is taken for a definition."""
+        for program in reversed(list(self.premises.values())):
+            elaborator = self.paper.elaborator(one, program=program)
+            try:
+                a, b = (self.value(elaborator, chain[m].member) for m in (0, n))
+            except (Unknown, Problem):
+                continue
+            pair = aligned(a, b, elaborator)
+            if pair is not None and Decider(program).equal(*pair, self.condition(one, elaborator)[0]).equal is True:
+                return True
+        return False
+
+    def verdict(self, one: Statement, span: t.Span, word: str, **more) -> Verdict:
+        """A verdict with its place in the source."""
+        source = one.block.source
+        start, end = span
+        (line, column), (end_line, end_column) = source.place(start), source.place(end)
+        place = Place(line, column, end_line, end_column, source.cell)
+        return Verdict(place, source.text[start:end].strip(), word, **more)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def aligned(a: Value, b: Value, elaborator: Elaborator) -> tuple[Expr, Expr] | None:
+    """Both sides over the same indices: open axes meet in order; letters of one side name the other's axes."""
+    if len(a.open) == len(b.open):
+        if any(not elaborator.notes.sizes.unify(i.size, j.size) for i, j in zip(a.open, b.open, strict=True)):
+            return None
+        return a.expr, x.substitute(b.expr, dict(zip(b.open, a.open, strict=True)))
+    if a.open and b.open:
+        return None
+    whole, entry = (a, b) if a.open else (b, a)
+    letters = [i for i in elaborator.scope.values() if i in entry.expr.free and i not in whole.expr.free]
+    if not letters and isinstance(entry.expr, x.Num):
+        return a.expr, b.expr
+    if len(letters) != len(whole.open):
+        return None
+    if any(not elaborator.notes.sizes.unify(i.size, j.size) for i, j in zip(whole.open, letters, strict=True)):
+        return None
+    put = x.substitute(whole.expr, dict(zip(whole.open, letters, strict=True)))
+    return (put, b.expr) if a.open else (a.expr, put)
+
+
+def _whole(one: Statement) -> t.Span:
+    spans = [m.span for m in one.members]
+    return (min(s for s, _ in spans), max(e for _, e in spans)) if spans else (one.block.start, one.block.start + 1)
+
+
+def _spans(one: Statement) -> list[t.Span]:
+    if one.problem is not None:
+        return [(one.problem.start, one.problem.end)]
+    return [m.span for m in (one.members if one.continues else one.members[1:] or one.members)]
+
+
+_DECLARATION = re.compile(r"^\s*[a-zA-Z](_\w)?\s*=\s*(1|0)\s*,?\s*(\\l?dots|\\ldots|\\cdots|\.\.\.|…)|^[^=]*\\in[^=]*$|^\s*[a-z]\s*(=|\\neq?|\\ne)\s*[a-z]\s*$")
+
+
+def _is_declaration(one: Statement) -> bool:
+    """`i = 1…m`, `z ∈ R^K`, `i ≠ j`: no equation between known things."""
+    return bool(_DECLARATION.match(one.block.text)) or all(m.relation in ("", r"\in") for m in one.members)
+
+
+def _about(node: t.Node, elaborator: Elaborator) -> bool:
+    """Whether a condition speaks of letters that the line has."""
+    letters = {u.name for u in t.walk(node) if isinstance(u, t.Symbol) and not u.subs}
+    return all(a in elaborator.scope or a in elaborator.notes.stand_ins for a in letters if a in elaborator.notes.letters
+               or a in elaborator.notes.stand_ins)  # fmt: skip
+
+
+def _empty(cond: x.Cond) -> bool:
+    parts = cond.parts if isinstance(cond, x.And) else (cond,)
+    keys = {p.key for p in parts}
+    return any(isinstance(p, x.Not) and p.part.key in keys for p in parts)
+
+
+_CASE = re.compile(r"(?:^|\W)(?:if|case|when|for|assume|suppose|whenever|case\s+\w+:?)\s*[*_(]*\s*$", re.I)
+_TOGETHER = re.compile(r"\b(both|together|overall|combin\w+|altogether|general|summar\w+|regardless|either|all cases)\b", re.I)
+
+
+def restrictions(paper: Paper) -> dict[int, list]:
+    """For every display the conditions that the words before it set: `If j ≠ y,`, `Case i = k`, `i = j:`."""
+    found: dict[int, list] = {}
+    current: list = []
+    blocks = paper.document.blocks
+    for k, block in enumerate(blocks):
+        if block.kind == "heading":
+            current = []
+        elif block.kind in ("prose", "code"):
+            if _TOGETHER.search(block.text) or len(block.text.split()) > 9 or block.kind == "code":
+                current = []
+        elif block.kind == "inline" and _sets_case(blocks, k):
+            current = [_condition_tokens(paper, block)]
+        elif block.kind == "display" and current and all(current):
+            found[id(block)] = list(current)
+    return found
+
+
+def _condition_tokens(paper: Paper, block: Block) -> list:
+    try:
+        return tokenize(block.text, paper.document.macros, block.start)
+    except Unread:
+        return []
+
+
+def _sets_case(blocks: Sequence[Block], k: int) -> bool:
+    """Whether an inline formula is a case: `if $j ≠ y$`, `**Case $i = j$**`, `$i = j$:`."""
+    text = blocks[k].text
+    if len(text) > 40 or not any(sign in text for sign in ("=", r"\ne", "≠")) or r"\dots" in text or r"\ldots" in text:
+        return False
+    before = blocks[k - 1] if k else None
+    after = blocks[k + 1] if k + 1 < len(blocks) else None
+    if before is not None and before.kind == "heading" and before.start <= blocks[k].start < before.start + len(before.text):
+        return bool(re.search(r"case|if|when|for", before.text, re.I))
+    if before is not None and before.kind == "prose" and _CASE.search(before.text):
+        return True
+    fresh = before is None or before.kind != "prose" or not before.text.strip() or before.text.endswith(("\n", "- ", "* "))
+    return fresh and after is not None and after.text.lstrip().startswith((":", ",")) and bool(RELATIONS)

@@ -1,0 +1,50 @@
+"""Every rule fires in some derivation: in the examples, or in a row here that shows what it is for."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import derive
+from derive.closing import close
+from derive.engine import differentiate
+from derive.findings import findings
+from derive.judging import judge
+from derive.program import parse_program
+from derive.rule import RULES
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "generated"))
+import remake  # noqa: E402
+
+ROWS = {
+    "product rule": "input x[n]\nL[] = sum[i:n] x[i]*exp(x[i])\noutput L",
+    "derivative of an exponential": "input x[n]\nL[] = sum[i:n] (1 + x[i]^2)^x[i]\noutput L",
+    "derivative of a product over an index": "input x[n]\nL[] = prod[i:n] x[i]\noutput L",
+    "derivative of cases": "input x[n]\nL[] = sum[i:n] {exp(x[i]) if 0 < x[i]; x[i]}\noutput L",
+    "sum of a constant": "input a[]\nL[] = sum[i:n] exp(a[])\noutput L",
+    "one-hot rows sum to one": "input x[n, C]\ninput Y[n, C]\nL[] = sum[i:n] sum[j:C] Y[i, j]*sum[k:C] x[i, k]\n"
+                               "fact onehot Y\noutput L",
+    "constant": "input x[n]\ninput y[n]\ninput z[n]\nL[] = sum[i:n] maximum(x[i], y[i])\noutput L",
+}  # fmt: skip
+
+
+def _fired(gradients) -> set[str]:
+    found = [*gradients.derivations.values(), *gradients.carried.values()]
+    return {s.rule for d in found for s in d.steps}
+
+
+@pytest.fixture(scope="module")
+def fired() -> set[str]:
+    found: set[str] = set()
+    for name in remake.names():
+        g = close(differentiate(derive.read(ROOT / "examples" / f"{name}.py")))
+        found |= _fired(g) | {s.rule for f in findings(g) for d in f.derivations for s in d.steps}
+    for row in ROWS.values():
+        found |= _fired(judge(close(differentiate(parse_program(row)))))
+    return found
+
+
+@pytest.mark.parametrize("name", [r.name for r in RULES])
+def test_rule_fires(name, fired):
+    assert name in fired
