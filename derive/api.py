@@ -442,7 +442,13 @@ def _numpy(gradients: Gradients, style: str) -> str:
     return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=step_numbers(gradients))
 
 
-WRITERS: dict[str, Callable[[Gradients, str], str]] = {"numpy": _numpy}
+def _layers(gradients: Gradients, style: str) -> str:
+    from derive.writers.layers import layers_module
+
+    return layers_module(gradients, style)
+
+
+WRITERS: dict[str, Callable[[Gradients, str], str]] = {"numpy": _numpy, "layers": _layers}
 
 
 # ---------------------------------------------------------------- Jacobians and Hessians
@@ -508,11 +514,13 @@ def op(name: str, meaning: str = "", slope="", numpy: str = "", *, args: str = "
     Raises Usage when the name is taken or a judge refutes the row, BadNotation where a text does not parse.
     """
     from derive import rows
+    from derive.readers.calls_math import admit
 
     numpy, latex = numpy or rows.numpy_of(meaning, args), latex or rf"\operatorname{{{name}}}"
     row = Op(name, args, meaning, slope, numpy, stable, latex, reads, sympy, domain, kink)
     rows.judge_row(row)
-    return OPS.add(row)
+    admit(OPS.add(row))
+    return row
 
 
 def check(source, forward=None, kind=None) -> list[dict]:

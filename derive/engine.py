@@ -111,7 +111,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.alive = self.program.reaches(self.of)
-        self.rules = RULES.phase("calculus", "deltas", "tidy", "fold", "facts")
+        self.rules = (*RULES.phase("functions"), *RULES.phase("calculus", "deltas", "tidy", "fold", "facts"))
         self.pool = _pool(self.program)
 
     def order(self, wrt: tuple[str, ...]) -> list[str]:

@@ -670,11 +670,21 @@ def rel(op: str, left: Slot | Expr, right: Slot | Expr) -> Cond:
     left, right = slots if None not in slots else (as_value(left), as_value(right))
     if left is right or (isinstance(left, Term) and isinstance(right, Term) and left.key == right.key):
         return FALSE if op == "lt" else TRUE
+    if _in_range(op, left, right):
+        return TRUE
     a, b = _constant(left), _constant(right)
     if a is not None and b is not None:
         holds = {"eq": a == b, "lt": a < b, "le": a <= b}[op]
         return TRUE if holds else FALSE
     return Rel(op, left, right)
+
+
+def _in_range(op: str, left: Slot | Expr, right: Slot | Expr) -> bool:
+    """Whether the comparison only says that an index is at least 0, or below its size."""
+    if op == "le" and isinstance(right, Index):
+        low = _constant(left)
+        return low is not None and low <= 0
+    return op == "lt" and isinstance(left, Index) and isinstance(right, Affine) and right == whole_slot(left.size)
 
 
 def _constant(t: Slot | Expr) -> Fraction | None:

@@ -90,12 +90,32 @@ def _assign(
         yield found, used
         return
     for k, p in enumerate(parts):
-        if k not in used and type(p) is type(patterns[0]):
+        if k not in used and (type(p) is type(patterns[0]) or _is_wild(patterns[0])):
             for more in _match(patterns[0], p, found, free):
                 yield from _assign(patterns[1:], parts, more, free, used | {k})
 
 
+def argument(pattern: Expr, e: Expr) -> Expr | None:
+    """What the wildcard entry `?u[]` of a pattern stands for in an expression that matches it."""
+    found = next(_match(pattern, e, {}, frozenset()), None)
+    return None if found is None else found.get("?u")
+
+
+def _is_wild(t: Term) -> bool:
+    return isinstance(t, x.Entry) and t.name.startswith("?")
+
+
+def _wildcard(name: str, e: Term | Index, found: dict) -> Iterator[dict]:
+    if isinstance(e, Expr) and name not in found:
+        yield {**found, name: e}
+    elif isinstance(e, Expr) and found[name].key == e.key:
+        yield found
+
+
 def _match(pattern: Term | Index, e: Term | Index, found: dict, free: frozenset[Index]) -> Iterator[dict]:
+    if isinstance(pattern, x.Entry) and pattern.name.startswith("?"):
+        yield from _wildcard(pattern.name, e, found)
+        return
     if isinstance(pattern, Index):
         if pattern in found:
             if _same(found[pattern], e):

@@ -5,7 +5,7 @@ a primitive has none and names its SymPy function instead.  `slope`: the textboo
 arguments u, v and the output y; where it is left out it is `sympy.diff` of the meaning; where it is given the tests
 compare it with that.  `numpy`: as a person writes it; `stable`: the form that neither overflows nor cancels, where it
 differs.  `latex`: how it is set.  `reads`: further spellings.  `domain`: a condition on u.  `kink`: the points without
-a derivative and the value that is used there.
+a derivative and the value that is used there.  `known`: the meaning, written out, is called by the function's name.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Op:
     sympy: str = ""
     domain: str = ""
     kink: str = ""
+    known: bool = False
 
     @property
     def arity(self) -> int:
@@ -119,14 +120,14 @@ OPS = Table((
     Op("floor",    slope="0",               numpy="np.floor({u})",   latex=r"\operatorname{floor}", sympy="floor",
        kink="u an integer: 0"),
     Op("tanh",     meaning="(exp(u) - exp(-u))/(exp(u) + exp(-u))", slope="1 - y^2",
-       numpy="np.tanh({u})",                latex=r"\tanh"),
+       numpy="np.tanh({u})",                latex=r"\tanh", known=True),
     Op("sinh",     meaning="(exp(u) - exp(-u))/2", slope="cosh(u)", numpy="np.sinh({u})", latex=r"\sinh"),
     Op("cosh",     meaning="(exp(u) + exp(-u))/2", slope="sinh(u)", numpy="np.cosh({u})", latex=r"\cosh"),
     Op("tan",      meaning="sin(u)/cos(u)", slope="1 + y^2",        numpy="np.tan({u})",  latex=r"\tan"),
     Op("sigmoid",  meaning="1/(1 + exp(-u))", slope="y*(1 - y)",    numpy="1 / (1 + np.exp(-{u}))",
-       stable="np.exp(-np.logaddexp(0, -{u}))", latex=r"\sigma", reads="expit"),
+       stable="np.exp(-np.logaddexp(0, -{u}))", latex=r"\sigma", reads="expit", known=True),
     Op("softplus", meaning="log(1 + exp(u))", slope="sigmoid(u)",   numpy="np.log(1 + np.exp({u}))",
-       stable="np.logaddexp(0, {u})",       latex=r"\operatorname{softplus}"),
+       stable="np.logaddexp(0, {u})",       latex=r"\operatorname{softplus}", known=True),
     Op("logsigmoid", meaning="-log(1 + exp(-u))", slope="1 - sigmoid(u)", numpy="-np.log(1 + np.exp(-{u}))",
        stable="-np.logaddexp(0, -{u})",     latex=r"\log\sigma", reads="log_sigmoid"),
     Op("silu",     meaning="u/(1 + exp(-u))", slope="sigmoid(u)*(1 + u*(1 - sigmoid(u)))",

@@ -198,7 +198,7 @@ def _differentiate_and_fold(work: Rewriter) -> None:
     base = RULES.phase("deltas", "facts", "tidy", "fold", "reciprocal", "cancel by definition")
     work.run(base, FUEL)
     work.run((*base, *RULES.phase("expand")), FUEL)
-    work.run(RULES.phase("factor", "collapse"), FUEL)
+    work.run(RULES.phase("factor"), FUEL)
     work.run(base, FUEL)
     work.steps[-1] = replace(work.steps[-1], line=positive_first(work.line))
 

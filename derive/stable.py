@@ -16,6 +16,7 @@ from derive.expr import Entry, Expr
 from derive.program import Program
 from derive.routes import softmaxes
 from derive.rule import RULES, Context
+from derive.rules.recognise import with_known_functions
 
 FUEL = 20
 
@@ -27,7 +28,8 @@ def closed_code(gradients: Gradients) -> Program:
     equations = []
     for e in gradients.program.equations:
         rhs = definitions.get(e.name) or closed.get(e.name) or e.rhs
-        equations.append(replace(e, rhs=_logarithms(x.refresh(rhs), gradients.program, definitions)))
+        rhs = _logarithms(x.refresh(rhs), gradients.program, definitions)
+        equations.append(replace(e, rhs=with_known_functions(rhs)))
     return replace(gradients.program, equations=tuple(equations))
 
 

@@ -12,12 +12,14 @@ from derive.findings import findings
 from derive.judging import judge
 from derive.program import parse_program
 from derive.rule import RULES
+from derive.scratch import attempt
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "generated"))
 import remake  # noqa: E402
 
 ROWS = {
+    "known function": "input x[n]\nL[] = sum[i:n] 1/(1 + exp(-x[i]))\noutput L",
     "product rule": "input x[n]\nL[] = sum[i:n] x[i]*exp(x[i])\noutput L",
     "derivative of an exponential": "input x[n]\nL[] = sum[i:n] (1 + x[i]^2)^x[i]\noutput L",
     "derivative of a product over an index": "input x[n]\nL[] = prod[i:n] x[i]\noutput L",
@@ -25,7 +27,6 @@ ROWS = {
     "sum of a constant": "input a[]\nL[] = sum[i:n] exp(a[])\noutput L",
     "one-hot rows sum to one": "input x[n, C]\ninput Y[n, C]\nL[] = sum[i:n] sum[j:C] Y[i, j]*sum[k:C] x[i, k]\n"
                                "fact onehot Y\noutput L",
-    "constant": "input x[n]\ninput y[n]\ninput z[n]\nL[] = sum[i:n] maximum(x[i], y[i])\noutput L",
 }  # fmt: skip
 
 
@@ -40,6 +41,7 @@ def fired() -> set[str]:
     for name in remake.names():
         g = close(differentiate(derive.read(ROOT / "examples" / f"{name}.py")))
         found |= _fired(g) | {s.rule for f in findings(g) for d in f.derivations for s in d.steps}
+    found |= {r.name for line in attempt("y[i]", "x[k]", []) for r in RULES if r.name in line}
     for row in ROWS.values():
         found |= _fired(judge(close(differentiate(parse_program(row)))))
     return found

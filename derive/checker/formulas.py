@@ -22,7 +22,7 @@ from derive.program import Program
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block
 from derive.readers.latex import Paper
-from derive.readers.latex_grammar import RELATIONS, read_condition
+from derive.readers.latex_grammar import read_condition
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import Unknown
 from derive.readers.latex_statements import Member, Statement
@@ -197,11 +197,28 @@ class FormulaChecker:
             return self.right_if(one, member, picked, words)
         main = (free or named)[0]
         everything = free or named
+        if (trouble := self.undefined_loss(main)) is not None and main.verdict != "right":
+            return self.verdict(one, member.span, "unknown", reason=trouble, code="U301")
         if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
             return self.wrong(one, chain, n, main)
         reason = main.reason or next((a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided")
         return self.verdict(one, member.span, "unknown", reason=reason, code="U301",
                             follows=_truth(main.follows), holds=_truth(main.holds))  # fmt: skip
+
+    def undefined_loss(self, found: Finding) -> str | None:
+        """Why a difference disproves nothing: the loss is not defined, and what is compared is not linear in its gradient."""
+        pairs = [e for e in (found.left, found.right, found.before) if e is not None]
+        given = [{n for n in e.names if n.startswith("U~")} for e in pairs]
+        if not any(given):
+            return None
+        program = self.paper.program
+        every = set().union(*given)
+        loose = [n[2:] for n in every if program.is_input(n[2:])]
+        if loose and len(every) > 1:
+            return f"nothing says how the loss depends on {loose[0]}"
+        if any(not g and e.key != x.ZERO.key for g, e in zip(given, pairs, strict=True)):
+            return "nothing defines the loss"
+        return None
 
     def readings(self, one: Statement, chain: list[Link], n: int) -> list[Finding]:
         """The findings under the default reading and under the other options that come up."""
@@ -227,6 +244,7 @@ class FormulaChecker:
             except (Problem, RecursionError) as problem:
                 values[m], reason = None, reason or str(problem)
         cond, trouble = self.condition(one, elaborator)
+        trouble = trouble or "; ".join(elaborator.misfits[:1])
         words = tuple(c.options[min(picks.get(c.key, 0), len(c.options) - 1)] for c in elaborator.choices.values())
         words = tuple(w for w in words if w)
         if trouble:
@@ -442,10 +460,12 @@ def _condition_tokens(paper: Paper, block: Block) -> list:
         return []
 
 
+_SIMPLE = re.compile(r"^\s*[a-z]'?\s*(=|\\neq?|≠)\s*[a-z]('|_\{?[a-z]\}?)?\s*$")
+
+
 def _sets_case(blocks: Sequence[Block], k: int) -> bool:
     """Whether an inline formula is a case: `if $j ≠ y$`, `**Case $i = j$**`, `$i = j$:`."""
-    text = blocks[k].text
-    if len(text) > 40 or not any(sign in text for sign in ("=", r"\ne", "≠")) or r"\dots" in text or r"\ldots" in text:
+    if not _SIMPLE.match(blocks[k].text):
         return False
     before = blocks[k - 1] if k else None
     after = blocks[k + 1] if k + 1 < len(blocks) else None
@@ -454,4 +474,4 @@ def _sets_case(blocks: Sequence[Block], k: int) -> bool:
     if before is not None and before.kind == "prose" and _CASE.search(before.text):
         return True
     fresh = before is None or before.kind != "prose" or not before.text.strip() or before.text.endswith(("\n", "- ", "* "))
-    return fresh and after is not None and after.text.lstrip().startswith((":", ",")) and bool(RELATIONS)
+    return fresh and after is not None and after.text.lstrip().startswith(":")

@@ -53,17 +53,21 @@ def prove_equal(a: Expr, b: Expr, program: Program, unfold: Iterable[str] = ()) 
     """
     if a.key == b.key:
         return True
-    try:
-        return Prover(program, frozenset(unfold)).is_zero(x.add(a, x.negate(b)))
-    except (TooLarge, RecursionError):
-        return None
+    difference = x.add(a, x.negate(b))
+    for meanings in (False, True):
+        try:
+            if Prover(program, frozenset(unfold), meanings).is_zero(difference):
+                return True
+        except (TooLarge, RecursionError):
+            pass
+    return None
 
 
 class Prover:
-    """Normal forms under one program's facts, with some definitions unfolded."""
+    """Normal forms under one program's facts, with some definitions unfolded; `meanings` also writes out functions."""
 
-    def __init__(self, program: Program, unfold: frozenset[str] = frozenset()):
-        self.program, self.unfold = program, unfold
+    def __init__(self, program: Program, unfold: frozenset[str] = frozenset(), meanings: bool = False):
+        self.program, self.unfold, self.meanings = program, unfold, meanings
         self.facts = [f for f in program.facts if f.kind in ("equation", "onehot")]
 
     # -- the question
@@ -278,6 +282,9 @@ class Prover:
             return self._exp(self.collect(self.expand(e.args[0])))
         if e.op == "log":
             return self._log(self.expand(e.args[0]), e)
+        meaning = OPS[e.op].expand(e.args) if self.meanings else None
+        if meaning is not None:
+            return self.expand(meaning)
         return [atom(x.Call(e.op, tuple(self._inside(a) for a in e.args)))]
 
     def _exp(self, terms: Mapping[str, Term]) -> list[Term]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from derive import definitions as D
 from derive import expr as x
 from derive.index import Index, Size
-from derive.ops import OPS
+from derive.ops import OPS, Op
 from derive.readers import arrays as A
 from derive.readers.calls import _SYNONYMS, spelled
 from derive.readers.convert import as_array, as_axis
@@ -33,9 +33,14 @@ def _elementwise(run: Run, name: str, *values: object) -> Array:
     return A.elementwise(run, lambda *e: x.Call(name, e), *parts, sort="real")
 
 
+def admit(row: Op) -> None:
+    """Read a row of the op table by its name and further spellings."""
+    if row.arity in (1, 2):
+        spelled(f"{row.name} {row.reads}", "x y" if row.arity == 2 else "x")(_op(row.name))
+
+
 for _row in OPS:
-    if _row.arity in (1, 2):
-        spelled(f"{_row.name} {_row.reads}", "x y" if _row.arity == 2 else "x")(_op(_row.name))
+    admit(_row)
 
 
 def _rational(make: Callable, arity: int = 1) -> Callable:

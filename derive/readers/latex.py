@@ -414,7 +414,10 @@ def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]
     for _ in range(2):
         for _, one, name, left, member in chosen:
             _try_define(paper, one, name, left, member)
-    _name_sizes(paper)
+    _bounded(paper)
+    for _, one, name, left, member in chosen:
+        _try_define(paper, one, name, left, member)
+    _name_sizes(paper, {c[2] for c in chosen})
     equations = list(e for e in paper.program.equations)
     made = []
     for k, one, name, left, member in chosen:
@@ -528,11 +531,43 @@ def _cyclic(new: Equation, equations: list[Equation]) -> bool:
     return False
 
 
-def _name_sizes(paper: Paper) -> None:
+def _bounded(paper: Paper) -> None:
+    """What claims say of sizes that have names, without making axes of two arrays one."""
+    paper.notes.sizes.strict = True
+    for one in paper.statements:
+        for node in nodes(one):
+            _averages(paper, one, node)
+            _try(paper.elaborator(one), node)
+    paper.notes.sizes.strict = False
+
+
+def _averages(paper: Paper, one: Statement, node: t.Node) -> None:
+    """1/m beside Σ_i: the sum over i has m terms, where nothing else says what m is."""
+    notes = paper.notes
+    for u in t.walk(node):
+        if not isinstance(u, t.Product):
+            continue
+        sums = [f for _, f in u.factors if isinstance(f, t.Big) and f.op == "sum" and len(f.letters) == 1 and f.high is None]
+        under = [f.under for _, f in u.factors if isinstance(f, t.Fraction_) and isinstance(f.under, t.Symbol)]
+        names = [s for s in under if not s.subs and not notes.is_array(s.name) and len(s.name) == 1]
+        if len(sums) == 1 and len(names) == 1:
+            name, n = names[0].name, Size.of(f"?{paper.ids[id(one)]}@{sums[0].span[0]}{sums[0].letters[0]}")
+            if name in {a for v in notes.sizes.table.values() for a in v.letters} or name in notes.defined:
+                continue
+            if notes.sizes.unify(n, Size.of(name)):
+                notes.size_names.add(name)
+
+
+def _name_sizes(paper: Paper, names: set[str]) -> None:
     """Letters of our own for the sizes of defined arrays, so that claims cannot make them equal."""
     notes = paper.notes
-    used = {name for e in paper.program.equations for name in e.rhs.names}
-    for name in [n for n in [*notes.ranks] if n in notes.defined or n in used]:
+    chosen = {n for n in names if n in notes.ranks}
+    used = {name for e in paper.program.equations for name in e.rhs.names} | chosen
+    for one in paper.statements:
+        first = one.members[0].node if one.members else None
+        if isinstance(first, t.Symbol) and notes.resolve(notes.spell(first)[0])[0] in chosen:
+            used |= {notes.resolve(notes.spell(u)[0])[0] for m in nodes(one)[1:2] for u in t.walk(m) if isinstance(u, t.Symbol)}
+    for name in [n for n in [*notes.ranks] if n in used]:
         for k in range(notes.ranks.get(name, 0)):
             _name_size(notes, Size.of(f"?{name}#{k}"))
 

@@ -28,9 +28,10 @@ class Unknown(Exception):
 
 @dataclass
 class Sizes:
-    """Sizes under inference; provisional letters begin with `?`."""
+    """Sizes under inference; provisional letters begin with `?`, those of arrays hold a `#`.  `strict`: no two arrays' axes are made one."""
 
     table: dict[str, Size] = field(default_factory=dict)
+    strict: bool = False
 
     def resolve(self, n: Size) -> Size:
         """The size as far as it is known."""
@@ -46,6 +47,8 @@ class Sizes:
         a, b = self.resolve(a), self.resolve(b)
         if a == b:
             return True
+        if self.strict and all("#" in n.letter for n in (a, b) if n.letter) and a.letter and b.letter:
+            return False
         for u, v in ((a, b), (b, a)):
             letter = u.letter
             if letter is not None and letter.startswith("?") and letter not in v.letters:

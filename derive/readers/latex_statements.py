@@ -306,15 +306,17 @@ def _chained(one: Statement, tokens: list[Token]) -> None:
         one.members.append(Member(cut.text if cut is not None else "", part))
 
 
+def _missing(one: Statement) -> Unread:
+    start = one.members[0].span[0] if one.members[0].tokens else one.block.start
+    return Unread("a formula is missing beside the relation", start, start + 1)
+
+
 def parse(one: Statement, lexicon: Lexicon) -> None:
     """Read the members' trees; a problem is kept with its member."""
     for member in one.members:
         try:
             member.node = read_formula(member.tokens, lexicon)
-        except Unread:
-            if not member.tokens:
-                start = one.members[0].span[0] if one.members[0].tokens else one.block.start
-                problem = Unread("a formula is missing beside the relation", start, start + 1)
-            member.problem = problem
+        except Unread as problem:
+            member.problem = problem if member.tokens else _missing(one)
         except RecursionError:
             member.problem = Unread("the formula is nested too deeply", *member.span)

@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from derive import expr as x
 from derive.expr import Expr
-from derive.matching import match, occurrences
+from derive.matching import argument, match, occurrences
 from derive.notation import letters, text
+from derive.ops import OPS, Op
 from derive.program import Equation
 from derive.rule import Context, Move, rule
 from derive.rules.scalars import collected
 
 NAMEABLE = (x.Call, x.Mul, x.Reduce, x.Cases, x.Pow, x.Add)
+
+
+@rule("known function", "1/(1 + exp(-x[i])) = sigmoid(x[i])", "y[i]/(1 + exp(-x[i])) -> y[i]*sigmoid(x[i])",
+      (x.Pow, x.Call, x.Mul), phase="functions")  # fmt: skip
+def known_function(e: Expr, context: Context) -> Move | None:
+    """What is written out in exponentials is called by its function's name."""
+    for row, pattern in _known():
+        u = argument(pattern, e)
+        if u is not None:
+            return Move(x.Call(row.name, (u,)), row.name)
+    return None
+
+
+def _known() -> list[tuple[Op, Expr]]:
+    """The rows of the op table that are known by their meaning, each with its pattern over the wildcard ?u."""
+    def wild(row: Op) -> Expr:
+        return x.replace_entries(row.meaning_expr, lambda t: x.Entry("?u", ()) if t.name == "u" else None)
+
+    return [(row, wild(row)) for row in OPS if row.known]
+
+
+def with_known_functions(e: Expr) -> Expr:
+    """The expression with every known function called by its name."""
+    def change(t: x.Term) -> Expr | None:
+        move = known_function.apply(t, None) if isinstance(t, known_function.heads) else None
+        return None if move is None else move.after
+
+    return x.rewrite(e, change)
 
 
 @rule("call by name", "exp(x[i]) = e[i] where e[i] := exp(x[i])", "exp(x[i])*y[i] -> e[i]*y[i]", NAMEABLE, phase="fold")
@@ -20,6 +49,8 @@ def call_by_name(e: Expr, context: Context) -> Move | None:
         if equation.name == context.target or equation.name in context.hidden or not _foldable(equation):
             continue
         found = occurrences(equation.rhs, e, equation.indices)
+        if found is None and any(isinstance(t, x.Call) and OPS[t.op].known for t in x.walk(e)):
+            found = occurrences(with_known_functions(equation.rhs), e, equation.indices)
         if found is None:
             continue
         named = x.Entry(equation.name, tuple(found.slots[i] for i in equation.indices))

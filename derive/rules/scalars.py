@@ -90,21 +90,6 @@ def sum_of_a_constant(e: Reduce, context: Context) -> Move | None:
     return Move(x.mul(x.size(e.index.size), e.body))
 
 
-@rule("equal indices", "[i = k]*f[k] = [i = k]*f[i]", "[i = k]*exp(x[k])*y[k] -> [i = k]*exp(x[i])*y[i]", (Mul,), level=2,
-      phase="collapse")  # fmt: skip
-def equal_indices(e: Mul, context: Context) -> Move | None:
-    """Beside a delta of two free indices, one of them may stand for the other."""
-    for f in e.factors:
-        if isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op == "eq":
-            a, b = f.cond.left, f.cond.right
-            if isinstance(a, x.Index) and isinstance(b, x.Index):
-                old, new = (a, b) if a.number > b.number else (b, a)
-                rest = [g if g is f else x.substitute(g, {old: new}) for g in e.factors]
-                if any(g is not h for g, h in zip(rest, e.factors, strict=True)):
-                    return Move(x.mul(*rest))
-    return None
-
-
 @rule("cancel beside a delta", "[i = B[k]]*f[i]/f[B[k]] = [i = B[k]]", "[i = B[k]]*f[i]*y[j]/f[B[k]] -> [i = B[k]]*y[j]",
       (Mul,), phase="cancel by definition")  # fmt: skip
 def cancel_beside_a_delta(e: Mul, context: Context) -> Move | None:

@@ -1,0 +1,12 @@
+# idioms: var method, ddof, negative power, positional axis, mean method, new axis
+# sizes: n=3 d=4 | n=2 d=5 | n=5 d=3
+import numpy as np
+
+
+# shapes: x (n, d) · g (d,) · b (d,)
+def forward(x, g, b):
+    mu = x.mean(1)[:, None]
+    v = x.var(1, ddof=1)[:, None]
+    inv = (v + 1e-5) ** -0.5
+    y = (x - mu) * inv * g + b
+    return y
