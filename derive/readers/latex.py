@@ -17,6 +17,7 @@ from derive.index import Index, Size
 from derive.program import Equation, Fact, Program, Variable
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block, Document, read_document
+from derive.readers.latex_code import forward_of
 from derive.readers.latex_grammar import WORDS, Lexicon
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import LOSSES, Notes, Unknown, index_letters
@@ -195,10 +196,9 @@ def _learn(paper: Paper) -> None:
     _prose(paper)
     for node in every:
         _ranks(notes, node)
-    for name in list(notes.ranks):
-        if name in notes.program:
-            notes.ranks[name] = len(notes.axes(name))
     _chain_ids(paper)
+    if not notes.program.by_name:
+        notes.program = paper.program = forward_of(paper.document, notes) or EMPTY
     _programmed(paper)
     _choose_loss(paper, every)
     _define(paper)
@@ -243,6 +243,8 @@ def _prose(paper: Paper) -> None:
             _abbreviate(paper, found["b"], found["a"])
         for found in _COUNT.finditer(source.text):
             notes.size_names.add(found["m"])
+            kind = "columns" if found["what"].lower() in ("classes", "columns", "categories", "features") else "rows"
+            notes.counts.setdefault(kind, found["m"])
         for found in _LABEL.finditer(source.text):
             notes.labels.add(found["y"] or found["z"])
         for found in _ONEHOT.finditer(source.text):
@@ -276,6 +278,7 @@ def _said_beside(notes: Notes, one: Statement) -> None:
             notes.labels.add(first.name)
         elif not first.subs and re.search(r"size|number|count", words):
             notes.size_names.add(first.name)
+            notes.counts.setdefault("columns" if re.search("class|feature", words) else "rows", first.name)
     if re.search(r"one.?hot", words):
         notes.onehot |= {s.name for n in nodes(one) for s in t.walk(n) if isinstance(s, t.Symbol) and s.subs}
 
@@ -339,6 +342,8 @@ def _programmed(paper: Paper) -> None:
                     name, places, _ = notes.spell(u)
                     used[name] = max(used.get(name, 0), len(places))
     labels = [v.name for v in paper.program.inputs if v.sort == "int"]
+    for name in paper.program.by_name:
+        notes.ranks[name] = len(notes.axes(name))
     for name, rank in used.items():
         target = notes.aliases.get(name)
         if target is not None and target not in paper.program:

@@ -714,11 +714,9 @@ class Elaborator:
     def by(self, e: Expr, wrt: Entry, node: t.Node) -> Expr:
         """∂e/∂wrt: of a named array by a name in its own definition the direct derivative, else through all definitions."""
         whole = self.unfolded(e, wrt.name)
-        if wrt.name not in whole.names:
-            if isinstance(e, Entry) and not self.program.equation(e.name):
-                raise Unknown(f"nothing says how {e.name} depends on {wrt.name}", node.span)
-            if not (self.known(wrt.name) or wrt.name in self.free_inputs()):
-                raise Unknown(f"nothing says how this depends on {wrt.name}", node.span)
+        if wrt.name not in whole.names and e.names and not self.independent(whole.names, wrt.name):
+            what = e.name if isinstance(e, Entry) else "this"
+            raise Unknown(f"nothing says how {what} depends on {wrt.name}", node.span)
         total = x.D(whole, wrt)
         if not isinstance(e, Entry) or e.name == wrt.name:
             return total
@@ -741,8 +739,10 @@ class Elaborator:
         moving = dependents(self.program, keep) - {keep}
         return unfold(e, self.program, moving) if moving else e
 
-    def free_inputs(self) -> set[str]:
-        return {v.name for v in self.program.inputs}
+    def independent(self, names: frozenset[str], wrt: str) -> bool:
+        """Whether the definitions use all of these arrays beside each other, as data."""
+        used = {n for q in self.program.equations for n in q.rhs.names}
+        return wrt in used and names <= used | {wrt}
 
     def is_loss(self, body: t.Node) -> bool:
         if isinstance(body, t.Apply):

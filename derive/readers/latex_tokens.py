@@ -228,6 +228,8 @@ def _tidied(tokens: list[Token]) -> Iterable[Token]:
         after = tokens[k + 1] if k + 1 < len(tokens) else None
         if text in DROPPED:
             k += 2 if text in (r"\left", r"\right") and after is not None and after.text == "." else 1
+            if k < len(tokens):
+                tokens[k] = replace(tokens[k], glued=False)
             continue
         if text in ARGUMENT_DROPPED:
             k = _past_argument(tokens, k + 1)

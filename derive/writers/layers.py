@@ -1,7 +1,10 @@
 """Layers as classes: every function that a `# layer:` comment names, differentiated on its own.
 
-    # layer: Linear with parameters W, b          forward keeps what backward needs, backward(up_grad) returns the
-    # layer: Softmax                              gradient by the first argument, step(lr) moves the parameters
+    def linear(X, W, b):
+        # layer: Linear with parameters W, b
+
+becomes a class: forward keeps what backward needs, backward(up_grad) returns the gradient with respect to the first
+argument that is no parameter and keeps those of the parameters, step(lr) moves the parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from derive.readers.shapes import comments
 from derive.stable import closed_code
 from derive.writers.numpy_module import PROMISE, _indented, _Module, made_from
 from derive.writers.numpy_names import RESERVED, Names
-from derive.writers.numpy_text import HELPERS, docstring, wrapped
+from derive.writers.numpy_text import HELPERS, docstring, listed, wrapped
 from derive.writers.templating import Ready, environment
 
 FORM = "# layer: Linear with parameters W, b"
@@ -56,9 +59,8 @@ def layers_module(gradients: Gradients, style: str = "closed", templates=None) -
 def _summary(found: list[Definition], program: Program, style: str) -> list[str]:
     file = PurePath(program.path).name or "the source"
     names = ", ".join(f.name for f in found)
-    return [f"The layers {names} of {file}, their gradients derived in index notation.".replace(
-        "The layers", "The layers" if len(found) > 1 else "The layer", 1),
-        "", PROMISE[style], "Every layer is derived on its own: nothing cancels across two of them."]  # fmt: skip
+    return [f"{names}: the layers of {file}, their gradients derived in index notation.", "", PROMISE[style],
+            "Every layer is derived on its own: nothing cancels across two of them."]  # fmt: skip
 
 
 # ---------------------------------------------------------------- comments
@@ -114,12 +116,12 @@ def _complaints(d: Definition, before: list[Definition]) -> list[tuple[bool, str
     usable = d.name.isidentifier() and not keyword.iskeyword(d.name) and d.name not in RESERVED | LOCALS
     twice = sorted({p for p in d.parameters if d.parameters.count(p) > 1})
     return [
-        (not usable, f"a layer cannot be called `{d.name}`", "the name is taken or is none in Python", f"write: {FORM}"),
+        (not usable, f"a layer cannot be called `{d.name}`", "the name is taken, or none in Python", f"write: {FORM}"),
         (d.name in {b.name for b in before}, f"there are two layers `{d.name}`", "a class has one definition",
          "give the second another name"),
         (d.function in [b.function for b in before], f"`{d.function.name}` is named as a layer twice",
          "a function is one layer", "leave one of the comments out"),
-        (bool(twice), f"the parameter {', '.join(twice)} is named twice", "every parameter is one array", f"write: {FORM}"),
+        (bool(twice), f"the parameter {', '.join(twice)} is named twice", "a parameter is one array", f"write: {FORM}"),
     ]  # fmt: skip
 
 
@@ -210,7 +212,7 @@ class _Class(_Module):
     # -- methods
 
     def _handed_on(self, entries: list[str], outputs: str) -> list[str]:
-        return [*super()._handed_on(entries, outputs)[:-1], "self.cache = cache", f"return {outputs}"]
+        return [*listed("self.cache = {", entries, "}"), f"return {outputs}"]
 
     def _backward(self) -> tuple[list[str], list[str]]:
         lines, taken = super()._backward()
@@ -252,9 +254,9 @@ class _Class(_Module):
                 "Outputs:", *self._shape_lines(self.forward.outputs, self.forward)]  # fmt: skip
 
     def _backward_doc(self) -> list[str]:
-        first = f"The gradient with respect to {base_name(self.first)}" if self.first else "Nothing to hand on"
+        first = f"The gradient with respect to {base_name(self.first)}" if self.first else "None: there are labels before"
         kept = ", ".join(f"grad_{p}" for p in self.definition.parameters)
-        lines = [f"{first}; {kept} on the layer." if kept else f"{first}.", ""]
+        lines = [f"{first}; {kept} stay on the layer." if kept else f"{first}.", ""]
         if self.loss is not None:
             return [*lines, f"`up_grad`: the gradient arriving at {base_name(self.loss)}, a number."]
         outputs = self.forward.outputs
@@ -302,8 +304,8 @@ def _moving(definition: Definition, program: Program) -> tuple[str, ...]:
             raise Unsupported(f"`{p}` is no array", why, "give every array of a layer an argument of its own",
                               definition.span)  # fmt: skip
     if not rest:
-        raise Usage(f"the layer {definition.name} has nothing but parameters", "its first argument is what it is called on",
-                    "name fewer parameters", definition.span)  # fmt: skip
+        raise Usage(f"the layer {definition.name} has nothing but parameters",
+                    "its first argument is what it is called on", "name fewer parameters", definition.span)  # fmt: skip
     wrt = (*(p for p in rest[:1] if inputs[p].sort == "real"), *definition.parameters)
     if not wrt:
         raise Usage(f"the layer {definition.name} has no gradient", f"`{rest[0]}` holds {inputs[rest[0]].sort}s",

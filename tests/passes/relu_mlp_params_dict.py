@@ -3,7 +3,7 @@
 import numpy as np
 
 
-# shapes: x (n, d) · t (n, c) · params {W1 (d, h), b1 (h,), W2 (h, c), b2 (c,)}
+# shapes: x (n, d) · t (n, c) · W1 (d, h) · b1 (h,) · W2 (h, c) · b2 (c,)
 def forward(x, t, params):
     W1, b1 = params["W1"], params["b1"]
     cache = {}
