@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
+WITH_PICTURE = ("softmax_cross_entropy",)
 OTHER_TARGETS: dict[str, dict[str, str]] = {}
 
 
@@ -42,9 +43,19 @@ def pdf(name: str) -> bytes:
     return compile_typst(report_typst(found.as_report()))
 
 
+def picture(name: str) -> bytes:
+    """The first page of the report, as the README shows it."""
+    import derive
+    from derive.writers.typst import pages_png, report_typst
+
+    found = derive.differentiate(derive.read(EXAMPLES / f"{name}.py"))
+    return pages_png(report_typst(found.as_report()), ppi=80)[0]
+
+
 def remake(name: str) -> None:
     """Write the folder of one example anew; files that are no longer made go."""
     made = files(name) | ({"report.pdf": pdf(name)} if name in WITH_PDF else {})
+    made |= {"report.png": picture(name)} if name in WITH_PICTURE else {}
     folder = HERE / name
     for old in [p for p in folder.rglob("*") if p.is_file()]:
         if str(old.relative_to(folder)) not in made:

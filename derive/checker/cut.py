@@ -16,6 +16,7 @@ from derive.checker.reading import Reading
 from derive.engine import Gradients, differentiate
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
+from derive.judges import data
 from derive.judges.balls import CounterExample, counterexample
 from derive.judges.bench import Bench
 from derive.judges.normal import prove_equal
@@ -86,7 +87,7 @@ class Court:
 
     def cut(self, array: str, meant: str, claimed: Mapping[str, str]) -> Cut:
         """The author's gradients that the value of `array` reads; `claimed`: forward arrays by the claim's array."""
-        below = self.reading.forward.depends([meant]) - {meant}
+        below = self.reading.forward.depends([meant]) - {meant} if meant else self.reading.forward.by_name.keys()
         reached: dict[str, str] = {}
         inner: set[str] = set()
         upstream: set[str] = set()
@@ -104,7 +105,7 @@ class Court:
                 upstream.add(name)
             elif equation is not None and name not in self.reading.forward:
                 todo += equation.rhs.names
-        return Cut(meant, reached, frozenset(inner), self._separates(meant, set(reached), upstream))
+        return Cut(meant, reached, frozenset(inner), bool(meant) and self._separates(meant, set(reached), upstream))
 
     def _separates(self, meant: str, reached: set[str], upstream: set[str]) -> bool:
         """Whether every way from an array to the outputs meets the cut."""
@@ -146,12 +147,75 @@ class Court:
             return self.true(cut.meant, indices), []
         return Entry(name_of(target), slots(indices)), list(made.values())
 
+    def truth_array(self, name: str) -> str:
+        """An array that holds the true gradient at a forward array."""
+        own = f"∂={name}"
+        if own not in self.program:
+            indices = self.indices(self.reading.forward.shape(name))
+            self.add([Equation(own, indices, self.true(name, indices))])
+        return own
+
+    def variant(self, array: str, swaps: Mapping[str, str]) -> tuple[str, list[Equation]]:
+        """The author's array computed from other arrays in the place of some; shapes must be the same."""
+        self.count += 1
+        made: dict[str, Equation] = {}
+        names: dict[str, str] = dict(swaps)
+
+        def copied(name: str) -> str:
+            if name not in names:
+                names[name] = name
+                e = self.program.equation(name)
+                if e is not None and "@" in name and name not in self.reading.forward:
+                    inner = {n: copied(n) for n in sorted(e.rhs.names)}
+                    if any(a != b for a, b in inner.items()):
+                        names[name] = f"{name}‹{self.count}›"
+                        rhs = x.replace_entries(e.rhs, lambda u: Entry(inner[u.name], u.slots))
+                        made[names[name]] = replace(e, name=names[name], rhs=rhs)
+            return names[name]
+
+        return copied(array), list(made.values())
+
+    def part(self, above: str, gradient: str, t: Expr, own: tuple[Index, ...]) -> Equation:
+        """The gradient at a nameless part `t` of a forward equation, from the author's gradient of its array."""
+        self.count += 1
+        e = self.reading.forward.equation(above)
+        name = f"part‹{self.count}›"
+        rhs = x.rewrite(e.rhs, lambda u: Entry(name, own) if isinstance(u, Expr) and u.key == t.key else None)
+        to = tuple(i.fresh() for i in own)
+        weight = Entry(gradient, aligned(self.program.shape(gradient), e.indices))
+        body = x.total(x.mul(weight, x.D(rhs, Entry(name, to))), *(i for i in e.indices))
+        return Equation(f"∂{name}", to, body)
+
     # -- judges
 
+    def agrees(self, array: str, made: list[Equation], goal: Expr, indices: tuple[Index, ...]) -> bool:
+        """Whether a trial's array equals a goal: floats first, then exactly."""
+        bench, shape = self.bench(0), next(e.shape for e in made if e.name == array)
+        bench.program = self.program.with_equations(made)
+        bench.add(made)
+        written = Entry(array, aligned(shape, indices))
+        if bench.same_value(written, goal) is not True:
+            bench.program = self.program
+            return False
+        self.add(made)
+        return self.same(written, goal).equal is True
+
     def bench(self, seed: int) -> Bench:
+        """The bench of a seed; the second has other lengths throughout, so that n is not 2 in both."""
         if seed not in self._benches:
-            self._benches[seed] = Bench(self.program, seed)
+            sizes = self._longer() if seed else None
+            self._benches[seed] = Bench(self.program, seed, sizes)
         return self._benches[seed]
+
+    def _longer(self) -> dict[str, int] | None:
+        """All sizes of the first bench made longer by the same number, where derived sizes allow it."""
+        formulas = [e.rhs for e in self.program.equations]
+        derived = [n for n in data.sizes_in(self.program, formulas) if n.number is None and n.letter is None]
+        for more in (3, 4, 2, 5, 6):
+            sizes = {a: n + more for a, n in self.bench(0).sizes.items()}
+            if data.legal(derived, sizes, True):
+                return sizes
+        return None
 
     def add(self, equations: Iterable[Equation]) -> None:
         """Further equations, for all judges."""

@@ -115,6 +115,8 @@ class FormulaChecker:
         self.chains[id(one)] = self._chain(one)
         if len(one.members) < 2 and not one.continues:
             return [self.bare(one)]
+        if one.notes and len(one.members) == 2 and not one.members[1].tokens and not one.continues:
+            return [self.verdict(one, one.members[0].span, "no-claim", reason="said in words", code="N101")]
         if k in self.paper.assumptions:
             return [self.verdict(one, _whole(one), "no-claim", reason="an assumption, used as a fact", code="N102")]
         return self.members(k, one)

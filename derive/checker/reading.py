@@ -117,6 +117,7 @@ class Reading:
     returned: ast.Return | None
     aliases: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def array(self, internal: str) -> str:
         return self.names.get(internal, internal)
@@ -430,6 +431,19 @@ class _Reader:
                     found[name] = internal
         return found
 
+    def _sizes(self) -> dict[str, Size]:
+        """What the author calls the sizes: names that hold them, else the first axes of arrays in reach."""
+        found: dict[str, Size] = {}
+        for scope in self.run.scopes:
+            found |= {n: v for n, v in scope.items() if isinstance(v, Size) and v.number is None}
+        known = set(found.values())
+        for name, value in self.run.scopes[-1].items():
+            for k, n in enumerate(value.shape if isinstance(value, Array) and name.isidentifier() else ()):
+                if n.number is None and n not in known:
+                    known.add(n)
+                    found[f"{name}.shape[{k}]"] = n
+        return found
+
     # -- the result
 
     def reading(self, facts: tuple[str, ...]) -> Reading:
@@ -444,7 +458,7 @@ class _Reader:
         reading = Reading(forward, self.back, run, names, self.steps, (), variables, start, self.upstream,
                           self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
         made = tuple(reading.renamed(e) for e in made)
-        reading.copies = renamed_copies(made)
+        reading.copies, reading.sizes = renamed_copies(made), self._sizes()
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading

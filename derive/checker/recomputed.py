@@ -88,7 +88,7 @@ def _folded(rhs: Expr, e: Equation) -> Expr:
     return x.rewrite(rhs, change)
 
 
-def parts_of(e: Equation) -> list[tuple[Expr, tuple[Index, ...]]]:
+def parts_of(e: Equation, forward: Program) -> list[tuple[Expr, tuple[Index, ...]]]:
     """The nameless parts of an equation, what functions are applied to and sums run over, with their indices."""
     found: list[tuple[Expr, tuple[Index, ...]]] = []
 
@@ -97,7 +97,8 @@ def parts_of(e: Equation) -> list[tuple[Expr, tuple[Index, ...]]]:
             return
         if isinstance(t, Expr) and not isinstance(t, (x.Num, x.Whole, x.Ind)) and t.names and t is not e.rhs:
             own = tuple(i for i in (*bound, *e.indices) if i in t.free)
-            if not (isinstance(t, Entry) and t.slots == own) and all(t.key != u.key for u, _ in found):
+            whole = isinstance(t, Entry) and t.slots == own and forward.shape(t.name) == tuple(i.size for i in own)
+            if not whole and all(t.key != u.key for u, _ in found):
                 found.append((t, own))
         inner = (*bound, t.index) if isinstance(t, (x.Reduce, x.ArgBest)) else bound
         for part in x.parts(t):

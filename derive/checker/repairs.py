@@ -29,7 +29,7 @@ class Repair:
 
 
 def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...], shape: tuple[Size, ...],
-             feeding: Iterable[str] = ()) -> Repair | None:  # fmt: skip
+             feeding: Iterable[str] = (), only: tuple[str, ...] = ()) -> Repair | None:  # fmt: skip
     """The first known change after which the claim equals the goal exactly, None when there is none.
 
     `feeding`: arrays of nameless steps that the claim is made of; their statements are changed too.
@@ -42,6 +42,8 @@ def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...],
         if steps[k] not in claim.steps and steps[k].uses.writes and not (set(steps[k].uses.writes) & _inner(reading, feeding)):
             continue
         for edit in edits(reading.back.lines, steps[k].node, _names(court, steps[k], shape)):
+            if only and edit.kind not in only:
+                continue
             fuel -= 1
             if fuel < 0:
                 return None

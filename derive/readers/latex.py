@@ -344,7 +344,7 @@ def _programmed(paper: Paper) -> None:
     labels = [v.name for v in paper.program.inputs if v.sort == "int"]
     for name in paper.program.by_name:
         notes.ranks[name] = len(notes.axes(name))
-    for name, rank in used.items():
+    for name, rank in sorted(used.items(), key=lambda item: "." in item[0]):
         target = notes.aliases.get(name)
         if target is not None and target not in paper.program:
             again = notes.match(target, None)
@@ -647,6 +647,7 @@ def _settle(paper: Paper) -> None:
 
 
 def _try(elaborator: Elaborator, node: t.Node) -> Value | None:
+    elaborator.lenient = True
     try:
         return elaborator.value(node)
     except (Unknown, Problem):

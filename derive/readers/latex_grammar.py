@@ -101,7 +101,8 @@ def _text_name(token: Token, tokens: list[Token], place: int) -> Token:
 def _words(run: Sequence[Token], lexicon: Lexicon) -> list[Token]:
     """One run of letters and digits as names."""
     text = "".join(token.text for token in run)
-    if len(run) == 1 or lexicon.is_word(text):
+    twice = text[0] == "d" and len(text) > 2 and lexicon.is_word(text[1:])  # dExp4 where Exp4 is a name too
+    if len(run) == 1 or lexicon.is_word(text) and not twice:
         return [_name(run, text)]
     if text[0] == "d" and _is_differential(text[1:], run, lexicon):
         return [Token("diff", "d", run[0].start, run[0].end), *_words(run[1:], lexicon)]

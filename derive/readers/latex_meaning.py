@@ -56,6 +56,7 @@ class Elaborator:
     misfits: list[str] = field(default_factory=list)
     surrogate: Expr | None = None
     used: set[str] = field(default_factory=set)
+    lenient: bool = False
 
     def choose(self, key: str, *options: str) -> int:
         """Which option holds for an ambiguity, by default the first."""
@@ -258,6 +259,8 @@ class Elaborator:
         elif len(letters) == 1 and len(axes) == 1:
             j = letters[0]
             rows = [i for i in {**self.scope, **self.bound}.values() if self.notes.sizes.resolve(i.size) == axes[0] and i is not j]
+            if self.lenient:
+                return Value(x.ONE)
             if not rows or self.notes.sizes.resolve(j.size) == axes[0]:
                 raise Unknown(f"the label {name} stands where a number is expected", node.span)
             i = rows[-1]

@@ -120,9 +120,13 @@ class Notes:
             return losses[0], False
         candidates = known + [n for n in self.defined if n not in known]
         fitting = [n for n in candidates if rank is None or self.rank_of(n) == rank]
-        return self._loosely(name, fitting)
+        wider = [n for n in candidates if rank is not None and self.rank_of(n) > rank]
+        return self._loosely(name, fitting) or self._loosely(name, wider)
 
     def _loosely(self, name: str, fitting: list[str]) -> tuple[str, bool] | None:
+        if "." in name and name.split(".")[0] in self.aliases | {n: n for n in fitting}:
+            base = name.split(".")[0]
+            return self.aliases.get(base, base), True
         bare = re.sub(r"\d+$", "", name)
         for n in fitting:
             if len(bare) > 2 and _plain(bare) in (_plain(n), _plain(re.sub(r"\d+$", "", n))) and n != name:

@@ -166,6 +166,7 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     if not isinstance(outcome, Returned) or outcome.node.value is None:
         raise Unsupported(f"`{source.function.name}` returns nothing", "the outputs are what the function returns",
                           "end it with: return loss", run.span(source.function), source.path)  # fmt: skip
+    run.statement = outcome.node
     names, kind = _outputs(run, outcome.node.value, outcome.value)
     if not names:
         raise run.problem(Unsupported, "nothing that is returned is an array", "", "return the loss or the outputs",

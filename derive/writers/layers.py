@@ -13,6 +13,7 @@ import ast
 import keyword
 import re
 from dataclasses import dataclass
+from math import inf
 from pathlib import PurePath
 
 from derive.closing import close
@@ -44,12 +45,14 @@ def layers_module(gradients: Gradients, style: str = "closed", templates=None) -
     program = gradients.forward
     found = layer_comments(program.source, program.path)
     written = [_Class.of(definition, program.source, style) for definition in found]
-    values = [w.values({f.name for f in found}) for w in written]
+    values = [w.values() for w in written]
     used = set().union(*(w.used for w in written))
     helpers = [HELPERS[name] for name in HELPERS if name in used]
-    env = environment(str, templates)
-    return env.get_template("numpy/layers.py.jinja").render(
-        header=Ready(made_from(program, " --target layers" + (f" --style {style}" if style != "closed" else ""))),
+    options = " --target layers" + (f" --style {style}" if style != "closed" else "")
+    names = [name for w in written for name in (*w.forward.by_name, *w.forward.parameters)]
+    template = environment(str, templates).get_template("numpy/layers.py.jinja")
+    return template.render(
+        header=Ready(made_from(program, options, names)),
         doc=Ready(docstring(_summary(found, program, style), 0)),
         helpers=Ready("".join(f"{text}\n\n\n" for text in helpers)),
         layers=[{key: Ready(text) for key, text in value.items()} for value in values],
@@ -161,9 +164,11 @@ class _OwnNames(Names):
         return wanted if kind == "helper" else super()._new(kind, name, wanted)
 
 
+@dataclass
 class _Class(_Module):
     """The methods of one layer: the module's forward and backward, with parameters and cache on `self`."""
 
+    definition: Definition
     incoming = "up_grad"
 
     @staticmethod
@@ -177,9 +182,7 @@ class _Class(_Module):
         except Problem as problem:
             raise problem.at(span, span.path)  # noqa: B904  (the same problem, at the comment if nowhere else)
         full = gradients.program if style == "steps" else closed_code(gradients)
-        made = _Class(program, full, wrt, style, {}, "", ())
-        made.definition = definition
-        return made
+        return _Class(program, full, wrt, style, {}, "", (), definition)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -209,6 +212,14 @@ class _Class(_Module):
         """The arguments of forward: those of the function that are no parameters of the layer."""
         return ", ".join(["self", *self._spelled(p for p in self._parameters() if p not in self.definition.parameters)])
 
+    def _defaults(self) -> dict[str, object]:
+        """The defaults of the function that are plain values."""
+        spec = self.definition.function.args
+        without = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
+        defaults = [*([None] * without), *spec.defaults, *spec.kw_defaults]
+        given = zip([*spec.posonlyargs, *spec.args, *spec.kwonlyargs], defaults, strict=True)
+        return {a.arg: value.value for a, value in given if isinstance(value, ast.Constant) and value.value != inf}
+
     # -- methods
 
     def _handed_on(self, entries: list[str], outputs: str) -> list[str]:
@@ -224,7 +235,7 @@ class _Class(_Module):
             self.used.add("scaled")
             found = {name: f"_scaled({text}, up_grad)" for name, text in found.items()}
         lines = [f"self.grad_{p} = {found[p]}" for p in self.definition.parameters]
-        return [*lines, f"return {found.get(self.first)}"]
+        return [*lines, f"return {found[self.first]}"] if self.first else lines
 
     def _init(self) -> list[str]:
         parameters = self.definition.parameters
@@ -232,7 +243,7 @@ class _Class(_Module):
             return []
         self.used.add("reals")
         own = {p: self.names.array(p) for p in parameters}
-        left = ", ".join(own.values()) + ("," if len(own) == 1 else "")
+        left = ", ".join(own.values()) if len(own) > 1 else f"({own[parameters[0]]},)"
         lines = [f"{left} = _reals({', '.join(self._argument(p) for p in parameters)})"]
         rows = [f"self.{self._attribute(p)}, self.grad_{p} = {a}.copy(), np.zeros_like({a})" for p, a in own.items()]
         return [*lines, *rows]
@@ -254,9 +265,9 @@ class _Class(_Module):
                 "Outputs:", *self._shape_lines(self.forward.outputs, self.forward)]  # fmt: skip
 
     def _backward_doc(self) -> list[str]:
-        first = f"The gradient with respect to {base_name(self.first)}" if self.first else "None: there are labels before"
         kept = ", ".join(f"grad_{p}" for p in self.definition.parameters)
-        lines = [f"{first}; {kept} stay on the layer." if kept else f"{first}.", ""]
+        lines = [f"The gradient with respect to {base_name(self.first)}."] if self.first else ["Nothing to hand on."]
+        lines += ["", *([f"The gradients with respect to the parameters stay on the layer: {kept}."] if kept else [])]
         if self.loss is not None:
             return [*lines, f"`up_grad`: the gradient arriving at {base_name(self.loss)}, a number."]
         outputs = self.forward.outputs
@@ -266,7 +277,7 @@ class _Class(_Module):
 
     # -- the whole
 
-    def values(self, classes: set[str]) -> dict[str, str]:
+    def values(self) -> dict[str, str]:
         """What the template needs, as finished text."""
         forward, backward = self.bodies()
         loss = "=1.0" if self.loss is not None else ""

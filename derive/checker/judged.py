@@ -1,0 +1,390 @@
+"""The claims of one backward pass, judged: follows, holds, the kind of a mistake, where it is, how to correct it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+
+from derive.checker.claims import Claim, claims_of
+from derive.checker.codes import KIND_CODES
+from derive.checker.cut import Answer, Court, Cut, fits
+from derive.checker.reading import Reading
+from derive.checker.recomputed import parts_of
+from derive.checker.repairs import Repair, equals, repaired
+from derive.claim import Place, Verdict, combined
+from derive.errors import ShapeMismatch, UnknownName
+from derive.expr import Entry, Expr
+from derive.index import Index, Size
+from derive.program import base_name
+
+RIGHT = ("right", "right-if")
+
+
+@dataclass
+class Finding:
+    """What is known of one claim; `goal` is the formula that it must equal over `indices`."""
+
+    claim: Claim
+    meant: str | None = None
+    cut: Cut | None = None
+    holds: bool | None = None
+    follows: bool | None = None
+    word: str = ""
+    certainty: str | None = None
+    kind: str | None = None
+    reason: str | None = None
+    correction: str | None = None
+    where: str | None = None
+    goal: Expr | None = None
+    indices: tuple[Index, ...] = ()
+    shape: tuple[Size, ...] = ()
+    line: int | None = None
+    reads: frozenset[str] = frozenset()
+
+
+class Checker:
+    """The claims of one reading, judged in their order."""
+
+    def __init__(self, reading: Reading, court: Court):
+        self.reading, self.court = reading, court
+        self.claimed: dict[str, str] = {}
+        self.by_array: dict[str, Finding] = {}
+        self.nameless: dict[str, tuple[Finding, list[str]]] = {}
+        self.findings: list[Finding] = []
+
+    def verdicts(self) -> list[Verdict]:
+        """One verdict for every claim and every part of one, in the order in which they are complete."""
+        for claim in claims_of(self.reading):
+            finding = Finding(claim)
+            self._judge(finding)
+            self.findings.append(finding)
+        for f in self.findings:
+            if f.word == "wrong":
+                self._explain(f)
+        self._conventions()
+        self._leftover()
+        found = [v for f in self.findings for v in self._shown(f)]
+        return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
+
+    # -- one claim
+
+    def _judge(self, f: Finding) -> None:
+        claim = f.claim
+        if claim.fate in _FATES:
+            _FATES[claim.fate](self, f)
+            return
+        for meant in claim.meant:
+            trial = Finding(claim)
+            self._against(trial, meant)
+            if not f.word or trial.word in ("right", "right-if", "carried") or f.word == "unknown":
+                f.__dict__.update(trial.__dict__)
+            if f.word in RIGHT:
+                break
+        if f.meant is None:
+            self._without_name(f)
+            return
+        self.claimed[claim.array] = f.meant
+        self.by_array[claim.array] = f
+        if claim.fate == "overwritten" and f.word == "wrong":
+            f.kind = "overwritten"
+            f.reason = f"this line changes `{claim.name}` too, and it is used again later"
+
+    def _against(self, f: Finding, meant: str) -> None:
+        """The claim against the gradient of one forward array."""
+        court, array = self.court, f.claim.array
+        f.meant, f.cut, f.shape = meant, court.cut(array, meant, self.claimed), court.shape(meant)
+        f.indices = court.indices(f.shape)
+        f.goal = court.true(meant, f.indices)
+        fit = fits(court.shape(array), f.shape)
+        if fit == "other":
+            self._other_shape(f)
+            return
+        written = court.written(array, f.indices)
+        truth = court.same(written, f.goal)
+        f.holds, f.certainty, f.where = truth.equal, truth.certainty, truth.where
+        f.follows = self._follows(f, written, truth)
+        f.word = combined(f.follows, f.holds)
+        f.reason = truth.why or None
+        if (f.follows, f.holds) == (False, True):
+            f.kind = "repairs-earlier-slip"
+            f.reason = "the result is right, but it does not follow from the wrong gradients that it is made of"
+        if f.word == "right":
+            self._right(f, written, fit)
+
+    def _other_shape(self, f: Finding) -> None:
+        f.holds = f.follows = False
+        f.word, f.kind = "wrong", "does-not-fit"
+        have = _shape(self.court.shape(f.claim.array))
+        f.reason = f"it has the shape {have}, and `{base_name(f.meant)}` has {_shape(f.shape)}"
+        f.where = f"shape {have} against {_shape(f.shape)}"
+
+    def _follows(self, f: Finding, written: Expr, truth: Answer) -> bool | None:
+        """Whether it is what the author's own gradients further up demand."""
+        if not f.cut.separates:
+            return None if f.cut.reached else truth.equal
+        above = {u: self.by_array[a] for u, a in f.cut.reached.items() if not self.by_array[a].holds}
+        if not above:
+            return truth.equal
+        expected, equations = self.court.expected(f.cut, f.indices, f.cut.reached)
+        self.court.add(equations)
+        found = self.court.same(written, expected)
+        if found.equal is False and self._right_from_right(f, above):
+            return True
+        if found.equal is False:
+            f.where, f.goal = found.where, expected
+        return found.equal
+
+    def _right_from_right(self, f: Finding, above: dict[str, Finding]) -> bool:
+        """Whether the value is right when the wrong gradients that it reads are put right."""
+        court = self.court
+        swaps = {u.claim.array: court.truth_array(name) for name, u in above.items()
+                 if court.shape(u.claim.array) == court.shape(name)}  # fmt: skip
+        array, equations = court.variant(f.claim.array, swaps)
+        if not equations or len(swaps) < len(above):
+            return False
+        return court.agrees(array, equations, court.true(f.meant, f.indices), f.indices)
+
+    def _right(self, f: Finding, written: Expr, fit: str) -> None:
+        expected, equations = self.court.expected(f.cut, f.indices, f.cut.reached if f.cut.separates else {})
+        self.court.add(equations)
+        unfold = {*f.cut.inner, f.claim.array, *(e.name for e in equations)}
+        if self.court.proves(written, expected, unfold):
+            f.certainty = "proved"
+        if fit == "loose":
+            f.word, f.kind = "right-if", "shape"
+            have = _shape(self.court.shape(f.claim.array))
+            f.reason = f"the right values in the shape {have}; `{base_name(f.meant)}` has {_shape(f.shape)}"
+
+    # -- gradients of what has no name in the forward pass
+
+    def _without_name(self, f: Finding) -> None:
+        """A gradient whose name says nothing: the gradient of another array, or of a part of a forward line."""
+        court, array = self.court, f.claim.array
+        if array not in court.program:
+            return
+        f.cut = court.cut(array, "", self.claimed)
+        if not f.cut.reached and not any(n.startswith("∂") for n in f.cut.inner):
+            return
+        parts = []
+        for e, said, holds in self._parts(f):
+            indices = court.indices(e.shape)
+            if court.quick(court.written(array, indices), Entry(e.name, indices)) and court.same(
+                court.written(array, indices), Entry(e.name, indices)
+            ).equal:
+                f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
+                f.word = combined(True, holds)
+                return
+            parts.append(e.name)
+        for meant in self.court.targets:
+            if fits(court.shape(array), court.shape(meant)) == "same":
+                indices = court.indices(court.shape(meant))
+                if court.quick(court.written(array, indices), court.true(meant, indices)):
+                    self._against(f, meant)
+                    if f.word in RIGHT:
+                        self.claimed[array], self.by_array[array] = meant, f
+                        f.reason = f"the gradient at `{base_name(meant)}`"
+                        return
+                    f.word, f.meant, f.reason = "", None, None
+        self.nameless[array] = (f, parts)
+
+    def _parts(self, f: Finding):
+        """Gradients at nameless parts of the lines whose gradients a claim reads, in its shape."""
+        court, want = self.court, self.court.shape(f.claim.array)
+        above = dict(f.cut.reached)
+        above |= {u: n for u, n in self.reading.upstream.items() if n in f.cut.inner and u not in above}
+        for u, gradient in above.items():
+            equation = self.reading.forward.equation(u)
+            for t, own in parts_of(equation, self.reading.forward) if equation is not None else ():
+                if tuple(i.size for i in own) == want:
+                    e = court.part(u, gradient, t, own)
+                    court.add([e])
+                    known = self.by_array.get(gradient)
+                    yield e, f"the gradient at `{t}` in the line of `{base_name(u)}`", known.holds if known else True
+
+    # -- what could not be read
+
+    def _failed(self, f: Finding) -> None:
+        """A statement that could not be read: shapes that do not fit are a mistake, other things are not known."""
+        problem = f.claim.problem
+        f.meant = f.claim.meant[0] if f.claim.meant else None
+        f.reason = "; ".join(part for part in (problem.what, problem.why, problem.hint) if part)
+        if f.meant is not None:
+            f.shape = self.court.shape(f.meant)
+            f.indices = self.court.indices(f.shape)
+            f.goal = self.court.true(f.meant, f.indices)
+        if isinstance(problem, ShapeMismatch):
+            f.word, f.kind, f.follows, f.holds, f.where = "wrong", "does-not-fit", False, False, problem.what
+        elif "last one wins" in problem.why and f.meant is not None:
+            self._last_wins(f)
+        else:
+            f.word = "unknown" if isinstance(problem, UnknownName) else "unreadable"
+
+    def _last_wins(self, f: Finding) -> None:
+        """A store where several values meet: wrong if adding them up instead is right, and they are not all zero."""
+        f.word = "unreadable"
+        found = repaired(self.court, f.claim, f.goal, f.indices, f.shape, only=("assigned", "repeated-index"))
+        zero = self.court.same(f.goal, f.goal * 2)
+        if found is not None and zero.equal is False:
+            f.word, f.follows, f.holds = "wrong", False, False
+            f.where = "two values meet in one place: the first is lost; " + (zero.where or "")
+            self._say(f, found)
+
+    def _copied(self, f: Finding) -> None:
+        f.meant, f.word, f.kind = (f.claim.meant or [None])[0], "no-claim", "not-derived"
+        f.reason = "the value is taken from .grad, not derived"
+        f.holds = True
+
+    def _dead(self, f: Finding) -> None:
+        f.word, f.kind = "no-claim", "partial"
+        f.reason = f"`{f.claim.name}` is set anew before it is used"
+
+    # -- which mistake
+
+    def _explain(self, f: Finding) -> None:
+        """The kind of a mistake by the change that repairs it, in this statement or in a nameless one before it."""
+        if f.correction is not None or f.goal is None or f.kind in ("repairs-earlier-slip", "overwritten"):
+            return
+        if f.cut is not None and self._elsewhere(f):
+            return
+        temporary = self._temporaries(f)
+        found = repaired(self.court, f.claim, f.goal, f.indices, f.shape, temporary)
+        if found is not None:
+            self._say(f, found)
+        else:
+            self._missing_path(f)
+
+    def _say(self, f: Finding, found: Repair) -> None:
+        f.kind, f.correction, f.line, f.reason = found.kind, found.correction, found.line, found.said
+        if found.said.startswith("|"):
+            array = self._array(found.said[1:], f)
+            meant = self.claimed.get(array, found.said[1:])
+            f.reason = f"the path through `{base_name(meant)}` is missing"
+
+    def _array(self, name: str, f: Finding) -> str:
+        return next((g.claim.array for g in reversed(self.findings) if g.claim.name == name), name)
+
+    def _temporaries(self, f: Finding) -> list[str]:
+        if f.cut is None:
+            return []
+        return [n for n in f.cut.inner if "@" in n and n not in self.reading.forward and n not in self.claimed]
+
+    def _elsewhere(self, f: Finding) -> bool:
+        """Whether the mistake is in a nameless gradient that this one is made of; then this one is carried."""
+        for array in f.cut.inner & self.nameless.keys():
+            other, parts = self.nameless[array]
+            for part in parts:
+                new, equations = self.court.variant(f.claim.array, {array: part})
+                if equations and self.court.agrees(new, equations, f.goal, f.indices):
+                    self._blame(other, part)
+                    f.word, f.follows, f.kind = "carried", True, None
+                    f.reason = f"right if `{other.claim.name}` is"
+                    return True
+        return False
+
+    def _blame(self, other: Finding, part: str) -> None:
+        other.shape = self.court.shape(part)
+        other.indices = self.court.indices(other.shape)
+        other.goal = Entry(part, other.indices)
+        other.word, other.follows, other.holds = "wrong", False, False
+        other.where = self.court.same(self.court.written(other.claim.array, other.indices), other.goal).where
+        self._explain(other)
+
+    def _missing_path(self, f: Finding) -> None:
+        """The path whose term is exactly what is lacking, where adding no gradient of the author's mends it."""
+        derivation = self.court.gradients.derivations.get(f.meant)
+        if derivation is None or f.kind == "does-not-fit" or not derivation.steps:
+            return
+        first = derivation.steps[0]
+        if len(getattr(first, "uses", ())) < 2 or self.reading.scalar_upstream:
+            return
+        for use, term in self._terms(f, derivation):
+            lacking = self.court.written(f.claim.array, f.indices) + term
+            if self.court.quick(lacking, f.goal) and self.court.same(lacking, f.goal).equal:
+                f.kind, f.reason = "forgotten-path", f"the path through `{base_name(use)}` is missing"
+                return
+
+    def _terms(self, f: Finding, derivation):
+        from derive import expr as x
+
+        forward = self.reading.forward
+        for use in forward.uses(f.meant):
+            target = self.court.targets.get(use.name)
+            if target is None or target not in self.court.program and use.name not in self.court.gradients.of:
+                continue
+            over = tuple(i.fresh() for i in use.indices)
+            body = x.D(use.instance(over), Entry(f.meant, f.indices))
+            if target in self.court.program:
+                body = x.mul(Entry(target, over), body)
+            yield use.name, x.total(body, *over)
+
+    # -- conventions and leftovers
+
+    def _conventions(self) -> None:
+        """`dZ = A - Y`, m times the gradient, where later lines divide by m: right under that convention."""
+        for f in self.findings:
+            if f.word != "wrong" or f.kind != "mean-factor" or not (f.reason or "").startswith("it equals the right"):
+                continue
+            readers = [g for g in self.findings if g.cut and f.claim.array in g.cut.reached.values()]
+            ends = [g for g in readers if g.holds]
+            if ends and all(g.holds or g.follows for g in readers):
+                size = f.reason.rpartition("× ")[2]
+                f.word, f.kind, f.correction = "right-if", "convention", None
+                f.reason = f"right if `{f.claim.name}` means {size} times the gradient; later lines divide by it"
+                for g in readers:
+                    g.word, g.kind = ("right", None) if g.holds else ("right-if", "convention")
+                    g.reason = f"with `{f.claim.name}` as {size} times the gradient"
+
+    def _leftover(self) -> None:
+        """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
+        for f, _ in self.nameless.values():
+            if not f.word:
+                f.word = "no-claim"
+                f.reason = f"`{f.claim.name}` is the gradient of no array by name; it is judged where it is used"
+
+    # -- the text of a verdict
+
+    def _shown(self, f: Finding) -> list[Verdict]:
+        if not f.word:
+            return []
+        lines, nodes = self.reading.back.lines, [s.node for s in f.claim.steps]
+        first, last = min(nodes, key=lambda n: n.lineno), max(nodes, key=lambda n: n.end_lineno)
+        text = "\n".join(dict.fromkeys(_segment(lines, n) for n in nodes))
+        reason = f.reason
+        if f.line is not None and first.lineno != last.end_lineno:
+            reason = f"line {f.line}: {reason}"
+        kind = f.kind or ("wrong" if f.word == "wrong" else None)
+        place = Place(first.lineno, _column(lines, first), last.end_lineno, _end_column(lines, last))
+        main = Verdict(place, text, f.word, f.certainty if f.word in RIGHT else None, f.follows, f.holds, kind, reason,
+                       f.correction, f.where if f.word == "wrong" else None, KIND_CODES.get(kind))  # fmt: skip
+        return [*self._partials(f), main]
+
+    def _partials(self, f: Finding) -> list[Verdict]:
+        lines, found = self.reading.back.lines, []
+        for step in f.claim.steps[:-1] if f.claim.fate != "dead" else []:
+            n = step.node
+            place = Place(n.lineno, _column(lines, n), n.end_lineno, _end_column(lines, n))
+            reason = f"a part of `{f.claim.name}`, complete on line {f.claim.last.line}"
+            found.append(Verdict(place, _segment(lines, n), "no-claim", kind="partial", reason=reason, code=KIND_CODES["partial"]))
+        return list(dict.fromkeys(found))
+
+
+_FATES = {"failed": Checker._failed, "copied": Checker._copied, "dead": Checker._dead}
+
+
+def _segment(lines: list[str], node: ast.stmt) -> str:
+    return "\n".join(lines[node.lineno - 1 : node.end_lineno]).strip()
+
+
+def _column(lines: list[str], node: ast.stmt) -> int:
+    return len(lines[node.lineno - 1].encode()[: node.col_offset].decode(errors="replace")) + 1
+
+
+def _end_column(lines: list[str], node: ast.stmt) -> int:
+    return len(lines[node.end_lineno - 1].encode()[: node.end_col_offset].decode(errors="replace")) + 1
+
+
+def _shape(shape: tuple[Size, ...]) -> str:
+    return f"({', '.join(str(n) for n in shape)}{',' if len(shape) == 1 else ''})"
+
+
+__all__ = ["Checker", "equals", "field", "replace"]
