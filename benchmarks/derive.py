@@ -10,6 +10,7 @@ measured where they are installed.  Set OMP_NUM_THREADS=1.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import subprocess
 import sys
@@ -81,15 +82,20 @@ def makemore_rows() -> list[tuple[str, str]]:
 
 
 def depth_rows() -> list[tuple[str, str]]:
-    """Time per layer as the network gets deeper; the last row is the largest ratio between neighbours."""
-    rows, per_layer = [], []
+    """Time per layer as the network gets deeper, the loss counted with the layers, and the time of one more layer."""
+    rows, whole = [], {}
     for depth in (2, 4, 8, 16, 32, 64):
         program = mlp(depth)
-        taken = median(lambda p=program: derived(p), 3) / depth
-        per_layer.append(taken)
-        rows.append((f"MLP of depth {depth}, a layer", seconds(taken)))
-    ratios = [b / a for a, b in zip(per_layer, per_layer[1:], strict=False)]
-    return [*rows, ("MLP: largest ratio of time per layer from one depth to the next", f"{max(ratios):.2f}")]
+        whole[depth] = median(lambda p=program: derived(p), 3)
+        rows.append((f"MLP of depth {depth}, a layer", seconds(whole[depth] / depth)))
+    added = [(whole[2 * d] - whole[d]) / d for d in (2, 4, 8, 16, 32)]
+    per_layer = [whole[d] / d for d in whole]
+    growth = max(b / a for a, b in itertools.pairwise(per_layer))
+    return [
+        *rows,
+        ("MLP: time per layer, largest ratio from one depth to the next", f"{growth:.2f}"),
+        ("MLP: time of an added layer, largest over smallest", f"{max(added) / min(added):.2f}"),
+    ]
 
 
 def size_rows() -> list[tuple[str, str]]:
@@ -113,11 +119,13 @@ def peer_rows() -> list[tuple[str, str]]:
 
 def _sympy() -> float:
     from sympy import IndexedBase, Sum, diff, exp, log, symbols, tanh
+    from sympy.core.cache import clear_cache
 
     n, letters = symbols("N", integer=True), symbols("a:z", integer=True)
     sizes = symbols("D0:5", integer=True)
 
     def build():
+        clear_cache()
         i, h = letters[0], IndexedBase("X")
         value = lambda j: h[i, j]  # noqa: E731
         for k in range(4):

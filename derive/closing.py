@@ -70,9 +70,15 @@ def _collapse(gradients: Gradients, found: Derivation, known: Mapping[str, Expr]
     """The let-form with known closed forms put in, simplified by rules; the shortest line reached is the result."""
     indices = {g: gradients.program.equation(g) for g in known}
     context = Context(gradients.forward, found.target.name, frozenset())
-    tries = [_simplified(found, known, indices, context, expand) for expand in (False, True)]
-    steps = min(tries, key=lambda steps: measure(steps[-1].line))
+    steps = _simplified(found, known, indices, context, False)
+    if any(_opens(t) for s in steps for t in x.walk(s.line)):
+        steps = min(steps, _simplified(found, known, indices, context, True), key=lambda s: measure(s[-1].line))
     return Derivation(found.name, found.target, found.indices, tuple(steps), kind="closed")
+
+
+def _opens(t: object) -> bool:
+    """Whether there is a bracket to multiply out."""
+    return isinstance(t, x.Mul) and any(isinstance(f, x.Add) for f in t.factors)
 
 
 def _simplified(found: Derivation, known: Mapping, equations: Mapping, context: Context, expand: bool) -> list[Step]:

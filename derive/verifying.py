@@ -7,6 +7,7 @@ not a verdict: what is proved or tested is said by the judges.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -84,7 +85,26 @@ def sample_sizes(program: Program, seed: int = 0) -> dict[str, int]:
 def sample_data(program: Program, sizes: Mapping[str, int], seed: int = 0) -> dict[str, np.ndarray]:
     """Random inputs of the program: labels below their limits, facts respected; upstream gradients are left out."""
     rng = np.random.default_rng(seed)
-    return {v.name: _data(v, program, sizes, rng) for v in program.inputs}
+    data = {v.name: _data(v, program, sizes, rng) for v in program.inputs}
+    return data | {name: np.asarray(value) for name, value in _defaults(program).items()}
+
+
+def _defaults(program: Program) -> dict[str, float]:
+    """Real numbers that parameters have by default: `eps=1e-5` means something small and positive."""
+    try:
+        tree = ast.parse(program.source)
+    except (SyntaxError, ValueError):
+        return {}
+    word = program.name.rpartition(".")[2]
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == word]
+    scalars = {v.name for v in program.inputs if v.sort == "real" and not v.shape}
+    pairs = []
+    for f in found[:1]:
+        positional = [*f.args.posonlyargs, *f.args.args]
+        pairs += zip(positional[len(positional) - len(f.args.defaults) :], f.args.defaults, strict=True)
+        pairs += [(a, d) for a, d in zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True) if d is not None]
+    return {a.arg: float(d.value) for a, d in pairs if a.arg in scalars and isinstance(d, ast.Constant)
+            and isinstance(d.value, (int, float))}  # fmt: skip
 
 
 def _data(v: Variable, program: Program, sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:

@@ -175,8 +175,8 @@ class Court:
 
         return copied(array), list(made.values())
 
-    def part(self, above: str, gradient: str, t: Expr, own: tuple[Index, ...]) -> Equation:
-        """The gradient at a nameless part `t` of a forward equation, from the author's gradient of its array."""
+    def part(self, above: str, gradient: str, t: Expr, own: tuple[Index, ...]) -> str:
+        """The array of the gradient at a nameless part `t` of a forward equation, from the author's gradient of its array."""
         self.count += 1
         e = self.reading.forward.equation(above)
         name = f"part‹{self.count}›"
@@ -184,7 +184,8 @@ class Court:
         to = tuple(i.fresh() for i in own)
         weight = Entry(gradient, aligned(self.program.shape(gradient), e.indices))
         body = x.total(x.mul(weight, x.D(rhs, Entry(name, to))), *(i for i in e.indices))
-        return Equation(f"∂{name}", to, body)
+        self.add([Equation(name, own, t), Equation(f"∂{name}", to, body)])
+        return f"∂{name}"
 
     # -- judges
 

@@ -92,7 +92,8 @@ class Decider:
                 break
         shown = "; ".join(", ".join(f"{k}={n}" for k, n in s.items()) for s in sizes)
         condition = "where its logarithms and roots exist (their arguments positive)" if positive else ""
-        if any(_kinked(u) for e in (a, b, *(q.rhs for q in program.equations)) for u in x.walk(e)):
+        parts = [u for e in (a, b, *(q.rhs for q in program.equations)) for u in x.walk(e)]
+        if any(_jumps(u) for u in parts) or any(isinstance(u, x.D) for u in parts) and any(_kinked(u) for u in parts):
             condition = "away from ties and kinks"
         return Answer(True, "tested", f"equal in exact arithmetic at {shown}" if shown else "equal in exact arithmetic", condition=condition)
 
@@ -166,7 +167,12 @@ def _kinked(u: object) -> bool:
         return u.op in KINKED
     if isinstance(u, x.Reduce):
         return u.op in ("max", "min")
-    if isinstance(u, x.ArgBest):
+    return _jumps(u)
+
+
+def _jumps(u: object) -> bool:
+    """Whether a part is discontinuous in the data: equality at almost all data then says nothing about the rest."""
+    if isinstance(u, x.ArgBest) or isinstance(u, x.Call) and u.op in ("sign", "floor"):
         return True
     return isinstance(u, x.Rel) and any(isinstance(s, x.Expr) and not isinstance(s, (x.Whole, x.Entry)) for s in (u.left, u.right))
 

@@ -173,6 +173,11 @@ def _product(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
         number = isinstance(dropped, ast.Constant) or what.strip("()") in names.sizes
         kind = "factor" if number else "extra-path"
         yield kind, start, end, text.of(kept), f"the factor `{what}` is one too many"
+    if isinstance(n.op, ast.Mult):
+        for side, other in ((n.left, n.right), (n.right, n.left)):
+            total = _total(text, side)
+            if total is not None:
+                yield "factor-out-of-sum", start, end, total.format(_wrapped(text, other)), f"`{text.of(other)}` must stay inside the sum"
     if isinstance(n.op, ast.Div):
         for power in (2, 3):
             yield "power", *text.span(n.right), f"{_wrapped(text, n.right)} ** {power}", f"the divisor needs the power {power}"
@@ -196,6 +201,18 @@ def _product(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
             yield "activation", start, end, changed, "the derivative of another function"
     if isinstance(n.op, ast.Div) and right.strip("()").strip() in names.sizes:
         yield "bias", *text.span(n.right), f"({right} - 1)", "n where n - 1 is right: biased and unbiased variance"
+
+
+def _total(text: Text, n: ast.AST) -> str | None:
+    """A sum's text with room for a further factor under it."""
+    if not isinstance(n, ast.Call) or not isinstance(n.func, ast.Attribute) or n.func.attr != "sum":
+        return None
+    library = text.of(n.func.value) in ("np", "torch")
+    inner = n.args[0] if library and n.args else n.func.value
+    (start, end), (first, last) = text.span(inner), text.span(n)
+    before, after = text.source[first:start].decode(), text.source[end:last].decode()
+    body = f"{{}} * {_wrapped(text, inner)}"
+    return f"{before}{body if library else f'({body})'}{after}"
 
 
 def _powers(text: Text, n: ast.BinOp) -> Iterator[Change]:
@@ -250,6 +267,12 @@ def _call(text: Text, n: ast.Call, names: Names) -> Iterator[Change]:
         inner = n.args[0] if library and n.args else getattr(func, "value", None)
         if inner is not None:
             yield "wrong-value", start, end, _wrapped(text, inner), f"`{name}` is applied once more than needed"
+    if name in ("diag", "diagflat") and n.args:
+        found = re.fullmatch(r"(\w+) \* \(1(?:\.0)? - \1\)", text.of(n.args[0]))
+        if found:
+            p, root = found[1], text.of(func).rpartition(".")[0]
+            said = "only the diagonal p (1 - p) of the softmax Jacobian is used"
+            yield "softmax-diagonal", start, end, f"{root}.diag({p}) - {root}.outer({p}, {p})", said
     if name == "einsum" and n.args and isinstance(n.args[0], ast.Constant):
         yield from _einsum(text, n.args[0])
 

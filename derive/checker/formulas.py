@@ -80,7 +80,9 @@ class FormulaChecker:
     premises: dict[str, Program] = field(default_factory=dict)
     restrictions: dict[int, list] = field(default_factory=dict)
     chains: dict[int, list[Link]] = field(default_factory=dict)
-    findings: dict[int, Finding] = field(default_factory=dict)
+    conditions: list[Expr] = field(default_factory=list)
+    solved: dict[int, Decider] = field(default_factory=dict)
+    jacobian: t.Node | None = None
 
     def __post_init__(self) -> None:
         self.decider = Decider(self.paper.program)
@@ -163,10 +165,15 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason=f"`{member.relation}` is not decided", code="U301")
         if one.doubtful:
             return self.verdict(one, member.span, "unknown", reason="the author put a question mark", code="U301")
-        from derive.checker.special import special
+        from derive.checker.special import chain_rule, special
 
-        early = special(self, one, chain, n)
-        return early if early is not None else self.judged(one, chain, n)
+        found = special(self, one, chain, n) or self.judged(one, chain, n)
+        return (chain_rule(self, one, chain, n) or found) if found.verdict == "unknown" else found
+
+    def solved_decider(self, program: Program) -> Decider:
+        """A decider where gradients vanish; kept, since its answers are."""
+        key = len(self.conditions)
+        return self.solved.setdefault(key, Decider(program))
 
     def _defining_member(self, k: int, chain: list[Link], n: int) -> str | None:
         name = self.paper.definitions.get(k)
@@ -201,11 +208,23 @@ class FormulaChecker:
         everything = free or named
         if (trouble := self.undefined_loss(main)) is not None and main.verdict != "right":
             return self.verdict(one, member.span, "unknown", reason=trouble, code="U301")
+        if (name := self.undefined_left(chain, n)) is not None and main.verdict != "right":
+            return self.verdict(one, member.span, "unknown", reason=f"nothing else defines {name}", code="U301")
         if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
             return self.wrong(one, chain, n, main)
         reason = main.reason or next((a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided")
         return self.verdict(one, member.span, "unknown", reason=reason, code="U301",
                             follows=_truth(main.follows), holds=_truth(main.holds))  # fmt: skip
+
+    def undefined_left(self, chain: list[Link], n: int) -> str | None:
+        """The name on the left that nothing defines: no equation for it can be disproved."""
+        first = chain[self.base(chain, n)].member.node
+        if not isinstance(first, t.Symbol):
+            return None
+        name = self.paper.notes.resolve(self.paper.notes.spell(first)[0])[0]
+        if name == "delta" and first.subs or name in self.paper.notes.size_names:
+            return None
+        return None if self.paper.program.equation(name) is not None else first.name
 
     def undefined_loss(self, found: Finding) -> str | None:
         """Why a difference disproves nothing: the loss is not defined, and what is compared is not linear in its gradient."""
@@ -256,7 +275,7 @@ class FormulaChecker:
         left = right = before = None
         if here is not None and values[base_at] is not None:
             holds, left, right = self.compare(values[base_at], here, cond, elaborator)
-        if here is not None and n - 1 != base_at and values[n - 1] is not None:
+        if here is not None and n - 1 != base_at and values[n - 1] is not None and not self.stray(chain, base_at, n, values):
             follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
             right = right if right is not None else again
         for answer in (holds, follows):
@@ -265,13 +284,20 @@ class FormulaChecker:
         return Finding(tuple(dict.fromkeys(words)), follows, holds, left, right, before, reason, cond, elaborator)
 
     def base(self, chain: list[Link], n: int) -> int:
-        """The member that states what the chain is about: the first that has a meaning of its own."""
-        return 0
+        """The member that states what the chain is about: the first, or the last before n that starts anew."""
+        anew = [m for m in range(1, n) if chain[m].member.problem is not None or chain[m].member.relation == r"\neq"]
+        return anew[-1] if anew else 0
 
     def value(self, elaborator: Elaborator, member: Member) -> Value:
-        if member.node is None:
-            raise Unknown("a member was not read")
-        return elaborator.value(member.node)
+        node = member.node or member.prefix
+        if node is None:
+            raise Unknown("the line before was not read")
+        return elaborator.value(node)
+
+    def stray(self, chain: list[Link], base: int, n: int, values: dict) -> bool:
+        """Whether the member before has a free index that the chain does not have: nothing follows from it."""
+        before, first = values[n - 1], values[base]
+        return first is not None and bool(before.expr.free - set(before.open) - first.expr.free) and not first.open
 
     def condition(self, one: Statement, elaborator: Elaborator) -> tuple[x.Cond | None, str]:
         """The restriction under which a statement stands."""
@@ -344,6 +370,8 @@ class FormulaChecker:
     def remember(self, one: Statement, chain: list[Link], n: int, found: Finding) -> None:
         """A wrong re-expression of a defined name is a premise that later lines may carry."""
         if found.left is None or found.right is None or found.elaborator is None:
+            return
+        if chain[0].member.node is None:
             return
         left = found.elaborator.value(chain[0].member.node).expr
         if not isinstance(left, x.Entry) or not all(isinstance(s, Index) for s in left.slots):

@@ -139,10 +139,25 @@ class Checker:
         court = self.court
         swaps = {u.claim.array: court.truth_array(name) for name, u in above.items()
                  if court.shape(u.claim.array) == court.shape(name)}  # fmt: skip
+        if len(swaps) < len(above):
+            return self._read_again(f, above)
         array, equations = court.variant(f.claim.array, swaps)
-        if not equations or len(swaps) < len(above):
+        if not equations:
             return False
         return court.agrees(array, equations, court.true(f.meant, f.indices), f.indices)
+
+    def _read_again(self, f: Finding, above: dict[str, Finding]) -> bool:
+        """The same, where a wrong gradient has another shape: the statements are read again after the true ones."""
+        wrong = [u for u in above.values() if self.court.shape(u.claim.array) != self.court.shape(u.meant)]
+        first = min((u.claim for u in wrong), key=lambda c: self.reading.steps.index(c.last)) if wrong else None
+        if first is None or any(s.looped for s in (first.last, f.claim.last)):
+            return False
+        self.court.truth_array(wrong[0].meant)
+        begin, end = (self.reading.steps.index(s) for s in (first.last, f.claim.last))
+        nodes = [s.node for s in self.reading.steps[begin + 1 : end + 1] if s.problem is None]
+        given = (first.name, wrong[0].meant)
+        goal, shape = self.court.true(f.meant, f.indices), f.shape
+        return equals(self.court, first.last, nodes, f.claim.name, goal, f.indices, shape, given)
 
     def _right(self, f: Finding, written: Expr, fit: str) -> None:
         expected, equations = self.court.expected(f.cut, f.indices, f.cut.reached if f.cut.separates else {})
@@ -166,15 +181,14 @@ class Checker:
         if not f.cut.reached and not any(n.startswith("∂") for n in f.cut.inner):
             return
         parts = []
-        for e, said, holds in self._parts(f):
-            indices = court.indices(e.shape)
-            if court.quick(court.written(array, indices), Entry(e.name, indices)) and court.same(
-                court.written(array, indices), Entry(e.name, indices)
-            ).equal:
+        indices = court.indices(court.shape(array))
+        for part, said, holds in self._parts(f):
+            sides = court.written(array, indices), Entry(part, indices)
+            if court.quick(*sides) and court.same(*sides).equal:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-            parts.append(e.name)
+            parts.append(part)
         for meant in self.court.targets:
             if fits(court.shape(array), court.shape(meant)) == "same":
                 indices = court.indices(court.shape(meant))
@@ -196,10 +210,8 @@ class Checker:
             equation = self.reading.forward.equation(u)
             for t, own in parts_of(equation, self.reading.forward) if equation is not None else ():
                 if tuple(i.size for i in own) == want:
-                    e = court.part(u, gradient, t, own)
-                    court.add([e])
-                    known = self.by_array.get(gradient)
-                    yield e, f"the gradient at `{t}` in the line of `{base_name(u)}`", known.holds if known else True
+                    part, known = court.part(u, gradient, t, own), self.by_array.get(gradient)
+                    yield part, f"the gradient at `{t}` in the line of `{base_name(u)}`", known.holds if known else True
 
     # -- what could not be read
 

@@ -126,12 +126,16 @@ class Reading:
         """The array that a plain copy copies."""
         return self.copies.get(array, array)
 
-    def trial(self, step: Step, nodes: list[ast.stmt], name: str) -> tuple[str, list[Equation]] | None:
+    def trial(self, step: Step, nodes: list[ast.stmt], name: str, given: tuple[str, str] | None = None) -> tuple[str, list[Equation]] | None:
         """The array that a name holds after other statements from a step on, and their equations; None: unreadable."""
         run, count, now = self.run, len(self.run.equations), Snapshot.of(self.run)
         step.before.restore(run)
         run.fuel = FUEL
         try:
+            if given is not None:
+                own = f"∂={given[1]}"
+                shape = self.forward.shape(given[1])
+                run.scopes[-1][given[0]] = _named_array(own, shape)
             if isinstance(execute(run, nodes), Returned):
                 return None
             internal = _held(run, _flat(run.scopes[-1]).get(name), name)
@@ -287,7 +291,7 @@ class _Reader:
                 self.scalar_upstream = "∂↑"
                 self.variables.append(Variable("∂↑", ()))
         name = name if shape else "∂↑"
-        return replace(entries(name, shape, "real"), view=whole_view(Buffer(name, shape, "real", {name})))
+        return _named_array(name, shape)
 
     def _shape(self, internal: str) -> tuple[Size, ...]:
         found = next((e for e in self.mark.equations if e.name == internal), None)
@@ -405,7 +409,7 @@ class _Reader:
             if meant is not None:
                 shape = self._shape(meant)
                 own = f"∂={self.final.get(meant, meant)}"
-                scope[name] = replace(entries(own, shape, "real"), view=whole_view(Buffer(own, shape, "real", {own})))
+                scope[name] = _named_array(own, shape)
             elif step.uses.sets & {name} or name not in scope:
                 scope.pop(name, None)
                 self.unread[name] = step.line
@@ -519,6 +523,11 @@ def _held(run: Run, value: object, name: str | None) -> str | None:
     internal = run.new_internal(name, "")
     run.define(internal, value.detached())
     return internal
+
+
+def _named_array(name: str, shape: tuple[Size, ...]) -> Array:
+    """An array of that name, in storage of its own."""
+    return replace(entries(name, shape, "real"), view=whole_view(Buffer(name, shape, "real", {name})))
 
 
 def _strict(run: Run):

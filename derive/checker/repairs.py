@@ -82,9 +82,9 @@ def _mends(court: Court, steps: list[Step], k: int, edit: Edit, name: str, goal:
 
 
 def equals(court: Court, start: Step, nodes: list[ast.stmt], name: str, goal: Expr, indices: tuple[Index, ...],
-           shape: tuple[Size, ...]) -> bool:  # fmt: skip
-    """Whether a name holds the goal after these statements."""
-    found = court.reading.trial(start, nodes, name)
+           shape: tuple[Size, ...], given: tuple[str, str] | None = None) -> bool:  # fmt: skip
+    """Whether a name holds the goal after these statements; `given`: a name that first gets a true gradient."""
+    found = court.reading.trial(start, nodes, name, given)
     if found is None:
         return False
     array, made = found

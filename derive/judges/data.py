@@ -19,7 +19,7 @@ from derive.program import Program
 
 LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
 SEARCH_LIMIT = 20_000
-FEW_LETTERS = 8  # up to so many size letters all get different lengths
+FEW_LETTERS = 5  # up to so many size letters all get different lengths
 
 # ---------------------------------------------------------------- sizes
 

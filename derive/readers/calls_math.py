@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from derive import definitions as D
@@ -365,43 +366,108 @@ def _averaged(run: Run, a: Array, reduction: object) -> Array:
     return _along(run, a, None, False, "mean")
 
 
-@spelled("cross_entropy", "x target reduction='mean' label_smoothing=0")
-def cross_entropy(run, flavor, x, target, reduction, label_smoothing):
+@spelled("cross_entropy", "x target weight=None ignore_index=None reduction='mean' label_smoothing=0")
+def cross_entropy(run, flavor, x, target, weight, ignore_index, reduction, label_smoothing):
     """Of logits, against labels or against distributions."""
-    if run.static(label_smoothing) != 0:
-        raise run.unsupported("cross_entropy with label_smoothing", hint="smooth the targets and write the sum out")
-    return _entropy(run, run.once(as_array(run, x), "cross_entropy.x"), as_array(run, target), reduction)
+    scores = run.once(as_array(run, x), "cross_entropy.x")
+    how = _Weighing(run, weight, ignore_index, label_smoothing)
+    return _entropy(run, scores, as_array(run, target), reduction, how)
 
 
-def _entropy(run: Run, a: Array, target: Array, reduction: object) -> Array:
+@dataclass(frozen=True)
+class _Weighing:
+    """The options of torch's classification losses: a weight per class, a label to leave out, smoothing."""
+
+    run: Run
+    weight: object = None
+    ignored: object = None
+    smoothing: object = 0
+
+    def weights(self, place: x.Slot) -> x.Expr:
+        """The weight of the class at a place."""
+        return x.ONE if self.weight is None else as_array(self.run, self.weight).body((place,))
+
+    @property
+    def share(self) -> x.Expr:
+        """How much of the target is spread over all classes."""
+        return as_array(self.run, _exact(self.run.static(self.smoothing))).body(())
+
+    @property
+    def label(self) -> int | None:
+        """The label that counts nothing; a negative one stands for itself."""
+        return None if self.ignored is None else self.run.static(self.ignored)
+
+    def place(self, slot: x.Slot, n: Size) -> x.Slot:
+        """Where the class of a label is read: in range for a negative ignored label too."""
+        return slot if self.label is None or self.label >= 0 else x.Part(slot, Size.of(1), n)
+
+    def kept(self, slot: x.Slot, e: x.Expr) -> x.Expr:
+        """The value, nothing where the label is the ignored one."""
+        label = self.label
+        return e if label is None else x.cases([(x.rel("eq", slot, x.whole_slot(label)), x.ZERO)], e)
+
+
+def _entropy(run: Run, a: Array, target: Array, reduction: object, how: _Weighing) -> Array:
     k = 0 if a.rank == 1 else 1
     n, rest = a.shape[k], a.shape[:k] + a.shape[k + 1 :]
-    soft = target.rank == a.rank
-    A.broadcast_shape(run, target.shape, a.shape if soft else rest)
+    if target.rank != a.rank:
+        return _labelled(run, a, target, reduction, how, logits=True)
+    if how.weight is not None or how.label is not None or how.share.key != x.ZERO.key:
+        raise run.unsupported("cross_entropy of a distribution with weight, ignore_index or label_smoothing",
+                              hint="weigh and smooth the targets yourself")  # fmt: skip
+    A.broadcast_shape(run, target.shape, a.shape)
 
     def body(slots: Slots) -> object:
         def entry(array: Array) -> Callable:
             return lambda along: array.body((*slots[:k], *along, *slots[k:]))
 
-        if soft:
-            return D.instance("soft_nll", (n,), {"X": entry(a), "Y": entry(target)})
-        return D.instance("nll", (n,), {"X": entry(a)}, places={"t": picked_slot(run, target, rest, slots)})
+        return D.instance("soft_nll", (n,), {"X": entry(a), "Y": entry(target)})
 
     return _averaged(run, Array(rest, body, "real"), reduction)
 
 
-@spelled("nll_loss", "x target reduction='mean'")
-def nll_loss(run, flavor, x, target, reduction):
-    """Minus the log-probability of the label."""
-    a, labels = as_array(run, x), as_array(run, target)
+def _labelled(run: Run, a: Array, target: Array, reduction: object, how: _Weighing, *,
+              logits: bool = False) -> Array:  # fmt: skip
+    """A loss against labels, of logits or of log-probabilities: weighted, smoothed, without the ignored label."""
     k = 0 if a.rank == 1 else 1
-    rest = a.shape[:k] + a.shape[k + 1 :]
-    A.broadcast_shape(run, labels.shape, rest)
+    n, rest = a.shape[k], a.shape[:k] + a.shape[k + 1 :]
+    A.broadcast_shape(run, target.shape, rest)
 
-    def body(slots: Slots) -> object:
-        return -a.body((*slots[:k], picked_slot(run, labels, rest, slots), *slots[k:]))
+    def body(slots: Slots) -> x.Expr:
+        label = picked_slot(run, target, rest, slots)
+        place = how.place(label, n)
 
-    return _averaged(run, Array(rest, body, "real"), reduction)
+        def entry(along: Slots) -> x.Expr:
+            return a.body((*slots[:k], *along, *slots[k:]))
+
+        def spread(along: Slots) -> x.Expr:
+            return how.weights(along[0]) / x.size(n)
+
+        e = D.instance("nll", (n,), {"X": entry}, places={"t": place}) if logits else -entry((place,))
+        e = how.weights(place) * e
+        if how.share.key != x.ZERO.key:
+            everywhere = D.instance("soft_nll", (n,), {"X": entry, "Y": spread})
+            e = (1 - how.share) * e + how.share * everywhere
+        return how.kept(label, e)
+
+    each = Array(rest, body, "real")
+    if reduction != "mean" or (how.weight is None and how.label is None):
+        return _averaged(run, each, reduction)
+
+    def counted(slots: Slots) -> x.Expr:
+        label = picked_slot(run, target, rest, slots)
+        return how.kept(label, how.weights(how.place(label, n)))
+
+    total = A.reduced(run, "sum", each, None, False)
+    count = A.reduced(run, "sum", Array(rest, counted, "real"), None, False)
+    return A.elementwise(run, lambda u, v: u / v, total, count, sort="real")
+
+
+@spelled("nll_loss", "x target weight=None ignore_index=None reduction='mean'")
+def nll_loss(run, flavor, x, target, weight, ignore_index, reduction):
+    """Minus the log-probability of the label."""
+    how = _Weighing(run, weight, ignore_index)
+    return _labelled(run, as_array(run, x), as_array(run, target), reduction, how)
 
 
 @spelled("mse_loss", "x target reduction='mean'")

@@ -42,6 +42,8 @@ class Paper:
     surrogate: Expr | None = None
     backward: set[str] = field(default_factory=set)
     assumptions: set[int] = field(default_factory=set)
+    parameters: set[str] = field(default_factory=set)
+    stationary_words: bool = False
 
     def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
         """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
@@ -180,7 +182,13 @@ def _joined(found: list[Statement]) -> list[Statement]:
 
 
 def _last_display(made: list[Statement]) -> Statement | None:
-    return next((s for s in reversed(made) if s.block.kind == "display" and s.members), None)
+    return next((s for s in reversed(made) if s.block.kind == "display" and s.members and not _is_notation(s)), None)
+
+
+def _is_notation(one: Statement) -> bool:
+    """Whether a display only says what δ is."""
+    first = one.members[0].node
+    return isinstance(first, t.Symbol) and first.name == "delta" and not one.continues
 
 
 def nodes(one: Statement) -> list[t.Node]:
@@ -201,8 +209,23 @@ def _learn(paper: Paper) -> None:
         notes.program = paper.program = forward_of(paper.document, notes) or EMPTY
     _programmed(paper)
     _choose_loss(paper, every)
+    paper.parameters = {n for n in _differentiated_by(paper) if not notes.ranks.get(n)}
+    paper.stationary_words = _sets_to_zero(paper)
     _define(paper)
     _settle(paper)
+
+
+_ZERO = re.compile(r"(set|setting|put|equat\w*|equal\w*)\b.{0,40}\b(to\s+)?(zero|\$?0\b)|vanish|stationar|at the (minimum|optimum)|"
+                   r"first.order condition", re.I | re.S)  # fmt: skip
+
+
+def _sets_to_zero(paper: Paper) -> bool:
+    """Whether the document sets gradients to zero, in words or by `∂J/∂w = 0`."""
+    for one in paper.statements:
+        first, last = (one.members[0].node, one.members[-1].node) if one.members else (None, None)
+        if isinstance(first, t.Derivative) and isinstance(last, t.Number) and last.value == 0 and len(one.members) == 2:
+            return True
+    return any(_ZERO.search(b.text) for b in paper.document.blocks if b.kind == "prose")
 
 
 def _chain_ids(paper: Paper) -> None:
@@ -393,27 +416,49 @@ def _choose_loss(paper: Paper, every: list[t.Node]) -> None:
 
 def _define(paper: Paper) -> None:
     """Choose the defining statements, then elaborate them: twice to infer sizes, once for good."""
+    rejected: set[int] = set()
+    for _ in range(4):
+        chosen = _chosen(paper, rejected)
+        before = len(rejected)
+        held = dict(paper.notes.sizes.table)
+        _enter_all(paper, chosen, rejected)
+        if len(rejected) == before:
+            return
+        for k, _, name, _, _ in chosen:
+            paper.notes.defined.discard(name)
+            paper.definitions.pop(k, None)
+        paper.notes.sizes.table = held
+        paper.program = paper.notes.program
+        paper.backward.clear()
+        paper.scopes.clear()
+
+
+def _chosen(paper: Paper, rejected: set[int]) -> list[tuple[int, Statement, str, t.Symbol, int]]:
+    """The statements that define, the first for every name that was not found to have no meaning."""
     chosen: list[tuple[int, Statement, str, t.Symbol, int]] = []
-    notes = paper.notes
     for k, one in enumerate(paper.statements):
-        found = _defining(paper, one)
+        found = None if k in rejected else _defining(paper, one)
         if found is None:
             continue
         name, left, member = found
-        notes.defined.add(name)
+        paper.notes.defined.add(name)
         paper.definitions[k] = name
         chosen.append((k, one, name, left, member))
+    return chosen
+
+
+def _enter_all(paper: Paper, chosen: list, rejected: set[int]) -> None:
     forward = [c for c in chosen if not _has_derivative(c[1].members[c[4]].node)]
-    _enter(paper, forward)
+    _enter(paper, forward, rejected)
     _surrogate(paper)
-    _enter(paper, [c for c in chosen if c not in forward])
+    _enter(paper, [c for c in chosen if c not in forward], rejected)
 
 
 def _has_derivative(node: t.Node) -> bool:
     return any(isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(node))
 
 
-def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]) -> None:
+def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]], rejected: set[int]) -> None:
     """Elaborate definitions, first for what they say of sizes, then for good, and add them to the program."""
     notes = paper.notes
     for _ in range(2):
@@ -430,6 +475,7 @@ def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]
         if equation is None or _cyclic(equation, equations):
             notes.defined.discard(name)
             paper.definitions.pop(k, None)
+            rejected.add(k)
             continue
         equations.append(equation)
         made.append(equation)
@@ -450,6 +496,8 @@ def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
     name, places, _ = notes.spell(left)
     name = notes.resolve(name)[0]
     if name in notes.defined or paper.program.equation(name) is not None or name in notes.size_names:
+        return None
+    if name in paper.parameters and paper.stationary_words:
         return None
     if name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
         return None
@@ -473,9 +521,10 @@ def _named_at_end(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | N
         return None
     name, places, _ = notes.spell(last)
     known = name in notes.defined or name in paper.program or notes.resolve(name)[0] != name or name in notes.size_names
-    if known or not places or name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
+    if known or not (places or one.members[-1].relation == ":=") or name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
         return None
-    return name, last, len(one.members) - 2
+    said = 0 if isinstance(one.members[-2].node, t.Number) else len(one.members) - 2
+    return name, last, said
 
 
 def _try_define(paper: Paper, one: Statement, name: str, left: t.Symbol, member: int) -> Equation | None:

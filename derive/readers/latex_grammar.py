@@ -322,7 +322,7 @@ class Parser:
         word = WORDS.get(text)
         if word and len(text) > 1 and self.text != "=" and (self.text in OPENING or self.text in ("_", "^") or
                                                               (self.here and self.here.kind in ("name", "command"))):  # fmt: skip
-            if not (self.text == "_" and not self._called_later()) and not self.lexicon.is_word(text):
+            if not (self.text == "_" and not self._called_later()):
                 return self.function(word, token)
         symbol = t.Symbol((token.start, token.end), text)
         if text == "sigma" and self.text == "(" and "sigma" not in self.lexicon.indexed and "sigma" not in self.lexicon.letters:

@@ -175,7 +175,10 @@ class Elaborator:
             return self.value(self.notes.stand_ins[s.name])
         name, places, sampled = self.notes.spell(s)
         if name == "delta" and len(places) == 2 and not self.notes.is_array("delta"):
-            return Value(x.indicator(x.rel("eq", self.index_place(places[0]), self.index_place(places[1]))))
+            left, right = self.index_place(places[0]), self.index_place(places[1])
+            if isinstance(left, Index) and isinstance(right, Index):
+                self.fit(left, right.size, right.name)
+            return Value(x.indicator(x.rel("eq", left, right)))
         if not places and name in self.notes.size_names:
             return Value(x.size(self.notes.sizes.resolve(Size.of(name))))
         if not places and (name in self.bound or (name in self.scope and not self.notes.is_array(name))):
@@ -239,7 +242,7 @@ class Elaborator:
             fitting = [a for a, i in {**self.scope, **self.bound}.items()
                        if a not in used and self.notes.sizes.resolve(i.size) == n]  # fmt: skip
             if not fitting:
-                raise Unknown(f"{name} lacks an index here", node.span)
+                fitting = [self.fresh_letter(n, used)]
             inner = [a for a in fitting if a in self.bound] or fitting
             used.add(inner[-1])
             filled.append(t.Symbol(node.span, inner[-1]))
@@ -247,6 +250,14 @@ class Elaborator:
         given = ",".join(p.name for p in places if isinstance(p, t.Symbol))
         self.choose(f"missing {name}_{given}", f"reads {name}_{given} as {name}_{{{words}}}")
         return tuple(filled)
+
+    def fresh_letter(self, n: Size, used: set[str]) -> str:
+        """A letter of the document that this line does not use, for an axis of this size."""
+        for letter in [*sorted(self.notes.letters), "m", "q", "r"]:
+            if letter not in self.scope and letter not in self.bound and letter not in used and len(letter) == 1:
+                self.scope[letter] = Index(letter, n)
+                return letter
+        raise Unknown("no letter is left for an index")
 
     def onehot(self, name: str, places: tuple[t.Node, ...], node: t.Node) -> Value:
         """A label used as a number: its one-hot row, [y_i = j]."""

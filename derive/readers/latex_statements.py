@@ -30,6 +30,7 @@ class Member:
     tokens: list[Token]
     node: t.Node | None = None
     problem: Unread | None = None
+    prefix: t.Node | None = None
 
     @property
     def span(self) -> t.Span:
@@ -253,8 +254,8 @@ def _without_word_brackets(tokens: list[Token], one: Statement) -> list[Token]:
         depth += {")": 1, "(": -1}.get(tokens[k].text, 0)
         if depth == 0:
             if k + 1 < len(tokens) and tokens[k + 1].kind == "text" and len(tokens[k + 1].text.strip().split()) >= 1 and (
-                " " in tokens[k + 1].text.strip() or k + 2 == len(tokens) - 1) and k > 0 and tokens[k - 1].kind != "name" and (
-                    tokens[k - 1].kind != "text"):  # fmt: skip
+                " " in tokens[k + 1].text.strip() or k + 2 == len(tokens) - 1) and (k == 0 or (
+                    tokens[k - 1].kind not in ("name", "letter", "text"))):  # fmt: skip
                 one.notes.append(tokens[k + 1].text)
                 return tokens[:k]
             return tokens
@@ -306,6 +307,17 @@ def _chained(one: Statement, tokens: list[Token]) -> None:
         one.members.append(Member(cut.text if cut is not None else "", part))
 
 
+def _prefix(tokens: Sequence[Token], lexicon: Lexicon) -> t.Node | None:
+    """What stands before a remark in square brackets."""
+    cut = next((k for k, token in enumerate(tokens) if token.text == "[" and k), None)
+    if cut is None:
+        return None
+    try:
+        return read_formula(tokens[:cut], lexicon)
+    except Unread:
+        return None
+
+
 def _missing(one: Statement) -> Unread:
     start = one.members[0].span[0] if one.members[0].tokens else one.block.start
     return Unread("a formula is missing beside the relation", start, start + 1)
@@ -318,5 +330,6 @@ def parse(one: Statement, lexicon: Lexicon) -> None:
             member.node = read_formula(member.tokens, lexicon)
         except Unread as problem:
             member.problem = problem if member.tokens else _missing(one)
+            member.prefix = _prefix(member.tokens, lexicon)
         except RecursionError:
             member.problem = Unread("the formula is nested too deeply", *member.span)

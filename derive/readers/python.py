@@ -119,6 +119,8 @@ def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
         return methods[0]
     elif _has_cell(tree):
         return None, None
+    elif not classes and len(outer := _uncalled(functions)) == 1:
+        return outer[0], None
     names = [*functions, *(f"{c}.{n.name}" for c, node in classes.items() for n in node.body if hasattr(n, "name"))]
     what = f"there is no function `{function}`" if function else "which function is the forward pass is not clear"
     span = Span(1, 1, text=source.splitlines()[0] if source.splitlines() else "", path=path)
@@ -127,6 +129,12 @@ def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
                          "write a function forward(…)", span)  # fmt: skip
     raise Unsupported(what, "its functions are: " + (", ".join(names) or "none"), "name one, or call it forward",
                       span)  # fmt: skip
+
+
+def _uncalled(functions: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
+    """The functions that no other one mentions: not the helpers."""
+    used = {name: {n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for name, f in functions.items()}
+    return [f for name, f in functions.items() if not any(name in used[other] for other in used if other != name)]
 
 
 def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:

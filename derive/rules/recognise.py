@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from derive import expr as x
 from derive.expr import Expr
 from derive.matching import argument, match, occurrences
@@ -25,12 +27,17 @@ def known_function(e: Expr, context: Context) -> Move | None:
     return None
 
 
-def _known() -> list[tuple[Op, Expr]]:
+def _known() -> tuple[tuple[Op, Expr], ...]:
     """The rows of the op table that are known by their meaning, each with its pattern over the wildcard ?u."""
+    return _patterns(tuple(row for row in OPS if row.known))
+
+
+@lru_cache
+def _patterns(rows: tuple[Op, ...]) -> tuple[tuple[Op, Expr], ...]:
     def wild(row: Op) -> Expr:
         return x.replace_entries(row.meaning_expr, lambda t: x.Entry("?u", ()) if t.name == "u" else None)
 
-    return [(row, wild(row)) for row in OPS if row.known]
+    return tuple((row, wild(row)) for row in rows)
 
 
 def with_known_functions(e: Expr) -> Expr:
