@@ -278,6 +278,29 @@ def parse_fact(text: str, program: Program) -> Fact:
     )
 
 
+def contradiction(facts: Iterable[Fact], program: Program) -> BadFact | None:
+    """The problem that two facts cannot both hold, None when none is seen; `.fact` is the text of the second."""
+    sums: dict[str, tuple[str, Expr]] = {}
+    for fact in facts:
+        for key, value in _sums(fact, program):
+            other = sums.setdefault(key, (fact.text, value))
+            if other[1].key != value.key:
+                clash = BadFact(f"the facts `{other[0]}` and `{fact.text}` contradict each other",
+                                "no data satisfies both, so anything would follow", "keep the one that holds")  # fmt: skip
+                clash.fact = fact.text
+                return clash
+    return None
+
+
+def _sums(fact: Fact, program: Program) -> list[tuple[str, Expr]]:
+    """The sums that a fact determines, by a key that two facts about the same sum share."""
+    if fact.kind == "equation" and isinstance(fact.left, x.Reduce) and isinstance(fact.left.body, Entry):
+        return [(f"{fact.array} {fact.left.body.slots.index(fact.left.index)}", fact.right)]
+    if fact.kind == "onehot":
+        return [(f"{fact.array} {len(program.shape(fact.array)) - 1}", x.ONE)]
+    return []
+
+
 def _fact_array(name: str, text: str, program: Program) -> str:
     if name not in program:
         raise BadFact(f"the fact `{text}` speaks of `{name}`, which is not in the forward pass",
@@ -299,5 +322,5 @@ def _sum_fact(text: str, found: re.Match, program: Program) -> Fact:
     return Fact("equation", name, text, free, left, parse(found["value"], free))
 
 
-__all__ = ["Cond", "Equation", "Fact", "Program", "Static", "Variable", "base_name", "gradient_name",
+__all__ = ["Cond", "Equation", "Fact", "Program", "Static", "Variable", "base_name", "contradiction", "gradient_name",
            "parse_fact", "parse_program", "program_text"]  # fmt: skip

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
 WITH_PICTURE = ("softmax_cross_entropy",)
-OTHER_TARGETS: dict[str, dict[str, str]] = {}
+OTHER_TARGETS = {"layers": {"layers.py": "layers"}}
 
 
 def names() -> list[str]:

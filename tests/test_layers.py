@@ -1,4 +1,4 @@
-"""Layers as classes: the generated module executed, against the whole forward's code and complex steps of the source."""
+"""Layers as classes: the generated module executed, against the whole forward's code and complex steps."""
 
 import ast
 import shutil
@@ -22,7 +22,7 @@ import numpy as np
 
 
 def batch_norm(x, gamma, beta, eps=1e-5):
-    # layer: BatchNorm with parameters gamma, beta
+    # layer: BatchNorm with parameters gamma and beta
     # shapes: x (n, d) · gamma (d,) · beta (d,)
     mu = x.mean(axis=0)
     var = ((x - mu) ** 2).mean(axis=0)
@@ -264,7 +264,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
 
 
 def test_one_function_alone_is_a_layer():
-    source = "import numpy as np\ndef f(x, a):\n    # layer: F with parameters a\n    # shapes: x (n,) · a ()\n    return a * x\n"
+    source = "def f(x, a):\n    # layer: F with parameters a\n    # shapes: x (n,) · a ()\n    return a * x\n"
     layer = load(written(source))["F"](3)
     assert layer([1, 2]).tolist() == [3, 6]
     assert layer.backward([1, 10]).tolist() == [3, 30]
@@ -277,6 +277,7 @@ def test_one_function_alone_is_a_layer():
 F = "def forward(x, a):\n    {}\n    # shapes: x (n,) · a (n,)\n    return x * a\n"
 I = "def forward(t, x):\n    # layer: F{}\n    # shapes: t int (n,) · x (5,)\n    return x[t]\n"  # noqa: E741
 # what is wrong: (source, problem, (line, column), part of its text)
+G = F.format("# layer: F") + "def g({}):\n    # layer: {}\n{}    return u * 2\n"
 ERRORS = {
     "no comment": (F.format("# a"), Usage, None, "# layer: Linear with parameters W, b"),
     "no name": (F.format("# layer:"), Usage, (2, 5), "cannot read `layer:`"),
@@ -288,13 +289,13 @@ ERRORS = {
     "twice the parameter": (F.format("# layer: F with parameters a, a"), Usage, (2, 5), "a is named twice"),
     "only parameters": (F.format("# layer: F with parameters x, a"), Usage, (2, 5), "nothing but parameters"),
     "twice the function": (F.format("# layer: F\n    # layer: G"), Usage, (3, 5), "named as a layer twice"),
-    "twice the name": (F.format("# layer: F") + "def g(x):\n    # layer: F\n    return x * 2\n", Usage, (7, 5), "two layers"),
+    "twice the name": (G.format("u", "F", ""), Usage, (6, 5), "two layers"),
     "outside": ("# layer: F\n" + F.format("# a"), Usage, (1, 1), "its comment stands in none"),
     "labels as parameter": (I.format(" with parameters t"), NotDifferentiable, None, "`t`"),
     "labels only": (I.format(""), Usage, (2, 5), "`t` holds ints"),
-    "no shape": (F.format("# layer: F") + "def g(u):\n    # layer: G\n    return u * 2\n", ShapeUnknown, None, "# shapes: u"),
-    "a dict": (F.format("# layer: F") + "def g(u, p):\n    # layer: G with parameters p\n    # shapes: u (n,)\n"
-               "    return u * p['w']\n", Unsupported, (7, 5), "`p` is no array"),
+    "no shape": (G.format("u", "G", ""), ShapeUnknown, None, "# shapes: u"),
+    "a dict": (G.format("u, p", "G with parameters p", "    # shapes: u (n,) · w (n,)\n    u = u * p['w']\n"),
+               Unsupported, (6, 5), "`p` is no array"),
 }  # fmt: skip
 
 

@@ -161,6 +161,10 @@ class Evaluator:
         """Reduce one axis; for max and min `best()` gives the positions that win, that axis kept."""
         raise NotImplementedError
 
+    def sparse(self, e: x.Reduce) -> Named | None:
+        """A shorter way to a reduction, where the arithmetic knows one."""
+        return None
+
     def neutral(self, op: str) -> Any:
         """What a guard leaves where it does not hold."""
         return self.number({"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}[op])
@@ -265,6 +269,9 @@ class Evaluator:
         return self.power(e)
 
     def _reduce(self, e: x.Reduce) -> Named:
+        found = self.sparse(e)
+        if found is not None:
+            return found
         i, body = e.index, self.evaluate(e.body)
         if e.guard is not None:
             mask = self.shadow.cond(e.guard)

@@ -41,6 +41,8 @@ LANES, SPARE = 16, 1
 MANY_LANES, ENOUGH = 768, 24  # in the strict tower
 PRIMES = (254279, 508559, 1017119, 2034239, 4068479)  # each −1 mod 120 and one more than twice the one before
 TOP = len(PRIMES) - 1
+MANY_CELLS, MOST_CELLS = 100_000, 100_000_000  # of a masked product: from here on only where the mask holds
+SPARSE = 0.3  # and only if it holds in at most this part of them
 MOST_MULTIPLICATIONS = 64  # integer powers of numbers with a ι-part
 
 
@@ -361,6 +363,72 @@ class Residues(Arrays):
                 result = self.mul(result, np.take(data, k, axis=axis))
             return result
         return np.take_along_axis(data, best()[..., None], axis=axis).squeeze(axis)
+
+    # -- large sums of masked products
+
+    def sparse(self, e: x.Reduce) -> Named | None:
+        """A large sum of masked products, computed only where the masks hold; None where that is no gain."""
+        if e.op != "sum":
+            return None
+        bound, conditions, body = [], [], e
+        while isinstance(body, x.Reduce) and body.op == "sum":
+            bound.append(body.index)
+            conditions += [body.guard] if body.guard is not None else []
+            body = body.body
+        factors = self._factors(body)
+        conditions += [f.cond for f in factors if isinstance(f, x.Ind)]
+        if not conditions or np.prod(self.shape(tuple({*body.free, *bound}))) < MANY_CELLS:
+            return None
+        masks = [self.shadow.cond(c) for c in conditions]
+        if np.prod(self.shape(union([m.axes for m in masks]))) > MOST_CELLS:
+            return None
+        mask = self._conjunction(masks)
+        held = np.broadcast_to(mask.data, self.shape(mask.axes))
+        if held.mean() > SPARSE:
+            return None
+        values = [self.evaluate(f) for f in factors if not isinstance(f, x.Ind)] or [Named(self.number(1), ())]
+        other = tuple(i for i in union([v.axes for v in values]) if i not in mask.axes)
+        if not {*bound} <= {*mask.axes, *other}:
+            return None
+        at = np.nonzero(held)
+        product = self._at(values[0], mask.axes, other, at)
+        for v in values[1:]:
+            product = self.mul(product, self._at(v, mask.axes, other, at))
+        return self._gathered(product, mask.axes, other, at, bound)
+
+    def _factors(self, e: Expr) -> list[Expr]:
+        """The factors of a product, those of derivatives carried out among them."""
+        if isinstance(e, x.D):
+            return self._factors(self.world.expanded(e))
+        return [f for part in e.factors for f in self._factors(part)] if isinstance(e, x.Mul) else [e]
+
+    def _at(self, value: Named, axes: Axes, other: Axes, at: tuple[np.ndarray, ...]) -> np.ndarray:
+        """The value at chosen places of some axes, one place a row, and along all of the others."""
+        own = [i for i in axes if i in value.axes]
+        rest = [i for i in other if i in value.axes]
+        order = [value.axes.index(i) for i in (*own, *rest)]
+        data = np.asarray(value.data).transpose(*order, len(order))
+        data = data[tuple(at[axes.index(i)] for i in own)] if own else data[None]
+        return data[(slice(None), *(slice(None) if i in rest else None for i in other))]
+
+    def _gathered(self, product: np.ndarray, axes: Axes, other: Axes, at: tuple, bound: list[Index]) -> Named:
+        """Rows at places of the axes summed over the bound indices."""
+        kept, rest = [i for i in axes if i not in bound], [i for i in other if i not in bound]
+        along = tuple(k + 1 for k, i in enumerate(other) if i in bound)
+        product = product.sum(axis=along) % self.p if along else product
+        shape = self.shape(tuple(kept))
+        places = tuple(at[axes.index(i)] for i in kept)
+        flat = np.ravel_multi_index(places, shape) if kept else np.zeros(len(at[0]), np.int64)
+        product = np.broadcast_to(product, (len(flat), *product.shape[1:]))
+        total = np.zeros((int(np.prod(shape)), *product.shape[1:]), np.int64)
+        if len(flat):
+            order = np.argsort(flat, kind="stable")
+            found, starts = np.unique(flat[order], return_index=True)
+            total[found] = np.add.reduceat(product[order], starts, axis=0) % self.p
+        total = total.reshape(*shape, *total.shape[1:])
+        ordered = tuple(sorted((*kept, *rest), key=lambda i: i.number))
+        order = [(*kept, *rest).index(i) for i in ordered]
+        return Named(total.transpose(*order, len(order)), ordered)
 
     # -- powers
 

@@ -13,7 +13,7 @@ from typing import Any
 from derive import expr as x
 from derive.errors import BadFact, Problem, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.index import Size
-from derive.program import Program, Variable, parse_fact
+from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import initialise
 from derive.readers import shapes as S
 from derive.readers.finish import finished
@@ -346,11 +346,23 @@ def _with_facts(program: Program, facts: tuple[str, ...]) -> Program:
     for text in facts:
         try:
             found.append(parse_fact(text.strip(), program))
-        except Problem:
-            raise
+        except Problem as problem:
+            raise problem.at(_fact_span(text, program), program.path) from None
         except (ValueError, KeyError, TypeError) as error:
             raise BadFact(f"cannot read the fact `{text}`", str(error)) from None
+    clash = contradiction(found, program)
+    if clash is not None:
+        raise clash.at(_fact_span(clash.fact, program), program.path)
     return replace(program, facts=tuple(found))
+
+
+def _fact_span(text: str, program: Program) -> Span | None:
+    """Where a fact stands in the source, if it does."""
+    for number, line in enumerate(program.source.splitlines(), 1):
+        column = line.find(text.strip())
+        if column >= 0 and "#" in line[:column]:
+            return Span(number, column + 1, number, column + 1 + len(text.strip()), line, program.path)
+    return None
 
 
 __all__ = ["Instance", "Variable", "read_python"]

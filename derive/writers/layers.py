@@ -102,7 +102,8 @@ def _definition(text: str, span: Span, functions: list[ast.FunctionDef], before:
     if function is None:
         raise Usage(f"the layer {said['name']} has no function", "its comment stands in none",
                     "write it below the def line of a function at the top level", span)  # fmt: skip
-    made = Definition(said["name"], tuple(re.findall(r"\w+", said["parameters"] or "")), function, span)
+    parameters = tuple(word for word in re.findall(r"\w+", said["parameters"] or "") if word != "and")
+    made = Definition(said["name"], parameters, function, span)
     for wrong, what, why, hint in _complaints(made, before):
         if wrong:
             raise Usage(what, why, hint, span)
