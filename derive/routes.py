@@ -134,8 +134,8 @@ def softmax_lemma(program: Program, s: Normalised) -> Finding:
         (i, k),
         (
             Step("logarithmic derivative", x.mul(entry, D(x.Call("log", (entry,)), wrt)), instance="∂u = u ∂log u",
-                 conditions=(f"{entry.name} > 0",)),
-            Step("by the line above", line, instance="multiply by the entry itself"),
+                 uses=(entry.name,), conditions=(f"{entry.name} > 0",)),
+            Step("the line above", line, instance="put in for ∂log", uses=(entry.name,)),
         ),
         kind="identity",
     )  # fmt: skip

@@ -28,6 +28,7 @@ from derive.writers.document import Check, Verification
 FINE = 1e-6  # relative: above this a row gets no tick
 VANISHING = 1e-12  # of the largest gradient: below this a gradient is zero but for rounding
 BOUNDS = ("1e-14", "1e-12", "1e-6", "1e-3", "1")  # coarse, so that tables are the same on every machine
+INNER_ENTRIES = 6
 ENTRIES = 24  # of a larger gradient so many entries are compared, drawn at random
 BUDGET = 60_000  # entries of all arrays together that one run may touch; sizes shrink to it
 
@@ -195,12 +196,21 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
     upstream = {n: rng.normal(size=[s.at(sizes) for s in program.shape(n)]) for n in gradients.upstream}
     named = {v.name: v for v in program.inputs}
     wrt = [n for n in gradients.wrt if n in named and np.size(data[n])]
-    found = ours(data, upstream)
+    found = {**_evaluated(gradients, sizes)(data, upstream), **ours(data, upstream)}
     slopes = interpreter.Slopes(
         program.source, structured(program, data), _upstream(program, upstream), _function(program)
     )
     largest = max((float(np.max(np.abs(found[n]), initial=0.0)) for n in wrt), default=0.0)
-    return tuple(_row(named[n], np.asarray(found[n]), slopes, rng, largest * VANISHING) for n in wrt)
+    inner = {n: Variable(n, program.shape(n)) for n in gradients.derivations if _plain_name(n, program, slopes)}
+    order = [n for n in gradients.derivations if n in wrt or n in inner]
+    least = largest * VANISHING
+    return tuple(_row((named | inner)[n], np.asarray(found[n]), slopes, rng, least, n in inner) for n in order)
+
+
+def _plain_name(name: str, program: Program, slopes: interpreter.Slopes) -> bool:
+    """Whether an array inside the forward pass has one name of its own, under which the source can be shifted."""
+    return (not program.is_input(name) and name not in program.outputs and not {"~", "."} & set(name)
+            and len(slopes.base.values.get(name, ())) == 1)  # fmt: skip
 
 
 def _function(program: Program) -> str | None:
@@ -214,10 +224,12 @@ def _upstream(program: Program, upstream: Mapping[str, np.ndarray]):
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _row(v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator, floor: float) -> Row:
-    """One gradient compared at all or at some of its entries."""
+def _row(
+    v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator, floor: float, inner: bool
+) -> Row:
+    """One gradient compared at all or at some of its entries, fewer for one inside the forward pass."""
     places = list(np.ndindex(mine.shape))
-    chosen = [places[k] for k in sorted(rng.permutation(len(places))[:ENTRIES])]
+    chosen = [places[k] for k in sorted(rng.permutation(len(places))[: INNER_ENTRIES if inner else ENTRIES])]
     exact, near = _measured(v, slopes, chosen)
     scale = float(np.max(np.abs(mine), initial=0.0))
     if scale < floor:
@@ -237,14 +249,15 @@ def _row(v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.rand
 def _measured(v: Variable, slopes: interpreter.Slopes, places: list) -> tuple[np.ndarray | None, np.ndarray]:
     """The source's slopes at some entries of an input: by complex step (None where it is in doubt), by differences."""
     name = v.structure[0] if v.structure else v.name
-    key, value, _ = slopes.version(name)
+    key, value, owner = slopes.version(name)
+    version = 0 if owner is None else 1
     leaves = interpreter.leaves(value)
     k = next((k for k, leaf in enumerate(leaves) if leaf is at(v.structure, name, value)), 0)
     exact, near = [], []
     for p in places:
 
         def shift(d, p=p):
-            return slopes.shifted(key, 0, value, k, p, d)
+            return slopes.shifted(key, version, value, k, p, d)
 
         exact.append(float(np.imag(interpreter.paired(shift(1e-30j), slopes.weights)) / 1e-30))
         x0 = float(np.asarray(leaves[k])[p])
@@ -268,13 +281,13 @@ def _evaluated(gradients: Gradients, sizes: Mapping[str, int]) -> Callable:
         world = World(sizes, {e.name: e for e in program.equations}, lambda n: program.sort(n) != "real")
         floats = Floats(world, given.__getitem__)
         with np.errstate(all="ignore"):
-            return {n: _value(gradients.derivations[n].target.name, program, floats) for n in gradients.wrt}
+            return {n: _value(d.target.name, program, floats, d.indices) for n, d in gradients.derivations.items()}
 
     return ours
 
 
-def _value(name: str, program: Program, floats: Floats) -> np.ndarray:
-    axes = tuple(Index(f"a{k}", n) for k, n in enumerate(program.shape(name)))
+def _value(name: str, program: Program, floats: Floats, indices: tuple[Index, ...]) -> np.ndarray:
+    axes = tuple(Index(f"a{k}", i.size) for k, i in enumerate(indices))
     return floats.over(Entry(name, axes), axes)
 
 

@@ -28,6 +28,15 @@ class Mutant:
     source: str
     text: str
 
+    @property
+    def lines(self) -> set[int]:
+        """The mutated line; where a statement was taken out, also the earlier ones that set the same name."""
+        old = self.case.backward.splitlines()
+        if self.text != "pass":
+            return {self.line}
+        name = re.match(r"\s*(\w+)", old[self.line - 1])[1]
+        return {k for k in range(1, self.line + 1) if re.match(rf"\s*{name}\b", old[k - 1])}
+
 
 # ---------------------------------------------------------------- making
 
@@ -71,6 +80,10 @@ def _assign(source: str, node: ast.Assign) -> Iterator[Change]:
     yield "sign", start, end, f"-({text})"
     yield "factor", start, end, f"2 * ({text})"
     yield "factor", start, end, f"0.5 * ({text})"
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.left, ast.Name):
+        owner, factor = value.left.id, source[slice(*_span(source, value.right))]
+        begin, end_ = _span(source, node)
+        yield "overwritten buffer", begin, end_, f"{owner} *= {factor}; {name} = {owner}"
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "copy":
         yield "overwritten buffer", start, end, source[slice(*_span(source, value.func.value))]
 
@@ -200,10 +213,16 @@ def _captured(function: Callable, arguments: dict) -> tuple:
 
 
 def equivalent(mutant: Mutant) -> bool:
-    """Whether the mutant's gradients are the original's, in value and shape, at three draws of data."""
+    """Whether the mutant's gradients are the original's, in value and shape, at three draws of data.
+
+    Of a mutant that overwrites a buffer only the gradients of the inputs count: what a name holds after its last use
+    does not matter.
+    """
+    wanted = {f"d{n}" for n in mutant.case.inputs} | {f"grads[{n}]" for n in mutant.case.inputs}
     for seed in range(3):
         old, new = gradients(mutant.case, mutant.case.backward, seed), gradients(mutant.case, mutant.source, seed)
-        if new is None or not all(_same(old[n], new.get(n)) for n in old if n.startswith(("d", "grads["))):
+        if new is None or not all(_same(old[n], new.get(n)) for n in old if n in wanted
+                                  or mutant.kind != "overwritten buffer" and n.startswith(("d", "grads["))):  # fmt: skip
             return False
     return True
 
@@ -237,7 +256,7 @@ def outcome(mutant: Mutant) -> Outcome:
     if wrong:
         first = wrong[0].place
         shown = f"{first.line}-{first.end_line} {wrong[0].kind}"
-        return Outcome(mutant, "wrong", first.line <= mutant.line <= first.end_line, wrong[0].kind != "wrong", shown)
+        return Outcome(mutant, "wrong", any(first.line <= k <= first.end_line for k in mutant.lines), wrong[0].kind != "wrong", shown)
     rest = {v.verdict for v in checked.verdicts} - {"right", "no-claim"}
     said = "; ".join(f"{v.place.line} {v.verdict} {v.reason}" for v in checked.verdicts if v.verdict in rest)
     return Outcome(mutant, "open" if rest else "right", False, False, said)

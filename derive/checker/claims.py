@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Reading, Step
-from derive.checker.statements import fills
+from derive.checker.statements import fills, stored_keys
 from derive.errors import Problem
 from derive.program import base_name
 
@@ -77,7 +77,7 @@ class _Claims:
     def _written(self, step: Step) -> list[str]:
         """The gradients that a step sets or changes under their own name."""
         plain = step.uses.changes if type(step.node).__name__ == "For" else step.uses.writes
-        names = plain if step.problem is not None else {n for n in step.changed | plain if _owner(n) in plain}
+        names = {*plain, *stored_keys(step.node)} if step.problem is not None else {n for n in step.changed | plain if _owner(n) in plain}
         return sorted(n for n in names if self._is_gradient(n) and (step.problem or n in step.values))
 
     def _is_gradient(self, name: str) -> bool:

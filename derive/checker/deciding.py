@@ -20,7 +20,7 @@ from derive.judges.bench import Bench
 from derive.judges.data import judging_sizes
 from derive.judges.evaluate import Undecided
 from derive.judges.normal import known_positive, prove_equal
-from derive.program import Program
+from derive.program import Program, Variable
 
 LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
 KINKED = {"abs", "sign", "relu", "floor", "maximum", "minimum"}
@@ -60,8 +60,13 @@ class Decider:
         program = restricted(self.program, (a, b))
         if (trouble := self._trouble(program, a, b)) is not None:
             return Answer(None, reason=trouble)
-        if proved(a, b, program):
+        cut = generalised(program, a, b)
+        if proved(a, b, cut) or (cut is not program and proved(a, b, program)):
             return Answer(True, "proved")
+        if cut is not program:
+            answer = self._tested(cut, a, b, refute=False)
+            if answer.equal:
+                return answer
         return self._tested(program, a, b)
 
     def _trouble(self, program: Program, a: Expr, b: Expr) -> str | None:
@@ -75,7 +80,7 @@ class Decider:
                     return f"the denominator {u.base} is zero"
         return None
 
-    def _tested(self, program: Program, a: Expr, b: Expr) -> Answer:
+    def _tested(self, program: Program, a: Expr, b: Expr, refute: bool = True) -> Answer:
         """Exact residues at several sizes; a difference must be confirmed by rational numbers."""
         base = judging_sizes(program, a, b)
         positive, sizes = False, []
@@ -83,7 +88,7 @@ class Decider:
             bench = Bench(program, seed, {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())} if more else None, (a, b))
             verdict = bench.same(a, b)
             if verdict.equal is False:
-                return self._refuted(program, a, b)
+                return self._refuted(program, a, b) if refute else Answer(None)
             if verdict.equal is None or verdict.how != "exact":
                 return Answer(None, reason="the judges cannot evaluate it: " + (verdict.detail or "not exact"))
             positive |= bench.same_value(a, b) is None
@@ -99,6 +104,8 @@ class Decider:
 
     def _refuted(self, program: Program, a: Expr, b: Expr) -> Answer:
         found = counterexample(program, a, b)
+        if found is not None and any(n.startswith("?") for n in found.sizes):
+            return Answer(None, reason="the length of an axis is not known")
         if found is None:
             return Answer(None, reason="suspected to be wrong, but no rational numbers were found that show it")
         return Answer(False, reason="", counterexample=told(found))
@@ -192,6 +199,18 @@ def restricted(program: Program, formulas: Iterable[Expr]) -> Program:
         outputs=(),
         facts=tuple(f for f in program.facts if f.array in needed),
     )
+
+
+def generalised(program: Program, a: Expr, b: Expr) -> Program:
+    """The program with the names that both formulas rest on taken as free: what holds for all their values holds for theirs."""
+    mentioned = {n for n in a.names | b.names if program.equation(n) is not None}
+    roots = {n for n in mentioned if not (mentioned - {n}) & restricted(program, (x.Entry(n, ()),)).by_name.keys()}
+    roots -= {n for n in roots if program.shape(n) == () and n in a.names ^ b.names}
+    if not roots:
+        return program
+    inputs = tuple(Variable(n, program.shape(n), program.sort(n)) for n in sorted(roots))
+    kept = tuple(e for e in program.equations if e.name not in roots)
+    return restricted(replace(program, inputs=(*program.inputs, *inputs), equations=kept), (a, b))
 
 
 def told(found) -> str:

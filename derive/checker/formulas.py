@@ -254,20 +254,20 @@ class FormulaChecker:
     def reading(self, one: Statement, chain: list[Link], n: int, picks: dict[str, int]) -> Finding:
         """What one reading says of member n."""
         elaborator = self.paper.elaborator(one, reading=picks)
+        earlier = self.paper.elaborator(one, reading=picks)
         values: dict[int, Value | None] = {}
         reason = ""
         base_at = self.base(chain, n)
         for m in sorted({base_at, n - 1, n}):
             try:
-                values[m] = self.value(elaborator, chain[m].member)
+                values[m] = self.value(earlier if base_at < m < n else elaborator, chain[m].member)
             except Unknown as problem:
                 values[m], reason = None, reason or problem.reason
             except (Problem, RecursionError) as problem:
                 values[m], reason = None, reason or str(problem)
         cond, trouble = self.condition(one, elaborator)
         trouble = trouble or "; ".join(elaborator.misfits[:1])
-        words = tuple(c.options[min(picks.get(c.key, 0), len(c.options) - 1)] for c in elaborator.choices.values())
-        words = tuple(w for w in words if w)
+        words = _said(elaborator, picks)
         if trouble:
             return Finding(words, None, None, reason=trouble, elaborator=elaborator)
         here = values[n]
@@ -278,6 +278,9 @@ class FormulaChecker:
         if here is not None and n - 1 != base_at and values[n - 1] is not None and not self.stray(chain, base_at, n, values):
             follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
             right = right if right is not None else again
+            if holds is None or holds.equal is None:
+                elaborator.choices.update(earlier.choices)
+                words = tuple(dict.fromkeys((*words, *_said(earlier, picks))))
         for answer in (holds, follows):
             if answer is not None and answer.condition and answer.equal:
                 words += (f"holds {answer.condition}",)
@@ -407,6 +410,12 @@ class FormulaChecker:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _said(elaborator: Elaborator, picks: dict[str, int]) -> tuple[str, ...]:
+    """What the readings that were picked cost, in words."""
+    words = (c.options[min(picks.get(c.key, 0), len(c.options) - 1)] for c in elaborator.choices.values())
+    return tuple(w for w in words if w)
 
 
 def aligned(a: Value, b: Value, elaborator: Elaborator) -> tuple[Expr, Expr] | None:

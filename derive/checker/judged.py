@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from derive import expr as x
 from derive.checker.claims import Claim, claims_of
 from derive.checker.codes import KIND_CODES
 from derive.checker.cut import Answer, Court, Cut, fits
@@ -12,9 +14,10 @@ from derive.checker.reading import Reading
 from derive.checker.recomputed import parts_of
 from derive.checker.repairs import Repair, equals, repaired
 from derive.claim import Place, Verdict, combined
-from derive.errors import ShapeMismatch, UnknownName
+from derive.errors import Problem, ShapeMismatch, UnknownName
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
+from derive.judges.evaluate import Undecided
 from derive.program import base_name
 
 RIGHT = ("right", "right-if")
@@ -49,22 +52,30 @@ class Checker:
         self.reading, self.court = reading, court
         self.claimed: dict[str, str] = {}
         self.by_array: dict[str, Finding] = {}
-        self.nameless: dict[str, tuple[Finding, list[str]]] = {}
+        self.nameless: dict[str, Finding] = {}
         self.findings: list[Finding] = []
 
     def verdicts(self) -> list[Verdict]:
         """One verdict for every claim and every part of one, in the order in which they are complete."""
         for claim in claims_of(self.reading):
             finding = Finding(claim)
-            self._judge(finding)
+            self._guarded(self._judge, finding)
             self.findings.append(finding)
         for f in self.findings:
             if f.word == "wrong":
-                self._explain(f)
+                self._guarded(self._explain, f)
         self._conventions()
         self._leftover()
         found = [v for f in self.findings for v in self._shown(f)]
         return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
+
+    def _guarded(self, act: Callable[[Finding], None], f: Finding) -> None:
+        """One claim's judgement; an error of ours is said at that claim and stops no other."""
+        try:
+            act(f)
+        except (Problem, Undecided, RecursionError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
+            if not f.word:
+                f.word, f.reason = "unknown", f"it could not be judged: {type(error).__name__}: {error}"
 
     # -- one claim
 
@@ -83,6 +94,7 @@ class Checker:
         if f.meant is None:
             self._without_name(f)
             return
+        f.claim.meant[:] = [f.meant]
         self.claimed[claim.array] = f.meant
         self.by_array[claim.array] = f
         if claim.fate == "overwritten" and f.word == "wrong":
@@ -178,9 +190,9 @@ class Checker:
         if array not in court.program:
             return
         f.cut = court.cut(array, "", self.claimed)
+        self.nameless[array] = f
         if not f.cut.reached and not any(n.startswith("∂") for n in f.cut.inner):
             return
-        parts = []
         indices = court.indices(court.shape(array))
         for part, said, holds in self._parts(f):
             sides = court.written(array, indices), Entry(part, indices)
@@ -188,24 +200,34 @@ class Checker:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-            parts.append(part)
-        for meant in self.court.targets:
-            if fits(court.shape(array), court.shape(meant)) == "same":
-                indices = court.indices(court.shape(meant))
-                if court.quick(court.written(array, indices), court.true(meant, indices)):
-                    self._against(f, meant)
-                    if f.word in RIGHT:
-                        self.claimed[array], self.by_array[array] = meant, f
-                        f.reason = f"the gradient at `{base_name(meant)}`"
-                        return
-                    f.word, f.meant, f.reason = "", None, None
-        self.nameless[array] = (f, parts)
+        if not self._another(f):
+            f.word = "open"
+
+    def _another(self, f: Finding) -> bool:
+        """Whether it is the true gradient at some forward array of its shape."""
+        court, array = self.court, f.claim.array
+        for meant in court.targets:
+            if court.shape(array) != court.shape(meant):
+                continue
+            indices = court.indices(court.shape(meant))
+            if court.quick(court.written(array, indices), court.true(meant, indices)):
+                trial = Finding(f.claim)
+                self._against(trial, meant)
+                if trial.word in RIGHT:
+                    f.__dict__.update(trial.__dict__)
+                    self.claimed[array], self.by_array[array] = meant, f
+                    f.reason = f"the gradient at `{base_name(meant)}`"
+                    return True
+        return False
 
     def _parts(self, f: Finding):
         """Gradients at nameless parts of the lines whose gradients a claim reads, in its shape."""
         court, want = self.court, self.court.shape(f.claim.array)
         above = dict(f.cut.reached)
         above |= {u: n for u, n in self.reading.upstream.items() if n in f.cut.inner and u not in above}
+        if not above:
+            above = {g.meant: g.claim.array for g in self.findings if g.meant and g.claim.array in self.claimed}
+            above |= {u: n for u, n in self.reading.upstream.items() if u not in above}
         for u, gradient in above.items():
             equation = self.reading.forward.equation(u)
             for t, own in parts_of(equation, self.reading.forward) if equation is not None else ():
@@ -258,12 +280,32 @@ class Checker:
             return
         if f.cut is not None and self._elsewhere(f):
             return
+        if len(f.claim.steps) > 1 and self._scaled(f):
+            return
         temporary = self._temporaries(f)
         found = repaired(self.court, f.claim, f.goal, f.indices, f.shape, temporary)
         if found is not None:
             self._say(f, found)
         else:
             self._missing_path(f)
+
+    def _scaled(self, f: Finding) -> bool:
+        """Whether a value of several statements is the right one times a number or a size; one more statement mends it."""
+        if f.claim.array not in self.court.program or fits(self.court.shape(f.claim.array), f.shape) == "other":
+            return False
+        written, name = self.court.written(f.claim.array, f.indices), f.claim.name
+        choices = [("sign", x.MINUS_ONE, f"{name} *= -1", "the sign is the opposite")]
+        for said, n in self.reading.sizes.items():
+            over = x.power(x.size(n), x.MINUS_ONE)
+            choices += [("mean-factor", over, f"{name} /= {said}", f"it equals the right answer × {said}"),
+                        ("mean-factor", x.size(n), f"{name} *= {said}", f"it equals the right answer × 1/{said}")]  # fmt: skip
+        choices += [("factor", x.num(2), f"{name} *= 2", "it equals the right answer × ½"),
+                    ("factor", x.num("1/2"), f"{name} /= 2", "it equals the right answer × 2")]  # fmt: skip
+        for kind, factor, correction, said in choices:
+            if self.court.quick(written * factor, f.goal) and self.court.same(written * factor, f.goal).equal:
+                self._say(f, Repair(kind, correction, f.claim.last.line, said))
+                return True
+        return False
 
     def _say(self, f: Finding, found: Repair) -> None:
         f.kind, f.correction, f.line, f.reason = found.kind, found.correction, found.line, found.said
@@ -283,8 +325,10 @@ class Checker:
     def _elsewhere(self, f: Finding) -> bool:
         """Whether the mistake is in a nameless gradient that this one is made of; then this one is carried."""
         for array in f.cut.inner & self.nameless.keys():
-            other, parts = self.nameless[array]
-            for part in parts:
+            other = self.nameless[array]
+            for part, _, _ in list(self._parts(other)):
+                if self.court.quick(Entry(part, i := self.court.indices(self.court.shape(part))), Entry(array, i)):
+                    continue
                 new, equations = self.court.variant(f.claim.array, {array: part})
                 if equations and self.court.agrees(new, equations, f.goal, f.indices):
                     self._blame(other, part)
@@ -316,8 +360,6 @@ class Checker:
                 return
 
     def _terms(self, f: Finding, derivation):
-        from derive import expr as x
-
         forward = self.reading.forward
         for use in forward.uses(f.meant):
             target = self.court.targets.get(use.name)
@@ -348,8 +390,8 @@ class Checker:
 
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
-        for f, _ in self.nameless.values():
-            if not f.word:
+        for f in self.nameless.values():
+            if f.word == "open":
                 f.word = "no-claim"
                 f.reason = f"`{f.claim.name}` is the gradient of no array by name; it is judged where it is used"
 

@@ -1,12 +1,33 @@
-"""Which known mistake a wrong line makes, and its correction in the author's notation."""
+"""Which known mistake a wrong line makes: the first repair that makes it right, and the correction that it gives."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+
+import numpy as np
+
+from derive import expr as x
+from derive.checker.codes import CODES, KIND_CODES
+from derive.checker.deciding import restricted
+from derive.checker.repairs import Patient, Repair, repairs
+from derive.errors import Problem
+from derive.expr import Expr
+from derive.index import Index
+from derive.judges.bench import Bench
+from derive.judges.evaluate import Undecided
+from derive.readers import latex_tree as t
+from derive.readers.latex_grammar import read_formula
+from derive.readers.latex_notes import Unknown
+from derive.readers.latex_tokens import Unread, tokenize
+
+MOST_REPAIRS = 600
 
 
 @dataclass(frozen=True)
 class Diagnosis:
+    """The kind of mistake, a sentence, the corrected line as LaTeX, and the place to point at."""
+
     kind: str = "wrong"
     reason: str = "the two sides differ"
     correction: str | None = None
@@ -14,4 +35,161 @@ class Diagnosis:
 
 
 def diagnosed(checker, one, chain, n, found) -> Diagnosis:
-    return Diagnosis()
+    """The diagnosis of a wrong line; without a repair the correction is the last right form of the same thing."""
+    surgery = Surgery.of(checker, one, chain, n, found)
+    if surgery is not None:
+        repair, text = surgery.run()
+        if repair is not None:
+            reason = CODES[KIND_CODES[repair.kind]][1]
+            shown = surgery.patient.text[repair.span[0] : repair.span[1]].strip()
+            return Diagnosis(repair.kind, f"{reason[:-1]}: {_short(shown)}", text, repair.span)
+    return _fallback(checker, one, chain, n, found)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _fallback(checker, one, chain, n, found) -> Diagnosis:
+    """The member before, where that is right; else the derived formula."""
+    from derive.checker.writing import latex
+
+    kind = "wrong"
+    if found.left is None:
+        return Diagnosis(kind)
+    before = chain[n - 1].member
+    if n - 1 > checker.base(chain, n) and found.before is not None and checker.decider.equal(found.left, found.before, found.cond).equal:
+        source = chain[n - 1].statement.block.source.text
+        return Diagnosis(kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split()))
+    kind = _path_kind(found)
+    text = latex(found.left, checker.paper)
+    return Diagnosis(kind, CODES[KIND_CODES[kind]][1] if kind != "wrong" else "the two sides differ", text)
+
+
+def _path_kind(found) -> str:
+    return "wrong"
+
+
+@dataclass
+class Surgery:
+    """A wrong line on the table: what it should equal, and a quick test of proposals."""
+
+    checker: object
+    one: object
+    found: object
+    patient: Patient
+    target: Expr
+    bench: Bench
+    axes: tuple[Index, ...]
+    wanted: np.ndarray
+
+    @staticmethod
+    def of(checker, one, chain, n, found) -> Surgery | None:
+        """None where the right value cannot be evaluated."""
+        target = found.left if found.left is not None else found.before
+        member = chain[n].member
+        if target is None or found.right is None or member.node is None:
+            return None
+        if found.cond is not None:
+            target = x.cases([(found.cond, target)], x.ZERO)
+        program = restricted(checker.paper.program, (target, found.right))
+        free = tuple(sorted(target.free, key=lambda i: i.number))
+        try:
+            bench = Bench(program, 3, extra=(target, found.right), positive=True)
+            wanted = bench.value(target, free)
+        except (Undecided, Problem, ZeroDivisionError):
+            return None
+        patient = _patient(checker, one, chain, n, found, program)
+        return Surgery(checker, one, found, patient, target, bench, free, wanted)
+
+    def run(self) -> tuple[Repair | None, str | None]:
+        """The first repair that is right, and the line that it makes."""
+        seen: set[str] = set()
+        for repair in itertools.islice(repairs(self.patient), MOST_REPAIRS):
+            text = self.edited(repair)
+            if text in seen:
+                continue
+            seen.add(text)
+            e = self.read(text)
+            if e is not None and self.fits(e):
+                return repair, " ".join(text.split())
+        return None, None
+
+    def edited(self, repair: Repair) -> str:
+        start, end = self.patient.span
+        text = self.patient.text[start:end]
+        for a, b, new in sorted(repair.edits, reverse=True):
+            text = text[: max(0, a - start)] + new + text[max(0, b - start) :]
+        return text
+
+    def read(self, text: str) -> Expr | None:
+        """The value of an edited line over the same indices."""
+        from derive.checker.formulas import aligned
+        from derive.readers.latex_meaning import Value
+
+        paper = self.checker.paper
+        try:
+            node = read_formula(tokenize(text.replace("&", " "), paper.document.macros), paper.lexicon)
+            elaborator = paper.elaborator(self.one)
+            elaborator.scope = dict(self.found.elaborator.scope)
+            elaborator.reading = self.found.elaborator.reading
+            v = elaborator.value(node)
+        except (Unread, Unknown, Problem, RecursionError, OverflowError, ZeroDivisionError):
+            return None
+        if elaborator.misfits or elaborator.scope.keys() - self.found.elaborator.scope.keys():
+            return None
+        pair = aligned(Value(self.target, self.open_axes()), v, elaborator)
+        return None if pair is None else pair[1]
+
+    def open_axes(self) -> tuple[Index, ...]:
+        scope = set(self.found.elaborator.scope.values())
+        return tuple(i for i in self.axes if i not in scope)
+
+    def fits(self, e: Expr) -> bool:
+        """Whether a proposal is right: quickly in floats, then by the checker's own decision."""
+        if e.free - self.target.free:
+            return False
+        if self.found.cond is not None:
+            e = x.cases([(self.found.cond, e)], x.ZERO)
+        try:
+            value = self.bench.value(e, self.axes)
+        except (Undecided, Problem, KeyError, ZeroDivisionError, IndexError):
+            return False
+        if value.shape != self.wanted.shape or not np.allclose(value, self.wanted, rtol=1e-9, atol=1e-12):
+            return False
+        return self.checker.decider.equal(self.target, e).equal is True
+
+
+def _patient(checker, one, chain, n, found, program) -> Patient:
+    member, notes = chain[n].member, checker.paper.notes
+    scope, bound = found.elaborator.scope, {a for u in t.walk(member.node) if isinstance(u, t.Big) for a in u.letters}
+    left = found.left if found.left is not None else found.before
+    extra = [a for a, i in scope.items() if i in found.right.free and i not in left.free]
+    more = [a for a in sorted(notes.letters) if len(a) == 1 and a not in scope and a not in bound][:1]
+    sizes = [s for s in sorted(notes.size_names | program.sizes) if len(s) <= 3 and s in program.sizes | _sizes_of(left, found.right)]
+    letters = list(dict.fromkeys([*scope, *sorted(bound)]))
+    text = one.block.source.text if chain[n].statement is one else chain[n].statement.block.source.text
+    return Patient(member.node, text, member.node.span, tuple(a for a, i in scope.items() if i in left.free), (),
+                   tuple([*extra, *(more if not extra else [])]), tuple(letters), tuple(sizes), _factors(chain, n),
+                   any(isinstance(u, t.Transposed) or not getattr(u, "subs", (1,)) and notes.ranks.get(getattr(u, "name", ""), 0) == 2
+                       for u in t.walk(member.node)))  # fmt: skip
+
+
+def _sizes_of(*formulas: Expr) -> set[str]:
+    return {a for e in formulas for i in e.free for a in i.size.letters}
+
+
+def _factors(chain, n: int) -> tuple[str, ...]:
+    """Simple factors of the neighbouring members, as written."""
+    found: dict[str, None] = {}
+    for k in (n - 1, n, 0):
+        link = chain[k]
+        node = link.member.node
+        if node is None:
+            continue
+        source = link.statement.block.source.text
+        for u in t.walk(node):
+            if isinstance(u, (t.Symbol, t.Derivative)) and u.span[1] - u.span[0] < 60 and (isinstance(u, t.Derivative) or u.subs or u.marks):
+                found[source[u.span[0] : u.span[1]]] = None
+    return tuple(found)[:12]

@@ -17,7 +17,7 @@ from itertools import count
 from derive import expr as x
 from derive.checker.names import candidates, spelled
 from derive.checker.recomputed import renamed_copies, with_recomputed
-from derive.checker.statements import Uses, copied_gradient, declared, uses, without_branches
+from derive.checker.statements import Uses, copied_gradient, declared, stored_keys, uses, without_branches
 from derive.errors import Problem, Unsupported
 from derive.expr import Entry
 from derive.index import Size
@@ -410,9 +410,16 @@ class _Reader:
                 shape = self._shape(meant)
                 own = f"∂={self.final.get(meant, meant)}"
                 scope[name] = _named_array(own, shape)
+            elif stored_keys(step.node) and isinstance(scope.get(name), dict):
+                self._stand_in_key(scope[name], stored_keys(step.node)[0])
             elif step.uses.sets & {name} or name not in scope:
                 scope.pop(name, None)
                 self.unread[name] = step.line
+
+    def _stand_in_key(self, owner: dict, name: str) -> None:
+        meant = self.meant(name)
+        if meant is not None:
+            owner[name.split("[")[1].rstrip("]")] = _named_array(f"∂={self.final.get(meant, meant)}", self._shape(meant))
 
     def meant(self, name: str) -> str | None:
         """The forward array, by its internal name, whose gradient a name is by its spelling."""

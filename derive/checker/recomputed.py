@@ -98,7 +98,7 @@ def parts_of(e: Equation, forward: Program) -> list[tuple[Expr, tuple[Index, ...
         if isinstance(t, Expr) and not isinstance(t, (x.Num, x.Whole, x.Ind)) and t.names and t is not e.rhs:
             own = tuple(i for i in (*bound, *e.indices) if i in t.free)
             whole = isinstance(t, Entry) and t.slots == own and forward.shape(t.name) == tuple(i.size for i in own)
-            if not whole and all(t.key != u.key for u, _ in found):
+            if not whole and not _negated(t) and all(t.key != u.key for u, _ in found):
                 found.append((t, own))
         inner = (*bound, t.index) if isinstance(t, (x.Reduce, x.ArgBest)) else bound
         for part in x.parts(t):
@@ -106,3 +106,8 @@ def parts_of(e: Equation, forward: Program) -> list[tuple[Expr, tuple[Index, ...
 
     walk(e.rhs, ())
     return found
+
+
+def _negated(t: Expr) -> bool:
+    """Whether a part is another one with its sign turned."""
+    return isinstance(t, x.Mul) and t.factors[0].key == x.MINUS_ONE.key

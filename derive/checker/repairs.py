@@ -1,125 +1,407 @@
-"""Which known mistake explains a wrong gradient: the change of one statement that makes it right."""
+"""The known mistakes as repairs: each proposes edits of a wrong line's own text, smallest first.
+
+A repair is `(kind, edits, span)`: edits replace stretches of the source by new text, `span` is the place to point at.
+The checker reads the edited line again and takes the first that is right, so that a correction is in the author's own
+notation and is itself checked.
+"""
 
 from __future__ import annotations
 
-import ast
-import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from derive.checker.claims import Claim
-from derive.checker.cut import Court, fits
-from derive.checker.edits import Edit, Names, edits
-from derive.checker.names import spelled
-from derive.checker.reading import Reading, Step
-from derive.expr import Expr
-from derive.index import Index, Size
+from derive.readers import latex_tree as t
 
-MOST_TRIALS = 420
+Edit = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
 class Repair:
-    """The change that makes a gradient right: its kind, the corrected statement, its line, and what to say."""
-
     kind: str
-    correction: str
-    line: int
-    said: str
+    edits: tuple[Edit, ...]
+    span: t.Span
 
 
-def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...], shape: tuple[Size, ...],
-             feeding: Iterable[str] = (), only: tuple[str, ...] = ()) -> Repair | None:  # fmt: skip
-    """The first known change after which the claim equals the goal exactly, None when there is none.
+@dataclass
+class Patient:
+    """A wrong line: its tree, the source text, the letters in reach (by the axis that they run over), sizes, factors."""
 
-    `feeding`: arrays of nameless steps that the claim is made of; their statements are changed too.
-    """
-    reading = court.reading
-    steps = _steps(reading, claim, set(feeding))
-    fuel = MOST_TRIALS
-    order = sorted(range(len(steps)), key=lambda k: steps[k] not in claim.steps)
-    for k in order:
-        if steps[k] not in claim.steps and steps[k].uses.writes and not (set(steps[k].uses.writes) & _inner(reading, feeding)):
-            continue
-        for edit in edits(reading.back.lines, steps[k].node, _names(court, steps[k], shape)):
-            if only and edit.kind not in only:
+    node: t.Node
+    text: str
+    span: t.Span
+    free: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    letters: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    matrices: bool = False
+    nodes: list[t.Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.nodes = list(t.walk(self.node))
+
+    def of(self, node: t.Node) -> str:
+        """The source of a part."""
+        return self.text[node.span[0] : node.span[1]]
+
+    def each(self, *kinds: type) -> Iterator[t.Node]:
+        return (u for u in self.nodes if isinstance(u, kinds))
+
+
+def repairs(p: Patient) -> Iterator[Repair]:
+    """Every repair of the table, simplest mistakes first."""
+    for row in TABLE:
+        yield from row(p)
+
+
+# ---------------------------------------------------------------- signs and brackets
+
+
+def signs(p: Patient) -> Iterator[Repair]:
+    """A sign turned around: of the whole, or of one term."""
+    yield Repair("sign", ((*p.span, _negated(p.of(p.node), p.node)),), p.span)
+    for u in p.each(t.Sum):
+        for k, (sign, term) in enumerate(u.terms):
+            start = u.span[0] if k == 0 else u.terms[k - 1][1].span[1]
+            new = ("+" if k else "") if sign < 0 else "-"
+            between = p.text[start : term.span[0]]
+            if all(c in "+-−& \n\t\\" for c in between.replace("\\\\", "").replace("\\,", "").replace("\\left", "")):
+                yield Repair("sign", ((start, term.span[0], f" {new} "),), term.span)
+    for u in p.each(t.Fraction_, t.Big, t.Symbol, t.Function, t.Paren):
+        if not isinstance(u, t.Symbol) and u is not p.node:
+            yield Repair("sign", ((u.span[0], u.span[0], "(-1)"),), u.span)
+
+
+def _negated(text: str, node: t.Node) -> str:
+    stripped = text.strip()
+    if stripped.startswith("-") and not (isinstance(node, t.Sum) and len(node.terms) > 1):
+        return stripped[1:].strip()
+    return f"-\\left({stripped}\\right)" if isinstance(node, t.Sum) else f"-{stripped}"
+
+
+def signs_twice(p: Patient) -> Iterator[Repair]:
+    """A minus before a bracket that was carried to the first term only."""
+    for u in p.each(t.Sum):
+        for a, b in itertools.combinations(range(len(u.terms)), 2):
+            edits = []
+            for k in (a, b):
+                sign, term = u.terms[k]
+                start = u.span[0] if k == 0 else u.terms[k - 1][1].span[1]
+                edits.append((start, term.span[0], f" {('+' if k else '') if sign < 0 else '-'} "))
+            yield Repair("parenthesis", tuple(edits), u.span)
+
+
+def brackets(p: Patient) -> Iterator[Repair]:
+    """f·(a) + b for f·(a + b), and the reverse."""
+    for u in p.each(t.Sum):
+        for k in range(len(u.terms) - 1):
+            node = u.terms[k][1]
+            if isinstance(node, t.Product):
+                rest = p.text[node.factors[-1][1].span[0] : u.span[1]]
+                head = p.text[node.span[0] : node.factors[-1][1].span[0]]
+                yield Repair("parenthesis", ((node.span[0], u.span[1], f"{head}\\left({rest}\\right)"),), u.span)
+            if isinstance(node, (t.Big,)):
+                body = p.text[node.body.span[0] : u.span[1]]
+                yield Repair("parenthesis", ((node.body.span[0], u.span[1], f"\\left({body}\\right)"),), u.span)
+    for u in p.each(t.Product):
+        for place, (_, f) in enumerate(u.factors):
+            if isinstance(f, t.Paren) and isinstance(f.inner, t.Sum) and len(f.inner.terms) > 1:
+                (_, first), (sign, second) = f.inner.terms[0], f.inner.terms[1]
+                head = p.text[u.span[0] : f.span[0]] + p.text[f.inner.span[0] : first.span[1]]
+                tail = p.text[first.span[1] : f.inner.span[1]]
+                if place == len(u.factors) - 1:
+                    yield Repair("parenthesis", ((u.span[0], u.span[1], f"\\left({head}{tail}\\right)"),), f.span)
+
+
+# ---------------------------------------------------------------- factors
+
+
+def means(p: Patient) -> Iterator[Repair]:
+    """1/n missing or too many."""
+    for n in p.sizes:
+        yield Repair("mean-factor", ((*p.span, _times(f"\\frac{{1}}{{{n}}}", p)),), p.span)
+        yield Repair("mean-factor", ((*p.span, _times(n, p)),), p.span)
+        for term in _terms(p):
+            yield Repair("mean-factor", ((term.span[0], term.span[0], f"\\frac{{1}}{{{n}}} "),), term.span)
+    for u in p.each(t.Fraction_):
+        if isinstance(u.under, t.Symbol) and not u.under.subs and u.under.name in p.sizes:
+            yield Repair("mean-factor", ((*u.span, p.of(u.over)),), u.span)
+            yield Repair("bias", ((*u.under.span, f"({p.of(u.under)}-1)"),), u.under.span)
+            for n in p.sizes:
+                if n != u.under.name:
+                    yield Repair("axis", ((*u.under.span, n),), u.under.span)
+        if isinstance(u.under, (t.Sum, t.Paren)) and "-" in p.of(u.under):
+            for n in p.sizes:
+                if n in p.of(u.under):
+                    yield Repair("bias", ((*u.under.span, f"{{{n}}}"),), u.under.span)
+
+
+def _times(factor: str, p: Patient) -> str:
+    text = p.of(p.node)
+    return f"{factor}\\left({text}\\right)" if isinstance(p.node, t.Sum) else f"{factor} {text}"
+
+
+def _terms(p: Patient) -> list[t.Node]:
+    return [term for _, term in p.node.terms] if isinstance(p.node, t.Sum) else []
+
+
+def numbers(p: Patient) -> Iterator[Repair]:
+    """A 2, ½ or 3 missing or too many."""
+    for c in ("2", "\\frac{1}{2}", "3", "4"):
+        yield Repair("factor", ((*p.span, _times(c, p)),), p.span)
+        for term in _terms(p):
+            yield Repair("factor", ((term.span[0], term.span[0], c + " "),), term.span)
+    for u in p.each(t.Number):
+        if u.span[0] >= 0 and u.value not in (0, 1):
+            yield Repair("factor", ((*u.span, "1"),), u.span)
+        if u.value.denominator == 1 and abs(u.value) <= 9:
+            for c in (2, 1, 0, 3, 4):
+                if c != u.value:
+                    yield Repair("factor", ((*u.span, f"{{{c}}}"),), u.span)
+
+
+def lost_factors(p: Patient) -> Iterator[Repair]:
+    """One factor too many, or one lost that the line before (or the left side) has."""
+    for u in p.each(t.Product):
+        for k, (_, f) in enumerate(u.factors):
+            if len(u.factors) > 1:
+                start = u.factors[k - 1][1].span[1] if k else u.span[0]
+                end = f.span[1] if k else u.factors[1][1].span[0]
+                yield Repair("factor", ((start, end, " "),), f.span)
+    for factor in p.factors:
+        yield Repair("factor", ((*p.span, _times(factor, p)),), p.span)
+        for u in p.each(t.Big):
+            yield Repair("factor", ((u.body.span[0], u.body.span[0], factor + " "),), u.body.span)
+        for term in _terms(p):
+            yield Repair("factor", ((term.span[0], term.span[0], factor + " "),), term.span)
+
+
+# ---------------------------------------------------------------- sums and indices
+
+
+def missing_sums(p: Patient) -> Iterator[Repair]:
+    """Σ over an index that the line has and the left side has not; or over one that is bound nowhere."""
+    for a in p.extra:
+        yield Repair("missing-sum", ((*p.span, _under_sum(a, p.of(p.node), p.node)),), p.span)
+        for term in _terms(p):
+            yield Repair("missing-sum", ((*term.span, _under_sum(a, p.of(term), term)),), term.span)
+        for u in p.each(t.Product):
+            for _, f in u.factors:
+                yield Repair("missing-sum", ((*f.span, f"\\left({_under_sum(a, p.of(f), f)}\\right)"),), f.span)
+
+
+def _under_sum(a: str, text: str, node: t.Node) -> str:
+    return f"\\sum_{{{a}}} \\left({text}\\right)" if isinstance(node, t.Sum) else f"\\sum_{{{a}}} {text}"
+
+
+def extra_sums(p: Patient) -> Iterator[Repair]:
+    """A Σ that should not be there."""
+    for u in p.each(t.Big):
+        if u.op == "sum":
+            yield Repair("extra-sum", ((u.span[0], u.body.span[0], ""),), (u.span[0], u.body.span[0]))
+
+
+def into_sums(p: Patient) -> Iterator[Repair]:
+    """A factor outside that belongs inside Σ; where its letter is the bound one, both get a fresh letter."""
+    for u in p.each(t.Product):
+        for k, (_, big) in enumerate(u.factors):
+            if not isinstance(big, t.Big) or len(big.letters) != 1 or k == 0:
                 continue
-            fuel -= 1
-            if fuel < 0:
-                return None
-            if _mends(court, steps, k, edit, claim.name, goal, indices, shape):
-                return Repair(edit.kind, edit.changed, edit.line, edit.said)
-    return None
+            old = big.letters[0]
+            new = next((c for c in "klmpqrst" if c not in p.letters and c != old), old)
+            for j in range(k):
+                f = u.factors[j][1]
+                start = u.factors[j - 1][1].span[1] if j else u.span[0]
+                end = f.span[1] if j else u.factors[1][1].span[0]
+                inner = _renamed(p, f, old, new) + " " + _renamed(p, big.body, old, new)
+                head = p.text[big.span[0] : big.body.span[0]]
+                head = _swap_letter(head, old, new)
+                yield Repair("factor-out-of-sum", ((start, end, " "), (*big.span, f"{head} {inner}")), f.span)
 
 
-def _inner(reading: Reading, feeding: Iterable[str]) -> set[str]:
-    return {name.split("@")[0] for name in feeding}
+def _swap_letter(head: str, old: str, new: str) -> str:
+    """The letter below a sum sign."""
+    return head.replace("_" + old, "_" + new).replace("_{" + old, "_{" + new)
 
 
-def _steps(reading: Reading, claim: Claim, feeding: set[str]) -> list[Step]:
-    """The steps from the first statement that may be changed to the last of the claim."""
-    all_steps = reading.steps
-    last = all_steps.index(claim.last)
-    first = all_steps.index(claim.first)
-    for k in range(first):
-        made = {reading.array(all_steps[k].values[n]) for n in all_steps[k].changed if n in all_steps[k].values}
-        if made & feeding and not all_steps[k].looped:
-            first = min(first, k)
-    found = all_steps[first : last + 1]
-    return [s for s in found if s.problem is None or s in claim.steps]
+def _renamed(p: Patient, node: t.Node, old: str, new: str) -> str:
+    """The text of a part with one index letter written otherwise."""
+    text, shift = p.of(node), node.span[0]
+    spans = sorted({s.span for u in t.walk(node) for s in _places(u) if s.name == old}, reverse=True)
+    for start, end in spans:
+        text = text[: start - shift] + _spaced(text, start - shift, new) + text[end - shift :]
+    return text
 
 
-def _mends(court: Court, steps: list[Step], k: int, edit: Edit, name: str, goal: Expr, indices: tuple[Index, ...],
-           shape: tuple[Size, ...]) -> bool:  # fmt: skip
-    try:
-        new = ast.parse(textwrap.dedent(edit.statement)).body
-    except (SyntaxError, ValueError):
-        return False
-    for n in new:
-        ast.increment_lineno(n, steps[k].node.lineno - 1)
-    nodes = [n for j, s in enumerate(steps) for n in (new if j == k else [s.node])]
-    return equals(court, steps[0], nodes, name, goal, indices, shape)
+def _spaced(text: str, at: int, new: str) -> str:
+    return new
 
 
-def equals(court: Court, start: Step, nodes: list[ast.stmt], name: str, goal: Expr, indices: tuple[Index, ...],
-           shape: tuple[Size, ...], given: tuple[str, str] | None = None) -> bool:  # fmt: skip
-    """Whether a name holds the goal after these statements; `given`: a name that first gets a true gradient."""
-    found = court.reading.trial(start, nodes, name, given)
-    if found is None:
-        return False
-    array, made = found
-    have = next((e.shape for e in made if e.name == array), None)
-    if have is None or fits(have, shape) != "same":
-        return False
-    return court.agrees(array, made, goal, indices)
+def _places(u: t.Node) -> Iterator[t.Symbol]:
+    for s in getattr(u, "subs", ()):
+        if isinstance(s, t.Symbol) and not s.subs:
+            yield s
 
 
-def _names(court: Court, step: Step, shape: tuple[Size, ...]) -> Names:
-    """The arrays in reach before a step that could stand in it."""
-    reading, found = court.reading, Names(torch=court.reading.run.flavor == "torch")
-    held = reading.steps[reading.steps.index(step) - 1].values if reading.steps.index(step) else {}
-    held = {**{n: v for n, v in reading.start.items()}, **{n: reading.array(v) for n, v in held.items()}}
-    for name, array in held.items():
-        if not name.isidentifier() or array not in court.program or court.program.sort(array) != "real":
+def indices(p: Patient) -> Iterator[Repair]:
+    """One index letter for another; two exchanged."""
+    for u in p.nodes:
+        for s in _places(u):
+            for a in p.letters:
+                if a != s.name:
+                    yield Repair("index", ((*s.span, a),), u.span)
+        places = list(_places(u))
+        for a, b in itertools.combinations(places, 2):
+            if a.name != b.name:
+                yield Repair("index", ((*a.span, b.name), (*b.span, a.name)), u.span)
+    for u in p.each(t.Symbol):
+        for mark in u.marks:
+            for a in p.letters:
+                if a != mark.text and mark.text.isalpha():
+                    text = p.of(u)
+                    yield Repair("index", ((*u.span, text.replace(f"({mark.text})", f"({a})")),), u.span)
+    for old, new in itertools.permutations(sorted(set(p.letters)), 2):
+        text = _renamed(p, p.node, old, new)
+        if text != p.of(p.node):
+            yield Repair("index", ((*p.span, text),), p.span)
+
+
+def bound_letters(p: Patient) -> Iterator[Repair]:
+    """Σ over another letter than the one written."""
+    for u in p.each(t.Big):
+        for old in u.letters:
+            for a in p.letters:
+                if a != old:
+                    head = p.text[u.span[0] : u.body.span[0]]
+                    yield Repair("index", ((u.span[0], u.body.span[0], _swap_letter(head, old, a)),), u.span)
+
+
+def deltas(p: Patient) -> Iterator[Repair]:
+    """δ dropped, or too many."""
+    pairs = list(itertools.combinations(dict.fromkeys((*p.free, *p.letters)), 2))[:6]
+    for u in p.each(t.Number):
+        if u.value == 1:
+            for a, b in pairs:
+                yield Repair("delta", ((*u.span, f"\\delta_{{{a}{b}}}"),), u.span)
+    for u in p.each(t.Symbol, t.Indicator):
+        if isinstance(u, t.Indicator) or u.name == "delta" and len(u.subs) == 2:
+            yield Repair("delta", ((*u.span, "1"),), u.span)
+    for a, b in pairs[:3]:
+        for term in _terms(p) or [p.node]:
+            yield Repair("delta", ((term.span[0], term.span[0], f"\\delta_{{{a}{b}}} "),), term.span)
+
+
+# ---------------------------------------------------------------- matrices, powers, functions, cases
+
+
+def transposes(p: Patient) -> Iterator[Repair]:
+    """A factor transposed, or its transpose taken back; factors exchanged."""
+    if not p.matrices:
+        return
+    for u in p.each(t.Symbol, t.Differential, t.Derivative):
+        if not getattr(u, "subs", ()):
+            yield Repair("transposed", ((*u.span, f"{{{p.of(u)}}}^\\top" if isinstance(u, t.Symbol) and not u.marks
+                                         else f"\\left({p.of(u)}\\right)^\\top"),), u.span)  # fmt: skip
+    for u in p.each(t.Transposed):
+        yield Repair("transposed", ((*u.span, p.text[u.base.span[0] : u.base.span[1]].split("^")[0]),), u.span)
+    for u in p.each(t.Product):
+        for a, b in itertools.combinations(range(len(u.factors)), 2):
+            f, g = u.factors[a][1], u.factors[b][1]
+            yield Repair("transposed", ((*f.span, p.of(g)), (*g.span, p.of(f))), u.span)
+
+
+def powers(p: Patient) -> Iterator[Repair]:
+    """An exponent off by one or of the wrong sign; a square lost or too many."""
+    for u in p.each(t.Power):
+        text = p.text[u.exponent.span[0] : u.exponent.span[1]]
+        base = p.text[u.span[0] : u.base.span[1]]
+        kind = "elementary-derivative"
+        for new in (f"{text}-1", f"{text}+1", f"-({text})", "2", "3", "-2", "-1", "\\frac{1}{2}", "-\\frac{1}{2}", "-\\frac{3}{2}"):
+            yield Repair(kind, ((*u.span, f"{base}^{{{new}}}"),), u.span)
+        yield Repair("power", ((*u.span, base),), u.span)
+    for u in p.each(t.Symbol, t.Paren, t.Big, t.Function, t.Fraction_):
+        if isinstance(u, (t.Symbol, t.Paren)) and not u.subs or isinstance(u, (t.Symbol,)):
+            yield Repair("power", ((*u.span, f"{{{p.of(u)}}}^{{2}}"),), u.span)
+            yield Repair("power", ((*u.span, f"{{{p.of(u)}}}^{{-1}}"),), u.span)
+        elif not isinstance(u, t.Symbol):
+            yield Repair("power", ((*u.span, f"\\left({p.of(u)}\\right)^{{2}}"),), u.span)
+            yield Repair("power", ((*u.span, f"\\left({p.of(u)}\\right)^{{-1}}"),), u.span)
+
+
+FUNCTIONS = {"log": "exp", "exp": "log", "sin": "cos", "cos": "sin", "tanh": "sigmoid", "sigmoid": "tanh"}
+SPELLED = {"log": r"\log", "exp": r"\exp", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh"}
+
+
+def functions(p: Patient) -> Iterator[Repair]:
+    """A function missing, too many, or another; 1 − y² and y(1 − y) for each other."""
+    for u in p.each(t.Function):
+        if len(u.args) == 1:
+            inner = p.of(u.args[0])
+            yield Repair("function", ((*u.span, f"\\left({inner}\\right)"),), u.span)
+            other = SPELLED.get(FUNCTIONS.get(u.name, ""))
+            if other:
+                yield Repair("elementary-derivative", ((*u.span, f"{other}\\left({inner}\\right)"),), u.span)
+    for u in p.each(t.Symbol):
+        if u is not p.node:
+            yield Repair("function", ((*u.span, f"\\log\\left({p.of(u)}\\right)"),), u.span)
+            yield Repair("function", ((*u.span, f"\\exp\\left({p.of(u)}\\right)"),), u.span)
+    for u in p.each(t.Power):
+        if isinstance(u.base, t.Symbol) and u.base.name == "e":
+            yield Repair("function", ((*u.span, f"\\left({p.of(u.exponent)}\\right)"),), u.span)
+
+
+def case_swaps(p: Patient) -> Iterator[Repair]:
+    """The values of two cases exchanged."""
+    for u in p.each(t.Cases):
+        for (a, _), (b, _) in itertools.combinations(u.branches, 2):
+            yield Repair("swapped-cases", ((*a.span, p.of(b)), (*b.span, p.of(a))), u.span)
+
+
+def fractions(p: Patient) -> Iterator[Repair]:
+    """A fraction upside down; a denominator lost or squared."""
+    for u in p.each(t.Fraction_):
+        yield Repair("factor", ((*u.span, f"\\frac{{{p.of(u.under)}}}{{{p.of(u.over)}}}"),), u.span)
+        yield Repair("factor", ((*u.span, f"\\left({p.of(u.over)}\\right)"),), u.span)
+        yield Repair("power", ((*u.under.span, f"{{\\left({p.of(u.under)}\\right)^{{2}}}}"),), u.under.span)
+
+
+def axes(p: Patient) -> Iterator[Repair]:
+    """Every Σ of the line over the other axis, its 1/n with it."""
+    bigs = [u for u in p.each(t.Big) if len(u.letters) == 1]
+    for big_letter in dict.fromkeys(u.letters[0] for u in bigs):
+        root = big_letter.rstrip("'")
+        for other in p.free:
+            if other == root:
+                continue
+            new = next((c for c in "elkmpqr" if c not in p.letters), "e")
+            for n in ("", *p.sizes):
+                edits = _turned(p, bigs, big_letter, root, other, new, n)
+                if edits:
+                    yield Repair("axis", tuple(edits), p.span)
+
+
+def _turned(p: Patient, bigs: list[t.Node], letter: str, root: str, other: str, new: str, n: str) -> list[Edit]:
+    edits: list[Edit] = []
+    for u in bigs:
+        if u.letters[0] != letter:
             continue
-        have = court.shape(array)
-        if spelled(name) is not None and not (array in reading.forward):
-            if have == shape or fits(have, shape) == "loose":
-                found.gradients.append(name)
-        elif have == shape:
-            found.same.append(name)
-        elif fits(have, shape) == "loose":
-            found.factors.append(name)
-    found.factors = [*found.same[:8], *found.factors[:8]]
-    found.same, found.gradients = found.same[:8], found.gradients[::-1][:6]
-    found.sizes = _sizes(reading, shape)
-    return found
+        edits.append((u.span[0], u.body.span[0], f"\\sum_{{{new}}}"))
+        for w in t.walk(u.body):
+            for s in _places(w):
+                if s.name == letter:
+                    edits.append((*s.span, root + " "))
+                elif s.name == other:
+                    edits.append((*s.span, new + " "))
+    if n:
+        for u in p.each(t.Fraction_):
+            if isinstance(u.under, t.Symbol) and not u.under.subs and u.under.name in p.sizes and u.under.name != n:
+                edits.append((*u.under.span, n))
+    return edits
 
 
-def _sizes(reading: Reading, shape: tuple[Size, ...]) -> list[str]:
-    """Names and expressions of the author for sizes, the first axis of arrays foremost."""
-    found = [n for n, v in reading.sizes.items() if v.number is None]
-    return list(dict.fromkeys(found))[:5]
-
-
-__all__ = ["Repair", "equals", "repaired"]
+TABLE: tuple[Callable[[Patient], Iterator[Repair]], ...] = (
+    signs, into_sums, missing_sums, extra_sums, means, numbers, case_swaps, deltas, brackets, signs_twice, transposes,
+    bound_letters, indices, powers, axes, fractions, lost_factors, functions,
+)  # fmt: skip

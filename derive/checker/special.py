@@ -83,8 +83,8 @@ def _stationary(checker, one, chain, n) -> Verdict | None:
         return None
     zero = right.expr.key == x.ZERO.key
     if zero and n == 1 and _names_gradient(checker, chain[0].member.node):
-        _impose(checker, left.expr)
-        if isinstance(chain[0].member.node.body, t.Symbol):
+        if isinstance(chain[0].member.node.body, (t.Symbol, t.Apply)):
+            _impose(checker, left.expr)
             return checker.verdict(one, member.span, "no-claim", reason="a condition imposed", code="N102")
     conditions = checker.conditions or _all_gradients(checker)
     if zero and any(_proportional(checker, left.expr, c) for c in conditions):
@@ -236,7 +236,8 @@ def _cell(checker, one, node: t.Matrix, r: int, c: int, cell: t.Node, array: str
     try:
         value = elaborator.value(cell).expr
         row, column = (_position(m, count, i.size) for m, count in ((r, len(node.rows)), (c, max(map(len, node.rows)))))
-        e = _lettered(value, {row.key: i, column.key: i if r == c else k})
+        put = {m: i if r == len(node.rows) - 1 else k for a, m in elaborator.scope.items() if a not in ("i", "k")}
+        e = _lettered(x.substitute(value, put), {row.key: i, column.key: i if r == c else k})
         truth = elaborator.by(Entry(array, (i,)), Entry(wrt, (k,)), cell)
     except (Unknown, Problem):
         return None
@@ -266,10 +267,9 @@ def chain_rule(checker, one, chain, n) -> Verdict | None:
     if not all(_plain_derivative(f) for f in factors) or any(op == "/" for op, _ in right.factors):
         return None
     links = {_letters(f.body): _letters(f.wrt[0]) for f in factors}
-    at, seen = _letters(left.body), 0
-    while at in links and seen <= len(links):
+    at = _letters(left.body)
+    while at in links:
         at = links.pop(at)
-        seen += 1
     if links or at != _letters(left.wrt[0]):
         return None
     return checker.verdict(one, chain[n].member.span, "right-if", code="W112",

@@ -85,6 +85,13 @@ def fills(node: ast.stmt) -> bool:
     return name in FILLERS
 
 
+def stored_keys(node: ast.stmt) -> list[str]:
+    """`grads[W1]` for a store `grads["W1"] = …`."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [f"{t.value.id}[{t.slice.value}]" for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)
+            and isinstance(t.slice, ast.Constant) and isinstance(t.slice.value, str)]  # fmt: skip
+
+
 def copied_gradient(node: ast.stmt) -> bool:
     """Whether the right side is `x.grad`, perhaps cloned: a value that autograd computed."""
     value = getattr(node, "value", None)

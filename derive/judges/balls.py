@@ -324,7 +324,7 @@ def _axes(a: Expr, b: Expr) -> tuple[Index, ...]:
 def _separated(balls: Balls, a: Expr, b: Expr) -> tuple[bool | None, tuple[int, ...], float, float]:
     """Whether the enclosures are apart at some place, that place, and the middles of both sides there."""
     axes = _axes(a, b)
-    left, right = balls.over(a, axes), balls.over(b, axes)
+    left, right = (side if side.dtype.kind == "O" else balls.whole(side) for side in (balls.over(a, axes), balls.over(b, axes)))
     same: bool | None = False
     for place in np.ndindex(left.shape):
         u, v = left[place], right[place]

@@ -193,7 +193,7 @@ def _is_notation(one: Statement) -> bool:
 
 def nodes(one: Statement) -> list[t.Node]:
     """The trees of a statement that were read."""
-    return [m.node for m in one.members if m.node is not None]
+    return [m.node or m.prefix for m in one.members if (m.node or m.prefix) is not None]
 
 
 def _learn(paper: Paper) -> None:
@@ -491,7 +491,9 @@ def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
     left = first.symbol if isinstance(first, t.Apply) else first
     if isinstance(left, t.Paren) and isinstance(left.inner, t.Symbol) and not left.subs:
         left = left.inner
-    if not isinstance(left, t.Symbol) or one.members[1].relation not in ("=", ":=") or one.members[1].node is None:
+    if not isinstance(left, t.Symbol):
+        return _named_at_end(paper, one)
+    if one.members[1].relation not in ("=", ":=") or one.members[1].node is None:
         return None
     name, places, _ = notes.spell(left)
     name = notes.resolve(name)[0]
@@ -523,8 +525,21 @@ def _named_at_end(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | N
     known = name in notes.defined or name in paper.program or notes.resolve(name)[0] != name or name in notes.size_names
     if known or not (places or one.members[-1].relation == ":=") or name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
         return None
+    if _seen_before(paper, one, name):
+        return None
     said = 0 if isinstance(one.members[-2].node, t.Number) else len(one.members) - 2
     return name, last, said
+
+
+def _seen_before(paper: Paper, one: Statement, name: str) -> bool:
+    """Whether a name occurs in the document before the end of a statement."""
+    for other in paper.statements:
+        own = nodes(other)[:-1] if other is one else nodes(other)
+        if any(isinstance(u, t.Symbol) and paper.notes.spell(u)[0] == name for n in own for u in t.walk(n)):
+            return True
+        if other is one:
+            return False
+    return False
 
 
 def _try_define(paper: Paper, one: Statement, name: str, left: t.Symbol, member: int) -> Equation | None:

@@ -19,13 +19,18 @@ from derive.writers.reasons import Setting
 
 
 def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") -> tuple[Lemma, ...]:
-    """One lemma for every finding; their steps are numbered A.1, A.2, …, B.1, …"""
+    """One lemma for every finding; their steps are numbered A.1, A.2, …, B.1, …
+
+    At detail `key` the softmax lemma is told in full only where the softmax is what the forward pass is about.
+    """
     return tuple(_lemma(f, chr(ord("A") + k), gradients, detail) for k, f in enumerate(found))
 
 
 def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
     spelled = spelling(gradients.program, gradients)
     lines: list[Line] = []
+    if f.matrix is not None and detail == "key" and f.about[0] not in gradients.of:
+        f = replace(f, derivations=tuple(replace(d, steps=d.steps[-1:]) for d in f.derivations))
     for left, d in zip(f.left, f.derivations, strict=True):
         lines += _lines(left, d, f"{letter}", len(lines), f, spelled, gradients, detail)
     displays = [_equation(a, b, spelled) for a, b in f.displays]

@@ -1,0 +1,22 @@
+# idioms: nn.Module, state on self, F.cross_entropy, .view(n -1), torch.tanh, tuple unpacking
+# sizes: n=4 | n=2 | n=6
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class CharModel(nn.Module):
+    def __init__(self, vocab=5, block=2, emb=3, hidden=4):
+        super().__init__()
+        self.table = nn.Embedding(vocab, emb)
+        self.fc = nn.Linear(block * emb, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.out = nn.Linear(hidden, vocab, bias=False)
+
+    # shapes: x int (n, 2) · y int (n,)
+    def forward(self, x, y):
+        n, t = x.shape
+        e = self.table(x).view(n, -1)
+        h = torch.tanh(self.norm(self.fc(e)))
+        logits = self.out(h)
+        return F.cross_entropy(logits, y)

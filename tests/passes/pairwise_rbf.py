@@ -1,0 +1,12 @@
+# idioms: new axis, np.exp, power, sum method, np.mean, unary minus
+# sizes: n=3 m=2 d=4 | n=2 m=4 d=3 | n=5 m=3 d=2
+import numpy as np
+
+
+# shapes: X (n, d) · Z (m, d) · gamma ()
+def mmd(X, Z, gamma):
+    def kernel(A, B):
+        diff = A[:, None, :] - B[None, :, :]
+        return np.exp(-gamma * (diff**2).sum(axis=-1))
+
+    return np.mean(kernel(X, X)) - 2 * np.mean(kernel(X, Z)) + np.mean(kernel(Z, Z))
