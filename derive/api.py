@@ -303,7 +303,7 @@ class Derivative:
     def as_report(self, detail: str = "key", title: str | None = None, notation: str = "index", verified: bool = True):
         """The report as data (writers.document.Report)."""
         from derive.verifying import verification_table
-        from derive.writers.asides import lemmas
+        from derive.writers.asides import headline, lemmas
         from derive.writers.letters import spelling
         from derive.writers.narrate import gradient_node
         from derive.writers.narrate import report as narrate
@@ -318,7 +318,7 @@ class Derivative:
         )
         made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
                        code=self._code_or_nothing(), lemmas=lemmas(self.findings, self.gradients, detail))  # fmt: skip
-        return replace(made, notation=notation)
+        return replace(made, notation=notation, headline=made.headline or headline(self.findings, self.gradients))
 
     @cached_property
     def findings(self):

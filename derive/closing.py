@@ -40,10 +40,20 @@ def close(gradients: Gradients) -> Gradients:
         closed = _collapse(gradients, found, {g: carried[g][1] for g in inner})
         if measure(closed.result) <= measure(found.result) + PATIENCE:
             carried[gradient_name(name)] = (closed, closed.result)
-            if measure(closed.result) <= max(measure(found.result) + SLACK, SHORT):
+            if _worth_showing(found, closed):
                 shown[name] = closed
     found = {d.name: d for d, _ in carried.values() if d.kind == "closed"}
     return replace(gradients, closed=shown, carried=found)
+
+
+def _worth_showing(found: Derivation, closed: Derivation) -> bool:
+    """Short, and more than another gradient put in: some step simplified it, or a term went away."""
+    short = measure(closed.result) <= max(measure(found.result) + SLACK, SHORT)
+    return short and (len(closed.steps) > 2 or _terms(closed.result) < _terms(found.result))
+
+
+def _terms(e: Expr) -> int:
+    return len(e.terms) if isinstance(e, x.Add) else 1
 
 
 def measure(e: Expr) -> int:

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy of a batch with labels"""
+"""Softmax cross-entropy of a batch"""
 
 import numpy as np
 

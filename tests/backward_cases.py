@@ -384,4 +384,158 @@ CASES = (
         """,
         "w0:; w1:; x: n; y: n; lam:", "n=5", "J",
     ),
+    case(
+        "fused_softmax_rows",
+        """
+        import numpy as np
+        def softmax(z):
+            e = np.exp(z - z.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+        def forward(X, W, b, Y):
+            N = X.shape[0]
+            z = np.dot(X, W) + b
+            p = softmax(z)
+            loss = -np.sum(Y * np.log(p)) / N
+            return loss
+        """,
+        """
+        dp = -Y / p / N
+        dz = np.zeros_like(z)
+        for i in range(N):
+            J = np.diag(p[i]) - np.outer(p[i], p[i])
+            dz[i] = J @ dp[i]
+        dW = np.dot(X.T, dz)
+        db = np.sum(dz, axis=0)
+        dX = np.dot(dz, W.T)
+        """,
+        "X: n d; W: d c; b: c; Y: n c", "n=5 d=3 c=4", "loss", facts=("onehot Y",),
+    ),
+    case(
+        "batchnorm_recomputed",
+        """
+        import numpy as np
+        def forward(x, gain, shift):
+            out = gain * (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + 1e-5) + shift
+            return out
+        """,
+        """
+        n = x.shape[0]
+        mu = x.mean(0)
+        var = x.var(0, ddof=1)
+        istd = 1 / np.sqrt(var + 1e-5)
+        xhat = (x - mu) * istd
+        dgain = (dout * xhat).sum(0)
+        dshift = dout.sum(0)
+        dxhat = dout * gain
+        dvar = (dxhat * (x - mu) * -0.5 * istd ** 3).sum(0)
+        dmu = -(dxhat * istd).sum(0)
+        dx = dxhat * istd + dvar * 2 * (x - mu) / (n - 1) + dmu / n
+        """,
+        "x: n d; gain: d; shift: d", "n=6 d=3", "out",
+    ),
+    case(
+        "two_hidden_residual",
+        """
+        import numpy as np
+        def forward(x, W1, W2, W3, t):
+            n = x.shape[0]
+            a1 = x @ W1
+            h1 = np.tanh(a1)
+            a2 = h1 @ W2
+            s2 = 1 / (1 + np.exp(-a2))
+            h2 = h1 + s2 * x
+            y = h2 @ W3
+            e = y - t
+            loss = 0.5 * np.mean(e ** 2)
+            return loss
+        """,
+        """
+        de = e / e.size
+        dy = de.copy()
+        dW3 = h2.T @ dy
+        dh2 = dy @ W3.T
+        dh1 = dh2.copy()
+        ds2 = dh2 * x
+        dx = dh2 * s2
+        da2 = ds2 * s2 * (1 - s2)
+        dW2 = h1.T @ da2
+        dh1 += da2 @ W2.T
+        da1 = (1 - h1 ** 2) * dh1
+        dW1 = x.T @ da1
+        dx += da1 @ W1.T
+        """,
+        "x: n d; W1: d d; W2: d d; W3: d c; t: n c", "n=5 d=3 c=4", "loss",
+    ),
+    case(
+        "rnn_step_inplace",
+        """
+        import numpy as np
+        def forward(x, h_prev, Wx, Wh, b):
+            z = x @ Wx + h_prev @ Wh + b
+            h = np.tanh(z)
+            cache = (x, h_prev, Wx, Wh, h)
+            return h, cache
+        """,
+        """
+        import numpy as np
+        def backward(dh, cache):
+            x, h_prev, Wx, Wh, h = cache
+            dz = dh * (1 - h * h)
+            dx = dz @ Wx.T
+            dh_prev = dz @ Wh.T
+            dWx = x.T @ dz
+            dWh = h_prev.T @ dz
+            db = dz.sum(axis=0)
+            return dx, dh_prev, dWx, dWh, db
+        """,
+        "x: n d; h_prev: n h; Wx: d h; Wh: h h; b: h", "n=4 d=3 h=2", "h", function=True,
+        returns=("x", "h_prev", "Wx", "Wh", "b"),
+    ),
+    case(
+        "cosine_similarity",
+        """
+        import numpy as np
+        def forward(u, v):
+            d = np.sum(u * v, axis=1)
+            p = np.sqrt(np.sum(u ** 2, axis=1))
+            q = np.sqrt(np.sum(v ** 2, axis=1))
+            m = p * q
+            c = d / m
+            return c
+        """,
+        """
+        dd = dc / m
+        dm = -dc * d / m ** 2
+        dp = dm * q
+        dq = dm * p
+        du = dd[:, None] * v + dp[:, None] * u / p[:, None]
+        dv = dd[:, None] * u + dq[:, None] * v / q[:, None]
+        """,
+        "u: n d; v: n d", "n=5 d=3", "c",
+    ),
+    case(
+        "conv_loops",
+        """
+        import numpy as np
+        def forward(x, w, b):
+            N, H = x.shape
+            K = w.shape[0]
+            O = H - K + 1
+            y = np.zeros((N, O))
+            for k in range(K):
+                y += x[:, k:k + O] * w[k]
+            out = y + b
+            return out
+        """,
+        """
+        dy = dout
+        db = np.sum(dout)
+        dw = np.zeros_like(w)
+        dx = np.zeros_like(x)
+        for k in range(K):
+            dw[k] = np.sum(dy * x[:, k:k + O])
+            dx[:, k:k + O] += dy * w[k]
+        """,
+        "x: n h; w: k; b:", "n=3 h=7 k=2", "out",
+    ),
 )

@@ -199,7 +199,7 @@ def test_containers_and_methods():
     source = "class A:\n    def forward(self, x):\n        # x (n,) · W (n,)\n"
     source += "        self.y = x * self.W\n        return self.y\n"
     program = read_python(source, function="A.forward")
-    assert program["W"].structure == ("self", "W") and program.outputs == ("y",)
+    assert program["W"].structure == () and program.parameters == ("x", "W") and program.outputs == ("y",)
 
 
 def test_static_and_label_ints():

@@ -22,6 +22,8 @@ def product(low: Lowering, e: Expr, want: Axes) -> Value:
         from derive.arrays.normalisers import without_softmax
 
         e, found = without_softmax(low, e, want)
+        if found and unfolded(e)[0]:
+            return chain(low, [*found, (real(low.value(e, want)), False)], want)
     else:
         found = []
     bound, factors = unfolded(e)

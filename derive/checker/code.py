@@ -25,7 +25,8 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
     escapes: a file that cannot be read is a verdict `unreadable` with its line.
     """
     try:
-        back, text = _split(source, path, forward)
+        back, text, own = _split(source, path, forward)
+        function = function or own
         options = _options(forward, shapes, sample, facts)
         where = path if forward is None else forward_path or getattr(forward, "path", "")
         reading = read_both(text, back, path=where, function=function, **options)
@@ -50,24 +51,28 @@ def _refused(problem: Problem, source: str, path: str) -> Verdict:
 # ---------------------------------------------------------------- where the passes are
 
 
-def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back, str]:
-    """The backward code, and the text of the forward pass."""
+def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back, str, str | None]:
+    """The backward code, the text of the forward pass, and the name of its function where that is known."""
     tree = parsed(source, path)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     chosen = _backward_function(functions, alone=forward is not None)
     if forward is not None:
         text = forward.source if isinstance(forward, Program) else forward
         body = chosen.body if chosen else tree.body
-        return Back(source, path, tree, tuple(body), chosen), text
+        return Back(source, path, tree, tuple(body), chosen), text, None
     if any(f.name == "forward" for f in functions):
         rest = [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
         if chosen or any(_sets_gradient(n) for n in rest):
-            return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source
+            return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source, "forward"
+    for owner in (n for n in tree.body if isinstance(n, ast.ClassDef)):
+        methods = {m.name: m for m in owner.body if isinstance(m, ast.FunctionDef)}
+        if {"forward", "backward"} <= methods.keys():
+            return Back(source, path, tree, tuple(methods["backward"].body), methods["backward"]), source, f"{owner.name}.forward"
     first = next((k for k, n in enumerate(tree.body) if _sets_gradient(n)), None)
     if first and not chosen:
         head = source.splitlines()[: tree.body[first].lineno - 1]
         if any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
-            return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n"
+            return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
     raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
                   "give it: --forward forward.py, or a comment `# check: forward forward.py`", path=path)  # fmt: skip
 

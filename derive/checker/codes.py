@@ -36,6 +36,8 @@ CODES: Mapping[str, tuple[str, str, str]] = {
     "E322": ("not-implied", "The equation does not follow: nothing makes this expression zero.", r"\sum_i y_i = 0"),
     "W101": ("reading", "Right under a reading that must be named.", r"y_j \text{ read as } y_{ij}"),
     "W102": ("side-condition", "Right under a side condition that nobody declared.", r"\sum_i y_i = 1"),
+    "W103": ("assumption-made", "Right under a definition that the checker assumed, since the document leaves it out.",
+             r"p = \mathrm{softmax}(z)"),
     "W110": ("missing-index", "Right if a missing index is filled in.", r"y_j \text{ for } y_{ij}"),
     "W111": ("alias", "Right if a name is another spelling of a known one.", r"Prob4 \text{ for } Probs"),
     "W112": ("layout", "Right as a contraction of Jacobians, in one layout.", r"\frac{\partial L}{\partial W} = \frac{\partial L}{\partial z}\frac{\partial z}{\partial W}"),

@@ -18,9 +18,9 @@ from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judges import data
 from derive.judges.balls import CounterExample, counterexample
-from derive.judges.bench import Bench
+from derive.judges.bench import Bench, judge_gradients
 from derive.judges.normal import prove_equal
-from derive.program import Equation, Program, gradient_name
+from derive.program import Equation, Fact, Program, gradient_name
 
 SEEDS = (0, 1)
 
@@ -49,8 +49,15 @@ class Court:
         self.program = self.gradients.program.with_equations(self._stand_ins(), variables)
         self.program = self.program.with_equations(reading.equations)
         self.count = 0
+        self.doubted = self._doubted()
         self._benches: dict[int, Bench] = {}
         self._kept: dict[tuple[str, str], Answer] = {}
+
+    def _doubted(self) -> frozenset[str]:
+        """Arrays whose gradient by the engine the forward sweep of dual numbers does not confirm: nothing rests on them."""
+        found, known = self.gradients, {n: t for n, t in self.targets.items() if t in self.gradients.program}
+        judged = judge_gradients(found.program, known, found.upstream, outputs=found.of) if known else {}
+        return frozenset(name for name, j in judged.items() if not j.equal)
 
     def _stand_ins(self) -> list[Equation]:
         """`∂=X`, the true gradient where the author's value is not derived or could not be read."""
@@ -188,6 +195,12 @@ class Court:
         return f"∂{name}"
 
     # -- judges
+
+    def under(self, fact: Fact, a: Expr, b: Expr) -> bool:
+        """Whether two formulas are equal, exactly and at two sizes, where a further fact holds."""
+        program = replace(self.program, facts=(*self.program.facts, fact))
+        found = [Bench(program, seed, self.bench(seed).sizes).same(a, b) for seed in SEEDS]
+        return all(f.equal and f.how == "exact" for f in found)
 
     def agrees(self, array: str, made: list[Equation], goal: Expr, indices: tuple[Index, ...]) -> bool:
         """Whether a trial's array equals a goal: floats first, then exactly."""

@@ -60,6 +60,8 @@ class Decider:
         program = restricted(self.program, (a, b))
         if (trouble := self._trouble(program, a, b)) is not None:
             return Answer(None, reason=trouble)
+        if differ(program, a, b):
+            return self._refuted(program, a, b)
         cut = generalised(program, a, b)
         if proved(a, b, cut) or (cut is not program and proved(a, b, program)):
             return Answer(True, "proved")
@@ -109,6 +111,14 @@ class Decider:
         if found is None:
             return Answer(None, reason="suspected to be wrong, but no rational numbers were found that show it")
         return Answer(False, reason="", counterexample=told(found))
+
+
+def differ(program: Program, a: Expr, b: Expr) -> bool:
+    """Whether floats tell the two apart at once; only a suspicion."""
+    try:
+        return Bench(program, 1, extra=(a, b)).same_value(a, b) is False
+    except (Undecided, Problem):
+        return False
 
 
 def _where(e: Expr, cond: x.Cond) -> Expr:

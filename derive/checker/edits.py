@@ -112,9 +112,11 @@ def _statement(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
             yield "repeated-index", start, end, f"np.add.at({owner}, {key}, {value})", said
     elif isinstance(part, ast.Assign) and len(part.targets) == 1:
         target = text.of(part.targets[0])
-        kind = "repeated-index" if isinstance(part.targets[0], ast.Subscript) else "assigned"
+        stored = isinstance(part.targets[0], ast.Subscript)
+        sliced = stored and any(isinstance(n, ast.Slice) for n in ast.walk(part.targets[0].slice))
+        kind = "repeated-index" if stored and not sliced else "assigned"
         said = "contributions to the same place must be added up; `=` keeps only the last"
-        if kind == "assigned":
+        if not stored:
             said = "`=` drops what the name held before"
         yield kind, start, end, f"{target} += {text.of(part.value)}", said
 

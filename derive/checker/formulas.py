@@ -107,6 +107,10 @@ class FormulaChecker:
     def statement(self, k: int, one: Statement) -> list[Verdict]:
         """The verdicts of one statement."""
         inline = one.block.kind == "inline"
+        if one.block.kind == "virtual":
+            return []
+        if any(text in one.block.text for text in self.paper.waived):
+            return [self.verdict(one, _whole(one), "no-claim", reason="waived by the author", code="N102")]
         if one.problem is not None:
             if inline and "=" not in one.block.text:
                 return []
@@ -199,7 +203,8 @@ class FormulaChecker:
         member = chain[n].member
         right_free = [f for f in free if f.verdict == "right"]
         if free and len(right_free) == len(free):
-            return self.right(one, member, free[0])
+            rests = self.rests_on(free[0])
+            return self.right_if(one, member, free[0], rests) if rests else self.right(one, member, free[0])
         picked = next((f for f in right_free), None) or next((f for f in named if f.verdict == "right"), None)
         if picked is not None:
             words = picked.words or ("one of several readings",)
@@ -210,6 +215,8 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason=trouble, code="U301")
         if (name := self.undefined_left(chain, n)) is not None and main.verdict != "right":
             return self.verdict(one, member.span, "unknown", reason=f"nothing else defines {name}", code="U301")
+        if (name := self.stranger(main)) is not None and main.verdict != "right":
+            return self.verdict(one, member.span, "unknown", reason=f"nothing says what {name} is", code="U301")
         if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
             return self.wrong(one, chain, n, main)
         reason = main.reason or next((a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided")
@@ -226,10 +233,19 @@ class FormulaChecker:
             return None
         return None if self.paper.program.equation(name) is not None else first.name
 
+    def stranger(self, found: Finding) -> str | None:
+        """An array on the right that no definition mentions and the left side does not have: it could be anything."""
+        if found.right is None:
+            return None
+        known = {n for e in self.paper.program.equations for n in (e.name, *e.rhs.names)}
+        known |= set().union(*(e.names for e in (found.left, found.before) if e is not None))
+        new = [n for n in sorted(found.right.names) if n not in known and not n.startswith("U~")]
+        return new[0] if new else None
+
     def undefined_loss(self, found: Finding) -> str | None:
         """Why a difference disproves nothing: the loss is not defined, and what is compared is not linear in its gradient."""
         pairs = [e for e in (found.left, found.right, found.before) if e is not None]
-        given = [{n for n in e.names if n.startswith("U~")} for e in pairs]
+        given = [{n for n in (*e.names, *_reached(self.paper.program, (e,))) if n.startswith("U~")} for e in pairs]
         if not any(given):
             return None
         program = self.paper.program
@@ -334,6 +350,15 @@ class FormulaChecker:
         return self.verdict(one, member.span, "right", certainty=found.certainty, follows=_truth(found.follows),
                             holds=_truth(found.holds), reason=reason or None)  # fmt: skip
 
+    def rests_on(self, found: Finding) -> tuple[str, ...]:
+        """The assumed definitions that a comparison went through."""
+        if not self.paper.assumed:
+            return ()
+        pair = tuple(e for e in (found.left, found.right, found.before) if e is not None)
+        names = set().union(*(e.names for e in pair)) | set(_reached(self.paper.program, pair))
+        told = [f"assumes {self.paper.assumed[n]}" for n in sorted(names & self.paper.assumed.keys())]
+        return tuple(told) if any(isinstance(u, x.D) for e in pair for u in x.walk(e)) or found.holds else ()
+
     def inferred(self, found: Finding) -> str:
         """The facts and tests that a right line rests on."""
         tested = [a.reason for a in (found.holds, found.follows) if a is not None and a.equal and a.certainty == "tested"]
@@ -342,7 +367,7 @@ class FormulaChecker:
         return "; ".join([*tested[:1], *facts])
 
     def right_if(self, one: Statement, member: Member, found: Finding, words: Sequence[str]) -> Verdict:
-        codes = {"reads": "W101", "holds": "W102"}
+        codes = {"reads": "W101", "holds": "W102", "assumes": "W103"}
         code = codes.get(words[0].split(" ")[0], "W101")
         return self.verdict(one, member.span, "right-if", certainty=found.certainty, follows=_truth(found.follows),
                             holds=_truth(found.holds), reason="; ".join(words), code=code)  # fmt: skip
@@ -366,6 +391,12 @@ class FormulaChecker:
                                 reason="right, but it does not follow from the line before", counterexample=example)  # fmt: skip
         self.remember(one, chain, n, found)
         verdict = diagnosed(self, one, chain, n, found)
+        if verdict.kind == "mean-factor" and self.paper.surrogate is not None and _differentials(chain, n):
+            words = ("reads d… as that many times the gradient: the line is right but for the factor of the mean",)
+            return self.right_if(one, member, replace(found, holds=None, follows=None), words)
+        assumed = "; ".join(self.rests_on(found))
+        if assumed:
+            verdict = replace(verdict, reason=f"{verdict.reason} ({assumed})")
         return self.verdict(one, verdict.span or member.span, "wrong", follows=follows, holds=holds, kind=verdict.kind,
                             code=KIND_CODES.get(verdict.kind, "E300"), reason=verdict.reason, correction=verdict.correction,
                             counterexample=example)  # fmt: skip
@@ -410,6 +441,18 @@ class FormulaChecker:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _differentials(chain: list[Link], n: int) -> bool:
+    """Whether both sides speak of gradients as dX, whose scale is a convention."""
+    sides = [link.member.node for link in (chain[0], chain[n]) if link.member.node is not None]
+    return len(sides) == 2 and all(any(isinstance(u, t.Differential) for u in t.walk(s)) for s in sides)
+
+
+def _reached(program: Program, formulas: Sequence[Expr]) -> list[str]:
+    from derive.checker.deciding import restricted
+
+    return list(restricted(program, formulas).by_name)
 
 
 def _said(elaborator: Elaborator, picks: dict[str, int]) -> tuple[str, ...]:

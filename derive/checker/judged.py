@@ -12,13 +12,13 @@ from derive.checker.codes import KIND_CODES
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.reading import Reading
 from derive.checker.recomputed import parts_of
-from derive.checker.repairs import Repair, equals, repaired
+from derive.checker.mending import Repair, equals, repaired
 from derive.claim import Place, Verdict, combined
 from derive.errors import Problem, ShapeMismatch, UnknownName
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judges.evaluate import Undecided
-from derive.program import base_name
+from derive.program import Fact, base_name, parse_fact
 
 RIGHT = ("right", "right-if")
 
@@ -65,6 +65,7 @@ class Checker:
             if f.word == "wrong":
                 self._guarded(self._explain, f)
         self._conventions()
+        self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
         found = [v for f in self.findings for v in self._shown(f)]
         return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
@@ -107,6 +108,9 @@ class Checker:
         f.meant, f.cut, f.shape = meant, court.cut(array, meant, self.claimed), court.shape(meant)
         f.indices = court.indices(f.shape)
         f.goal = court.true(meant, f.indices)
+        if meant in court.doubted:
+            f.word, f.reason = "unknown", f"the gradient at `{base_name(meant)}` is not confirmed by its own judge"
+            return
         fit = fits(court.shape(array), f.shape)
         if fit == "other":
             self._other_shape(f)
@@ -278,7 +282,7 @@ class Checker:
         """The kind of a mistake by the change that repairs it, in this statement or in a nameless one before it."""
         if f.correction is not None or f.goal is None or f.kind in ("repairs-earlier-slip", "overwritten"):
             return
-        if f.cut is not None and self._elsewhere(f):
+        if f.cut is not None and (self._elsewhere(f) or self._changed_before(f)):
             return
         if len(f.claim.steps) > 1 and self._scaled(f):
             return
@@ -337,6 +341,21 @@ class Checker:
                     return True
         return False
 
+    def _changed_before(self, f: Finding) -> bool:
+        """Whether it is right with the array of the forward pass that an earlier line has changed in place."""
+        steps = self.reading.steps[: self.reading.steps.index(f.claim.first)]
+        for step in reversed(steps):
+            for name in sorted(step.changed & self.reading.start.keys()):
+                old, new = self.reading.start[name], self.reading.array(step.values[name])
+                if name in step.uses.sets or old.startswith("∂") or old not in self.reading.forward:
+                    continue
+                array, equations = self.court.variant(f.claim.array, {new: old})
+                if equations and self.court.agrees(array, equations, f.goal, f.indices):
+                    f.kind, f.line = "overwritten", step.line
+                    f.reason = f"line {step.line} has changed `{name}` of the forward pass; it must work on a copy"
+                    return True
+        return False
+
     def _blame(self, other: Finding, part: str) -> None:
         other.shape = self.court.shape(part)
         other.indices = self.court.indices(other.shape)
@@ -357,6 +376,20 @@ class Checker:
             lacking = self.court.written(f.claim.array, f.indices) + term
             if self.court.quick(lacking, f.goal) and self.court.same(lacking, f.goal).equal:
                 f.kind, f.reason = "forgotten-path", f"the path through `{base_name(use)}` is missing"
+                self._added_later(f)
+                return
+
+    def _added_later(self, f: Finding) -> None:
+        """`dx += dU` after the line that sets dU, where that mends it."""
+        begin = self.reading.steps.index(f.claim.first)
+        for g in self.findings[self.findings.index(f) + 1 :]:
+            if g.claim.first.looped or g.claim.last not in self.reading.steps[begin:]:
+                continue
+            end = self.reading.steps.index(g.claim.last)
+            text = f"{f.claim.name} += {g.claim.name}"
+            nodes = [*(s.node for s in self.reading.steps[begin : end + 1]), *ast.parse(text).body]
+            if equals(self.court, f.claim.first, nodes, f.claim.name, f.goal, f.indices, f.shape):
+                f.correction, f.reason = text, f"{f.reason}; add it after line {g.claim.last.line}"
                 return
 
     def _terms(self, f: Finding, derivation):
@@ -376,17 +409,56 @@ class Checker:
     def _conventions(self) -> None:
         """`dZ = A - Y`, m times the gradient, where later lines divide by m: right under that convention."""
         for f in self.findings:
-            if f.word != "wrong" or f.kind != "mean-factor" or not (f.reason or "").startswith("it equals the right"):
+            if f.word != "wrong" or f.kind != "mean-factor" or "× " not in (f.reason or ""):
                 continue
-            readers = [g for g in self.findings if g.cut and f.claim.array in g.cut.reached.values()]
-            ends = [g for g in readers if g.holds]
-            if ends and all(g.holds or g.follows for g in readers):
+            group = self._scaled_with(f)
+            ends = [g for g in self._readers(group) if g not in group]
+            inputs = any(self.reading.forward.is_input(g.meant) for g in group if g.meant)
+            divided = any(g.holds and g.follows is False for g in ends)
+            if divided and not inputs and all(g.holds for g in ends):
                 size = f.reason.rpartition("× ")[2]
-                f.word, f.kind, f.correction = "right-if", "convention", None
-                f.reason = f"right if `{f.claim.name}` means {size} times the gradient; later lines divide by it"
-                for g in readers:
-                    g.word, g.kind = ("right", None) if g.holds else ("right-if", "convention")
-                    g.reason = f"with `{f.claim.name}` as {size} times the gradient"
+                for g in group:
+                    g.word, g.kind, g.correction = "right-if", "convention", None
+                    g.reason = f"right if `{g.claim.name}` means {size} times the gradient; later lines divide by it"
+                for g in ends:
+                    g.word, g.kind, g.reason = "right", None, f"with `{f.claim.name}` as {size} times the gradient"
+
+    def _scaled_with(self, f: Finding) -> list[Finding]:
+        """A claim and those that only carry its factor on."""
+        group = [f]
+        for g in self.findings:
+            if g.cut and g.word == "carried" and {h.claim.array for h in group} & set(g.cut.reached.values()):
+                group.append(g)
+        return group
+
+    def _readers(self, group: list[Finding]) -> list[Finding]:
+        arrays = {g.claim.array for g in group}
+        return [g for g in self.findings if g.cut and arrays & set(g.cut.reached.values())]
+
+    def _conditions(self) -> None:
+        """Wrong lines that are right where the rows of an input that nobody differentiates by sum to one."""
+        bad = [f for f in self.findings if f.word in ("wrong", "carried") and f.goal is not None and f.meant
+               and f.holds is False and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"]  # fmt: skip
+        if not bad or bad[0].word != "wrong":
+            return
+        for fact in self._facts():
+            for f in bad:
+                sides = self.court.written(f.claim.array, f.indices), self.court.true(f.meant, f.indices)
+                if self.court.under(fact, *sides):
+                    f.word, f.kind, f.holds, f.follows, f.where = "right-if", "side-condition", None, None, None
+                    f.correction, f.line, f.certainty, f.reason = None, None, "tested", f"right if {fact.text}"
+            if bad[0].word == "right-if":
+                return
+
+    def _facts(self) -> list[Fact]:
+        """Sums over the last axis of the inputs that no claim differentiates by."""
+        found, meant = [], {f.meant for f in self.findings}
+        for v in self.reading.forward.inputs:
+            if v.sort == "real" and v.shape and v.name not in meant and all(f.array != v.name for f in self.court.program.facts):
+                letters = "ijklmpq"[: len(v.shape)]
+                text = f"sum[{letters[-1]}] {v.name}[{','.join(letters)}] = 1"
+                found.append(parse_fact(text, self.reading.forward))
+        return found
 
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
@@ -403,14 +475,22 @@ class Checker:
         lines, nodes = self.reading.back.lines, [s.node for s in f.claim.steps]
         first, last = min(nodes, key=lambda n: n.lineno), max(nodes, key=lambda n: n.end_lineno)
         text = "\n".join(dict.fromkeys(_segment(lines, n) for n in nodes))
-        reason = f.reason
-        if f.line is not None and first.lineno != last.end_lineno:
+        reason = f.reason or self._side_effect(f)
+        if f.line is not None and f.kind != "overwritten" and first.lineno != last.end_lineno:
             reason = f"line {f.line}: {reason}"
         kind = f.kind or ("wrong" if f.word == "wrong" else None)
         place = Place(first.lineno, _column(lines, first), last.end_lineno, _end_column(lines, last))
         main = Verdict(place, text, f.word, f.certainty if f.word in RIGHT else None, f.follows, f.holds, kind, reason,
                        f.correction, f.where if f.word == "wrong" else None, KIND_CODES.get(kind))  # fmt: skip
         return [*self._partials(f), main]
+
+    def _side_effect(self, f: Finding) -> str | None:
+        """`dscores = probs; dscores[…] -= 1` changes probs as well."""
+        for step in f.claim.steps:
+            for name in sorted(step.changed & self.reading.start.keys() - step.uses.writes):
+                if not self.reading.start[name].startswith("∂"):
+                    return f"line {step.line} changes `{name}` of the forward pass too: both names are one array"
+        return None
 
     def _partials(self, f: Finding) -> list[Verdict]:
         lines, found = self.reading.back.lines, []

@@ -19,7 +19,7 @@ from derive.judges.evaluate import Undecided
 from derive.readers import latex_tree as t
 from derive.readers.latex_grammar import read_formula
 from derive.readers.latex_notes import Unknown
-from derive.readers.latex_tokens import Unread, tokenize
+from derive.readers.latex_tokens import Token, Unread, tokenize
 
 MOST_REPAIRS = 600
 
@@ -34,9 +34,9 @@ class Diagnosis:
     span: tuple[int, int] | None = None
 
 
-def diagnosed(checker, one, chain, n, found) -> Diagnosis:
+def diagnosed(checker, one, chain, n, found, program=None, decider=None) -> Diagnosis:
     """The diagnosis of a wrong line; without a repair the correction is the last right form of the same thing."""
-    surgery = Surgery.of(checker, one, chain, n, found)
+    surgery = Surgery.of(checker, one, chain, n, found, program or checker.paper.program, decider or checker.decider)
     if surgery is not None:
         repair, text = surgery.run()
         if repair is not None:
@@ -46,12 +46,19 @@ def diagnosed(checker, one, chain, n, found) -> Diagnosis:
     return _fallback(checker, one, chain, n, found)
 
 
+def _one_line(text: str) -> str:
+    """A line without the breaks of its display."""
+    if "\\begin" not in text:
+        text = text.replace("\\\\", " ").replace("&", " ")
+    return " ".join(text.split())
+
+
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _fallback(checker, one, chain, n, found) -> Diagnosis:
+def _fallback(checker, one, chain, n, found, program=None) -> Diagnosis:
     """The member before, where that is right; else the derived formula."""
     from derive.checker.writing import latex
 
@@ -63,7 +70,10 @@ def _fallback(checker, one, chain, n, found) -> Diagnosis:
         source = chain[n - 1].statement.block.source.text
         return Diagnosis(kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split()))
     kind = _path_kind(found)
-    text = latex(found.left, checker.paper)
+    left = found.left
+    if program is not None and isinstance(left, x.Entry) and program.equation(left.name) is not None:
+        left = program.equation(left.name).instance(left.slots)
+    text = latex(left, checker.paper)
     return Diagnosis(kind, CODES[KIND_CODES[kind]][1] if kind != "wrong" else "the two sides differ", text)
 
 
@@ -83,9 +93,11 @@ class Surgery:
     bench: Bench
     axes: tuple[Index, ...]
     wanted: np.ndarray
+    decider: object
+    tries: int = 0
 
     @staticmethod
-    def of(checker, one, chain, n, found) -> Surgery | None:
+    def of(checker, one, chain, n, found, whole, decider) -> Surgery | None:
         """None where the right value cannot be evaluated."""
         target = found.left if found.left is not None else found.before
         member = chain[n].member
@@ -93,7 +105,7 @@ class Surgery:
             return None
         if found.cond is not None:
             target = x.cases([(found.cond, target)], x.ZERO)
-        program = restricted(checker.paper.program, (target, found.right))
+        program = restricted(whole, (target, found.right))
         free = tuple(sorted(target.free, key=lambda i: i.number))
         try:
             bench = Bench(program, 3, extra=(target, found.right), positive=True)
@@ -101,7 +113,7 @@ class Surgery:
         except (Undecided, Problem, ZeroDivisionError):
             return None
         patient = _patient(checker, one, chain, n, found, program)
-        return Surgery(checker, one, found, patient, target, bench, free, wanted)
+        return Surgery(checker, one, found, patient, target, bench, free, wanted, decider)
 
     def run(self) -> tuple[Repair | None, str | None]:
         """The first repair that is right, and the line that it makes."""
@@ -113,7 +125,7 @@ class Surgery:
             seen.add(text)
             e = self.read(text)
             if e is not None and self.fits(e):
-                return repair, " ".join(text.split())
+                return repair, _one_line(text)
         return None, None
 
     def edited(self, repair: Repair) -> str:
@@ -130,11 +142,14 @@ class Surgery:
 
         paper = self.checker.paper
         try:
-            node = read_formula(tokenize(text.replace("&", " "), paper.document.macros), paper.lexicon)
-            elaborator = paper.elaborator(self.one)
-            elaborator.scope = dict(self.found.elaborator.scope)
-            elaborator.reading = self.found.elaborator.reading
-            v = elaborator.value(node)
+            node = read_formula(_outer(tokenize(text, paper.document.macros)), paper.lexicon)
+            self.tries += 1
+            for _ in range(2):  # the first time learns how long the new indices run
+                elaborator = paper.elaborator(self.one, program=self.found.elaborator.program)
+                elaborator.statement = f"{elaborator.statement}r{self.tries}"
+                elaborator.scope = dict(self.found.elaborator.scope)
+                elaborator.reading = self.found.elaborator.reading
+                v = elaborator.value(node)
         except (Unread, Unknown, Problem, RecursionError, OverflowError, ZeroDivisionError):
             return None
         if elaborator.misfits or elaborator.scope.keys() - self.found.elaborator.scope.keys():
@@ -158,7 +173,17 @@ class Surgery:
             return False
         if value.shape != self.wanted.shape or not np.allclose(value, self.wanted, rtol=1e-9, atol=1e-12):
             return False
-        return self.checker.decider.equal(self.target, e).equal is True
+        return self.decider.equal(self.target, e).equal is True
+
+
+def _outer(tokens: list[Token]) -> list[Token]:
+    """Without the row breaks and columns of the display around a line."""
+    kept, depth = [], 0
+    for token in tokens:
+        depth += {r"\begin": 1, r"\end": -1}.get(token.text, 0)
+        if depth or not (token.kind == "row" or token.text == "&"):
+            kept.append(token)
+    return kept
 
 
 def _patient(checker, one, chain, n, found, program) -> Patient:

@@ -29,9 +29,10 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, _chosen, _renamed, _round, _shapes_missing, _with_facts, parsed
 from derive.readers.run import Knowledge, Run, entries, whole_view, without_quotients
 from derive.readers.statements import Returned, assign, execute
-from derive.readers.values import Array, Buffer, Function, Instance, Pair, Restart, Rows, Scope
+from derive.readers.values import Array, Buffer, Function, Instance, Pair, Parameter, Restart, Rows, Scope
 
 FUEL = 20_000
+_STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
 MOST_STEPS = 3000
 
 
@@ -248,7 +249,7 @@ class _Reader:
         for name in parameters:
             if name == "self" and "self" in self.outer:
                 scope[name] = self.outer["self"]
-            elif name in self.outer and isinstance(self.outer[name], (Array, int, Fraction, Size, dict, list, str)):
+            elif name in self.outer and isinstance(self.outer[name], _STATE):
                 scope[name] = self.outer[name]
             elif spelled(name) is not None or name in ("upstream", "g", "grad", "grads"):
                 gradients.append(name)
@@ -323,8 +324,20 @@ class _Reader:
             if inner is not None:
                 return self._rounds(node, inner)
         if isinstance(node, ast.Return):
-            self.returned = node
+            self._returned_by_key(node)
         return self._step(node, looped)
+
+    def _returned_by_key(self, node: ast.Return) -> None:
+        """`return {"W": X.T @ dz}`: every entry that is more than a name is a statement of its own."""
+        self.returned = node
+        if not isinstance(node.value, ast.Dict):
+            return
+        self.run.scopes[-1].setdefault("grads", {})
+        for key, value in zip(node.value.keys, node.value.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and not isinstance(value, ast.Name):
+                place = ast.Subscript(ast.Name("grads", ast.Load()), ast.Constant(key.value), ast.Store())
+                made = ast.copy_location(ast.Assign([place], value), value)
+                self._step(ast.fix_missing_locations(made), False)
 
     def _inner(self, node: ast.If | ast.For) -> list | None:
         """The branch that is taken, or the rounds of a static loop; None where that is not known."""
@@ -377,7 +390,7 @@ class _Reader:
 
     def _chosen_by_value(self, step: Step, problem: Problem) -> object:
         """Branches on data that only assign are conditional expressions: the statement is read once more as such."""
-        node = without_branches(step.node)
+        node = without_branches(step.node) if isinstance(step.node, ast.For) else None
         if node is not None:
             self._back_to(step)
             try:

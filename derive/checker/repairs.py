@@ -153,13 +153,13 @@ def numbers(p: Patient) -> Iterator[Repair]:
         yield Repair("factor", ((*p.span, _times(c, p)),), p.span)
         for term in _terms(p):
             yield Repair("factor", ((term.span[0], term.span[0], c + " "),), term.span)
+    exponents = [u.exponent.span for u in p.each(t.Power)]
     for u in p.each(t.Number):
-        if u.span[0] >= 0 and u.value not in (0, 1):
-            yield Repair("factor", ((*u.span, "1"),), u.span)
         if u.value.denominator == 1 and abs(u.value) <= 9:
-            for c in (2, 1, 0, 3, 4):
+            raised = any(a <= u.span[0] and u.span[1] <= b for a, b in exponents)
+            for c in (1, 2, 0, 3, 4):
                 if c != u.value:
-                    yield Repair("factor", ((*u.span, f"{{{c}}}"),), u.span)
+                    yield Repair("elementary-derivative" if raised else "factor", ((*u.span, f"{{{c}}}"),), u.span)
 
 
 def lost_factors(p: Patient) -> Iterator[Repair]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derive import expr as x
-from derive.checker.deciding import Decider
+from derive.checker.codes import KIND_CODES
 from derive.claim import Verdict
 from derive.errors import Problem
 from derive.expr import Entry, Expr
 from derive.program import Equation, Program
 from derive.readers import latex_tree as t
 from derive.readers.latex_meaning import Value
-from derive.readers.latex_notes import Unknown
+from derive.readers.latex_notes import LOSSES, Unknown
+from derive.routes import unfold
 
 
 def special(checker, one, chain, n) -> Verdict | None:
@@ -104,10 +105,12 @@ def _impose(checker, e: Expr) -> None:
 
 def _all_gradients(checker) -> list[Expr]:
     """The gradients by the parameters, where the words alone set them to zero."""
-    loss = checker.paper.program.equation(checker.paper.notes.loss or "")
-    if loss is None:
+    program = checker.paper.program
+    losses = [e for e in program.equations if e.name in LOSSES and not e.indices]
+    if not losses:
         return []
-    return [x.D(loss.rhs, Entry(p, ())) for p in sorted(checker.paper.parameters) if p in loss.rhs.names]
+    whole = unfold(Entry(losses[0].name, ()), program)
+    return [x.D(whole, Entry(p, ())) for p in sorted(checker.paper.parameters) if p in whole.names]
 
 
 def _proportional(checker, e: Expr, c: Expr) -> bool:
@@ -117,8 +120,11 @@ def _proportional(checker, e: Expr, c: Expr) -> bool:
 def _at_optimum(checker, one, chain, n, conditions: list[Expr]) -> Verdict | None:
     """An ordinary claim that fails in general may hold where the gradients vanish."""
     found = checker.judged(one, chain, n)
-    if found.verdict not in ("wrong", "unknown") or not conditions:
+    if found.verdict not in ("wrong", "unknown") or not conditions or (found.reason or "").startswith("nothing says what"):
         return found
+    from derive.checker.formulas import Finding
+    from derive.checker.mistakes import diagnosed
+
     program = solved(checker, conditions)
     if program is None:
         return found
@@ -136,8 +142,13 @@ def _at_optimum(checker, one, chain, n, conditions: list[Expr]) -> Verdict | Non
     if answer.equal is False:
         zero = here.expr.key == x.ZERO.key
         kind, code = ("not-implied", "E322") if zero else (found.kind or "wrong", found.code or "E300")
+        seen = Finding((), None, answer, first.expr, here.expr, elaborator=elaborator)
+        told = diagnosed(checker, one, chain, n, seen, program, decider)
+        if told.kind != "wrong" and not zero:
+            kind, code = told.kind, KIND_CODES[told.kind]
         return replace(found, verdict="wrong", holds=False, kind=kind, code=code, counterexample=answer.counterexample,
-                       reason="nothing makes this zero" if zero else found.reason or "the two sides differ")  # fmt: skip
+                       correction=told.correction,
+                       reason="nothing makes this zero" if zero else told.reason)  # fmt: skip
     return replace(found, verdict="unknown", kind=None, code="U301", correction=None, counterexample=None,
                    reason=answer.reason or "not decided where the gradients vanish")  # fmt: skip
 

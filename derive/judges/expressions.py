@@ -317,6 +317,11 @@ class Expressions:
         for key in (path, f"self.{path}"):
             if key in self.inputs:
                 return self.inputs[key]
+        held = self.inputs
+        for key in path.split("."):
+            held = held.get(key) if isinstance(held, dict) else None
+        if held is not None:
+            return held
         if default:
             return default[0]
         raise UnknownName(f"no input `{path}`", f"the layer nn.{layer.kind} needs its {name}", f"pass it as `{path}`")

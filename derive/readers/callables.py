@@ -6,6 +6,7 @@ import ast
 
 from derive import expr as x
 from derive.readers import arrays as A
+from derive.readers import layers as L
 from derive.readers import calls_math  # noqa: F401  (its rows register themselves)
 from derive.readers.builtins import builtin, key_of, spread
 from derive.readers.calls import ROWS, call
@@ -25,6 +26,13 @@ def call_value(run: Run, callee: object, args: list, keywords: dict, node: ast.C
             return _library(run, callee, args, keywords)
         case Method():
             return _method(run, callee, args, keywords)
+        case L.ClassOf():
+            return L.instance_of(run, callee, args, keywords)
+        case L.Layer():
+            return L.apply(run, callee, args)
+        case Opaque(what=what) if what.startswith("the layer "):
+            raise run.unsupported(f"a call of {what.removeprefix('the layer ')}", "this layer is not supported",
+                                  "supported: " + ", ".join(sorted(L.KINDS)))  # fmt: skip
         case Opaque():
             return Opaque(f"the result of {callee.what}")
         case Instance() if "forward" in callee.methods or "__call__" in callee.methods:
@@ -50,6 +58,8 @@ def _library(run: Run, callee: Module, args: list, keywords: dict) -> object:
         return builtin(run, name, args, keywords)
     if name in _SILENT:
         return Opaque(path)
+    if path.startswith("torch.nn.") and name[:1].isupper():
+        return L.made(name, args, keywords)
     if name in RANDOM:
         return run.drawn(name, args, keywords)
     if path == "numpy.add.at" or path.endswith(("subtract.at",)):

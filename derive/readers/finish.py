@@ -28,7 +28,7 @@ def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind:
         equations=equations,
         outputs=tuple(dict.fromkeys(names.get(o, o) for o in outputs)),
         statics=tuple(Static(name, value) for name, value in run.statics.items()),
-        name=source.function.name if source.function is not None else "forward",
+        name=_name(source),
         parameters=_parameters(source, inputs, variables),
         source=source.text,
         path=source.path,
@@ -38,10 +38,19 @@ def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind:
     )
 
 
+def _name(source: Source) -> str:
+    """`forward`, or `Class.forward` for a method."""
+    if source.function is None:
+        return "forward"
+    return f"{source.owner.name}.{source.function.name}" if source.owner is not None else source.function.name
+
+
 def _parameters(source: Source, inputs: Inputs, variables: tuple[Variable, ...]) -> tuple[str, ...]:
     if source.function is None:
         return tuple(v.name for v in variables)
-    return tuple(p for p in inputs.parameters if p not in ("self", "ctx"))
+    named = [p for p in inputs.parameters if p not in ("self", "ctx")]
+    owners = [v.structure[0] if v.structure else v.name for v in variables]
+    return tuple(dict.fromkeys([*named, *owners]))
 
 
 def _ordered(run: Run, inputs: Inputs) -> tuple[Variable, ...]:

@@ -15,9 +15,10 @@ from derive.readers.callables import RANDOM
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
+from derive.readers.layers import KINDS, ClassOf, Layer, labelled
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
-from derive.readers.values import Array, Function, Scope
+from derive.readers.values import Array, Function, Instance, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
 INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
@@ -41,7 +42,7 @@ def length_names(tree: ast.AST) -> set[str]:
     """Names that stand in the arguments of initialisers: lengths."""
     found: set[str] = set()
     for n in ast.walk(tree):
-        if _called(n) in RANDOM | MAKERS:
+        if _called(n) in RANDOM | MAKERS | KINDS:
             parts = [*n.args, *(k.value for k in n.keywords if k.arg in ("size", "shape"))]
             found |= {m.id for a in parts for m in ast.walk(a) if isinstance(m, ast.Name)}
     return found
@@ -143,8 +144,15 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     if init is None:
         return
     scope = Scope("", run.scopes[0])
+    lengths = length_names(init)
     for arg in (*init.args.args, *init.args.kwonlyargs):
-        scope[arg.arg] = Size.of(arg.arg) if arg.arg in length_names(init) else None
+        name = arg.arg
+        if name in lengths:
+            scope[name] = run.knowledge.settled(Size.of(name))
+        elif name in inputs.declared or name in inputs.sample:
+            scope[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
+        else:
+            scope[name] = None
     run.scopes.append(scope)
     try:
         for node in init.body:
@@ -158,12 +166,28 @@ def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: 
         return
     target = node.targets[0]
     value = initial_value(run, node, "", set(), inputs)
-    if isinstance(target, ast.Name):
+    if isinstance(node.value, ast.Name) and isinstance(scope.get(node.value.id), Array):
+        attributes[target.attr if isinstance(target, ast.Attribute) else target.id] = scope[node.value.id]
+    elif isinstance(target, ast.Name):
         scope[target.id] = value
+    elif value is None:
+        _made(run, target.attr, attributes, node)
     elif isinstance(value, Array):
         inputs.declared.setdefault(target.attr, Declared(value.shape, value.sort))
     elif value is not None:
         attributes[target.attr] = value
+
+
+def _made(run: Run, name: str, attributes: Scope, node: ast.Assign) -> None:
+    """`self.relu = Relu()`, `self.fc = nn.Linear(d, h)`, `self.params = {"W": W}`."""
+    try:
+        value = evaluate(run, node.value)
+    except Problem:
+        return
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    if parts and all(isinstance(v, (Array, Instance, Layer, ClassOf)) for v in parts):
+        labelled(value, (name,))
+        attributes[name] = value
 
 
 __all__ = ["constants", "initialised", "is_initialiser", "of_object"]

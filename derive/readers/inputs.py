@@ -163,6 +163,7 @@ class Inputs:
         """Let the reading ask for inputs that it meets on the way."""
         run.inner = lambda owner, key, span: self.inner(run, owner, key, span)
         run.member = lambda owner, name, span: self.member(run, owner, name, span)
+        run.leaf = lambda structure, shape: self.leaf(run, structure, shape)
         self.leaves: dict[tuple, object] = {}
 
     def bind_parameters(self, run: Run, scope: Scope) -> None:
@@ -304,9 +305,20 @@ class Inputs:
             self.leaves[structure] = self.value_of(run, self._leaf_name(structure[:-1], key), structure, _MISSING)
         return self.leaves[structure]
 
+    def leaf(self, run: Run, structure: tuple, shape: Shape) -> object:
+        """The parameter of a layer, `fc_weight` for fc.weight: an input of a known shape."""
+        if structure not in self.leaves:
+            name = "_".join(structure)
+            self.declared.setdefault(name, Declared(shape, "real"))
+            sample: object = self.sample
+            for key in structure:
+                sample = sample.get(key, _MISSING) if isinstance(sample, dict) else _MISSING
+            self.leaves[structure] = self.value_of(run, name, structure, sample)
+        return self.leaves[structure]
+
     def member(self, run: Run, owner: Instance, name: str, span: Span | None) -> object:
         """`self.W`, never set: an input of the object."""
-        value = self.value_of(run, name, ("self", name), self.sample.get(name, _MISSING))
+        value = self.value_of(run, name, (name,), self.sample.get(name, _MISSING))
         owner.attributes[name] = value
         return value
 

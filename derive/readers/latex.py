@@ -18,6 +18,7 @@ from derive.program import Equation, Fact, Program, Variable
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block, Document, read_document
 from derive.readers.latex_code import forward_of
+from derive.readers.latex_declared import as_latex, assumed, declared, layers, learn, virtual
 from derive.readers.latex_grammar import WORDS, Lexicon
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import LOSSES, Notes, Unknown, index_letters
@@ -44,6 +45,8 @@ class Paper:
     assumptions: set[int] = field(default_factory=set)
     parameters: set[str] = field(default_factory=set)
     stationary_words: bool = False
+    assumed: dict[str, str] = field(default_factory=dict)
+    waived: list[str] = field(default_factory=list)
 
     def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
         """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
@@ -157,8 +160,15 @@ def read_paper(text: str, path: str = "", kind: str | None = None, program: Prog
     for one in found:
         parse(one, lexicon)
     notes = Notes(program or EMPTY, words=set(lexicon.words))
-    paper = Paper(document, _joined(found), lexicon, notes, program or EMPTY)
+    said = declared(document)
+    before = [s for latex in (*said.definitions, *said.assumptions) for s in virtual(as_latex(latex), document, lexicon)]
+    joined = _joined(found)
+    paper = Paper(document, [*before, *joined, *layers(joined)], lexicon, notes, program or EMPTY, waived=said.waived)
+    learn(notes, said)
     _learn(paper)
+    notes.facts += [Fact("positive", n, f"{n} > 0") for n in sorted(said.positive)]
+    notes.facts += [Fact("symmetric", n, f"{n} symmetric") for n in sorted(said.symmetric)]
+    paper.program = replace(paper.program, facts=tuple(_facts(paper)))
     return paper
 
 
@@ -204,15 +214,50 @@ def _learn(paper: Paper) -> None:
     _prose(paper)
     for node in every:
         _ranks(notes, node)
+    _matrices(notes, every)
+    for name in notes.matrices - notes.ranks.keys():
+        notes.ranks[name] = 2 if name[0].isupper() else 1
     _chain_ids(paper)
     if not notes.program.by_name:
         notes.program = paper.program = forward_of(paper.document, notes) or EMPTY
     _programmed(paper)
     _choose_loss(paper, every)
-    paper.parameters = {n for n in _differentiated_by(paper) if not notes.ranks.get(n)}
+    paper.parameters = _parameters(paper, every)
     paper.stationary_words = _sets_to_zero(paper)
+    _assume(paper)
     _define(paper)
     _settle(paper)
+
+
+def _assume(paper: Paper) -> None:
+    """Conventions for what the document leaves out, as statements after all others."""
+    notes = paper.notes
+    if paper.program.by_name:
+        return
+    defined = {found[0] for one in paper.statements if (found := _defining(paper, one)) is not None}
+    text = " ".join(s.text for s in paper.document.sources)
+    for latex in assumed(text, notes, defined):
+        made = virtual(latex, paper.document, paper.lexicon)
+        for one in made:
+            paper.ids[id(one)] = str(len(paper.ids))
+            name = notes.spell(one.members[0].node)[0]
+            paper.assumed[name] = latex
+            notes.letters |= index_letters(nodes(one))
+            for node in nodes(one):
+                _ranks(notes, node)
+        paper.statements += made
+
+
+def _parameters(paper: Paper, every: list[t.Node]) -> set[str]:
+    """The numbers by which something is differentiated."""
+    notes = paper.notes
+    found = set()
+    for node in every:
+        for u in t.walk(node):
+            for w in u.wrt if isinstance(u, t.Derivative) else ():
+                if isinstance(w, t.Symbol) and not notes.ranks.get(name := notes.resolve(notes.spell(w)[0])[0]):
+                    found.add(name)
+    return found
 
 
 _ZERO = re.compile(r"(set|setting|put|equat\w*|equal\w*)\b.{0,40}\b(to\s+)?(zero|\$?0\b)|vanish|stationar|at the (minimum|optimum)|"
@@ -323,6 +368,21 @@ def _abbreviate(paper: Paper, short: str, long: str) -> None:
         paper.notes.stand_ins[name] = read_formula(tokenize(long, paper.document.macros), paper.lexicon)
     except Unread:
         return
+
+
+def _matrices(notes: Notes, every: list[t.Node]) -> None:
+    """Bare letters that are transposed or multiplied by @ are arrays; beside them bare capitals are."""
+    turned: set[str] = set()
+    bare: set[str] = set()
+    for node in every:
+        for u in t.walk(node):
+            inner = [u.base] if isinstance(u, t.Transposed) else [f for op, f in u.factors] if isinstance(u, t.Product) and any(
+                op in ("@", "odot") for op, _ in u.factors) else []  # fmt: skip
+            turned |= {notes.spell(s)[0] for s in inner if isinstance(s, t.Symbol) and not notes.spell(s)[1]}
+            if isinstance(u, t.Symbol) and not u.subs and len(u.name) == 1 and u.name.isupper() and u.name not in LOSSES:
+                bare.add(notes.spell(u)[0])
+    if turned:
+        notes.matrices |= turned | (bare - notes.size_names)
 
 
 def _ranks(notes: Notes, node: t.Node) -> None:
@@ -535,6 +595,7 @@ def _seen_before(paper: Paper, one: Statement, name: str) -> bool:
     """Whether a name occurs in the document before the end of a statement."""
     for other in paper.statements:
         own = nodes(other)[:-1] if other is one else nodes(other)
+        own = [n for n in own if not isinstance(n, t.Matrix)]
         if any(isinstance(u, t.Symbol) and paper.notes.spell(u)[0] == name for n in own for u in t.walk(n)):
             return True
         if other is one:
@@ -809,7 +870,9 @@ def _of_loss(notes: Notes, body: t.Node) -> bool:
 
 def _facts(paper: Paper) -> list[Fact]:
     """One-hot arrays that the words name, sums that a statement puts equal to a number."""
-    notes, facts = paper.notes, list(paper.program.facts)
+    notes = paper.notes
+    facts = [f for f in paper.program.facts if f.text in {g.text for g in notes.program.facts}]
+    facts += [f for f in notes.facts if f.array in paper.program and paper.program.is_input(f.array)]
     for name in sorted(notes.onehot):
         if name in paper.program and paper.program.is_input(name) and paper.program.shape(name):
             facts.append(Fact("onehot", name, f"onehot {name}"))

@@ -183,6 +183,9 @@ class Elaborator:
             return Value(x.size(self.notes.sizes.resolve(Size.of(name))))
         if not places and (name in self.bound or (name in self.scope and not self.notes.is_array(name))):
             raise Unknown(f"the index {name} is used as a number", s.span)
+        if not places and len(name) == 1 and name.swapcase() in self.notes.size_names and not self.notes.is_array(name):
+            self.choose(f"alias {name}", f"reads {name} as {name.swapcase()}")
+            return Value(x.size(self.notes.sizes.resolve(Size.of(name.swapcase()))))
         if name == "pi" and not places and not self.notes.is_array("pi"):
             return Value(x.Call("pi", ()))
         if name.endswith("bar") and not places and not self.known(name) and self.notes.rank_of(name[:-3]) == 1:
@@ -253,7 +256,8 @@ class Elaborator:
 
     def fresh_letter(self, n: Size, used: set[str]) -> str:
         """A letter of the document that this line does not use, for an axis of this size."""
-        for letter in [*sorted(self.notes.letters), "m", "q", "r"]:
+        usual = [a for a in "jkilmnpqbcd" if a in self.notes.letters]
+        for letter in [*usual, *sorted(self.notes.letters), "m", "q", "r"]:
             if letter not in self.scope and letter not in self.bound and letter not in used and len(letter) == 1:
                 self.scope[letter] = Index(letter, n)
                 return letter

@@ -79,6 +79,7 @@ class Notes:
     positive: set[str] = field(default_factory=set)
     loss: str | None = None
     conventions: list[str] = field(default_factory=list)
+    matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
 
     # -- names

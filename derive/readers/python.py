@@ -17,7 +17,9 @@ from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import initialise
 from derive.readers import shapes as S
 from derive.readers.finish import finished
+from derive.readers.callables import call_value
 from derive.readers.inputs import Inputs, Source
+from derive.readers.layers import ClassOf
 from derive.readers.run import Knowledge, Run
 from derive.readers.statements import Returned, assign, execute, inline
 from derive.readers.values import Array, Function, Instance, Opaque, Pair, Restart, Rows, Scope
@@ -138,7 +140,10 @@ def _uncalled(functions: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
 
 
 def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
-    return [(n, c) for c in classes.values() for n in c.body if isinstance(n, ast.FunctionDef) and n.name == "forward"]
+    """The `forward` methods of the classes, without those that serve another class."""
+    used = {name: {n.id for n in ast.walk(c) if isinstance(n, ast.Name)} for name, c in classes.items()}
+    outer = [c for name, c in classes.items() if not any(name in used[other] for other in used if other != name)]
+    return [(n, c) for c in outer for n in c.body if isinstance(n, ast.FunctionDef) and n.name == "forward"]
 
 
 def _has_cell(tree: ast.Module) -> bool:
@@ -158,7 +163,7 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     """Read the pass once with what is known."""
     run = Run(knowledge, source.lines, source.path, source.flavor)
     run.notes, run.line_shapes = source.notes, source.line_shapes
-    run.inline, run.assign = inline, assign
+    run.inline, run.assign, run.call = inline, assign, lambda f, args, keywords: call_value(run, f, args, keywords)
     module = Scope()
     run.scopes.append(module)
     inputs.attach(run)
@@ -189,7 +194,8 @@ def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> No
             case ast.FunctionDef(name=name):
                 module[name] = Function(name, node, module)
             case ast.ClassDef(name=name):
-                module[name] = Opaque(f"the class {name}")
+                methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+                module[name] = ClassOf(name, methods, module)
             case ast.Import() | ast.ImportFrom():
                 source.bind_import(node, module)
     if source.function is not None:

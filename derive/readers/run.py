@@ -87,6 +87,8 @@ class Run:
     free_names: Callable | None = None
     member: Callable | None = None
     inner: Callable | None = None
+    leaf: Callable | None = None
+    call: Callable | None = None
     inline: Callable | None = None
     assign: Callable | None = None
     line_shapes: dict[int, Shape] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from derive import expr as x
 from derive.expr import Expr
+from derive.index import Index, Size
 from derive.matching import argument, match, occurrences
 from derive.notation import letters, text
 from derive.ops import OPS, Op
@@ -58,7 +59,7 @@ def call_by_name(e: Expr, context: Context) -> Move | None:
         found = occurrences(equation.rhs, e, equation.indices)
         if found is None and any(isinstance(t, x.Call) and OPS[t.op].known for t in x.walk(e)):
             found = occurrences(with_known_functions(equation.rhs), e, equation.indices)
-        if found is None:
+        if found is None or not all(_fits(found.slots[i], i.size, context) for i in equation.indices):
             continue
         named = x.Entry(equation.name, tuple(found.slots[i] for i in equation.indices))
         after = named if found.rest is None else _with_rest(e, named, found.rest)
@@ -72,6 +73,29 @@ def _with_rest(e: Expr, named: Expr, rest: Expr) -> Expr:
     return x.mul(named, rest) if isinstance(e, x.Mul) else x.add(named, rest)
 
 
+def _fits(slot: x.Slot, n: Size, context: Context) -> bool:
+    """Whether a position stays inside an axis, as far as can be seen; labels do unless their limit says otherwise."""
+    match slot:
+        case Index(size=own) | x.ArgBest(index=Index(size=own)):
+            return own == n
+        case x.Entry(name=name):
+            limit = getattr(context.program.by_name.get(name), "limit", None)
+            return limit is None or limit == n
+        case x.Affine(terms=terms, constant=low):
+            if not all(isinstance(i, Index) and (c.number or 0) > 0 for i, c in terms):
+                return False
+            high = low
+            for i, c in terms:
+                high = high + c * (i.size - 1)
+            return _at_least_zero(low) and _at_least_zero(n - 1 - high)
+    return x.slot_size(slot) == n
+
+
+def _at_least_zero(n: Size) -> bool:
+    """Whether a size is ≥ 0 for all letters ≥ 1; False where quotients leave it open."""
+    if any(not isinstance(atom, str) for monomial, _ in n.terms for atom in monomial):
+        return False
+    return all(c >= 0 for _, c in n.substitute({a: Size.of(a) + 1 for a in n.letters}).terms)
 
 
 def _foldable(equation: Equation) -> bool:

@@ -26,6 +26,15 @@ def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") 
     return tuple(_lemma(f, chr(ord("A") + k), gradients, detail) for k, f in enumerate(found))
 
 
+def headline(found: Sequence[Finding], gradients: Gradients) -> Node | None:
+    """The Jacobian of an output that is a softmax: what such a report says first."""
+    spelled = spelling(gradients.program, gradients)
+    for f in found:
+        if f.matrix is not None and f.about[0] in gradients.of:
+            return _equation(f.left[-1], f.derivations[-1].result, spelled)
+    return None
+
+
 def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
     spelled = spelling(gradients.program, gradients)
     lines: list[Line] = []

@@ -330,7 +330,7 @@ def _verification(report: Report) -> dict[str, Any]:
     gradient, shape = _em(c.gradient for c in verification.rows), _words_width(c.shape for c in verification.rows) * 0.7
     gradient, shape = min(40.0, max(16.0, gradient)), max(10.0, shape)
     rest = max(14.0, (121 - gradient - shape - 5 - 5 * 4) / 3)
-    heads = (r"$\max|g|$", "complex step", "central difference")
+    heads = (r"$\max|g|$", "complex step", "differences")
     columns = [Column("gradient", gradient), Column("shape", shape), *(Column(head, rest, True) for head in heads)]
     rows = (_check(check, gradient) for check in verification.rows)
     return {

@@ -38,7 +38,7 @@ from derive.writers.text_formula import text
 from derive.writers.words import count, form_of, meaning_of, real_uses, words_of
 
 CERTAINTIES = ("proved", "tested", "open")
-LONG_TITLE, MANY_STEPS = 60, 9
+LONG_TITLE, MANY_STEPS = 60, 5
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
@@ -187,13 +187,21 @@ def _answer(
 
 
 def backward_only(code: str) -> str:
-    """Of a generated module the function `backward` alone: the rest is told better by the module itself."""
+    """Of a generated module the function `backward` alone, its docstring in one line: the module itself tells the rest."""
     try:
         functions = {n.name: n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef)}
     except (SyntaxError, ValueError):
         return code
     found = functions.get("backward")
-    return code if found is None else "\n".join(code.splitlines()[found.lineno - 1 : found.end_lineno]) + "\n"
+    if found is None:
+        return code
+    lines = code.splitlines()
+    text = found.body[0]
+    if ast.get_docstring(found) is None or text.lineno == text.end_lineno:
+        return "\n".join(lines[found.lineno - 1 : found.end_lineno]) + "\n"
+    first = lines[text.lineno - 1] + '"""'
+    rest = lines[text.end_lineno : found.end_lineno]
+    return "\n".join([*lines[found.lineno - 1 : text.lineno - 1], first, *rest]) + "\n"
 
 
 # ---------------------------------------------------------------- forward pass

@@ -270,7 +270,7 @@ FIRST_LINES = {
     "sum over paths": "∂x[k] = (sum[m:n] ∂u[m]*D(u[m], x[k])) + sum[m:n] ∂v[m]*D(v[m], x[k])",
 }
 IN_WORDS = {
-    "substitute": "a gradient derived above is put in by its formula",
+    "substitute": "a gradient derived above is put in",
     "no path": "what the output does not depend on has gradient zero",
 }
 LAW_LETTERS = "abcdefghijklmnopqrstuvwxyz"

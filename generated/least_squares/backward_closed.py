@@ -74,12 +74,14 @@ def backward(cache, upstream=None):
     """
     X, w, r = cache["X"], cache["w"], cache["r"]
 
+    # line 9: r = y - X @ w # residuals · step 1.4
+    dr = 2 * r
     # line 9: r = y - X @ w # residuals · step 2.4
-    dy = 2 * r
+    dy = dr
     # line 9: r = y - X @ w # residuals · step 3.5
     dw = -2 * (r @ X)
     # line 9: r = y - X @ w # residuals · step 4.4
-    dX = -2 * r[:, None] * w
+    dX = -dr[:, None] * w
 
     gradients = {"X": dX, "w": dw, "y": dy}
     return gradients if upstream is None else _scaled(gradients, upstream)

@@ -1,5 +1,5 @@
 # idioms: nn.Module, state on self, F.cross_entropy, .view(n -1), torch.tanh, tuple unpacking
-# sizes: n=4 | n=2 | n=6
+# sizes: n=4 vocab=5 block=2 emb=3 hidden=4 | n=2 vocab=3 block=3 emb=2 hidden=5 | n=6 vocab=4 block=1 emb=4 hidden=3
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ class CharModel(nn.Module):
         self.norm = nn.LayerNorm(hidden)
         self.out = nn.Linear(hidden, vocab, bias=False)
 
-    # shapes: x int (n, 2) · y int (n,)
+    # shapes: x int (n, block) · y int (n,)
     def forward(self, x, y):
         n, t = x.shape
         e = self.table(x).view(n, -1)

@@ -1,0 +1,70 @@
+"""The reports of the examples: page budgets, nothing over the edge, every element there, in every engine."""
+
+import re
+
+import pytest
+
+import derive
+from derive.writers.pdf import compile_tex, find_tex
+from test_generated import ROOT, remake
+
+BUDGETS = {"softmax_cross_entropy": 4, "batch_cross_entropy": 4, "any_target_cross_entropy": 4, "makemore": 12}
+ENGINES = ("pdflatex", "lualatex")
+
+
+@pytest.fixture(scope="module")
+def reports():
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = derive.differentiate(derive.read(ROOT / "examples" / f"{name}.py")).as_report()
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", remake.names())
+def test_tex_compiles_within_its_edges_and_budget(name, engine, reports):
+    from derive.writers.latex import report_files
+
+    if find_tex(engine) is None:
+        pytest.skip(f"{engine} with its packages is not installed")
+    found = compile_tex(report_files(reports(name)), engine)
+    assert found.pdf is not None, found.problem
+    assert "Overfull" not in found.log
+    pages = int(re.search(r"\((\d+) pages?", found.log.replace("\n", "")).group(1))
+    assert pages <= BUDGETS.get(name, 99)
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_typst_keeps_the_budget(name, reports):
+    pytest.importorskip("typst", reason="the embedded PDF engine is not installed")
+    from derive.writers.typst import pages_png, report_typst
+
+    assert len(pages_png(report_typst(reports(name)), ppi=10)) <= BUDGETS[name]
+
+
+@pytest.mark.parametrize("name", remake.names())
+def test_every_element_is_there(name, reports):
+    found = reports(name)
+    assert found.badges and found.forward and found.inputs and found.graph and found.conventions
+    assert found.headline is not None or len(found.answers) > 1
+    assert found.verification and found.code and found.rules and found.cards
+    assert all(card.lines and card.numpy for card in found.cards)
+    assert all(check.fine for check in found.verification.rows)
+    assert all(card.certainty == "proved" for card in found.cards)
+
+
+def test_softmax_layer_shows_all_of_the_seeds_gradients(reports):
+    keys = [card.key for card in reports("softmax_layer").cards]
+    assert {"LogProbs", "Probs", "SumInverse4", "Sum4", "Exp4", "Logits", "Hidden3", "B4", "W4"} <= set(keys)
+
+
+@pytest.mark.parametrize("detail", ["result", "key", "every"])
+def test_levels(detail):
+    d = derive.differentiate(derive.read(ROOT / "examples" / "batch_cross_entropy.py"))
+    lines = sum(len(card.lines) for card in d.as_report(detail).cards)
+    everything = sum(len(card.lines) for card in d.as_report("every").cards)
+    assert {"result": lines == 0, "key": 0 < lines < everything, "every": lines == everything}[detail]
