@@ -134,3 +134,52 @@ def test_planted_error_is_refuted(error, monkeypatch):
     ERRORS[error](monkeypatch)
     with pytest.raises(Refuted):
         derived()
+
+
+# ---------------------------------------------------------------- errors that no judge of steps can see
+
+
+SOURCE = """import numpy as np
+
+
+def forward(X, y):
+    # shapes: X (n, C) · y int (n,)
+    E = np.exp(X)
+    s = E.sum(axis=1, keepdims=True)
+    P = E / s
+    L = -np.log(P[np.arange(len(y)), y]).mean()
+    return L
+"""
+
+
+def misread_axis(monkeypatch):
+    """The reader sums over the other axis than the source says."""
+    from derive.readers import arrays
+
+    plain = arrays.reduced
+
+    def bent(run, op, a, axis, keep, *rest):
+        return plain(run, op, a, 0 if axis in (1, (1,)) else axis, keep, *rest)
+
+    monkeypatch.setattr(arrays, "reduced", bent)
+
+
+def misprinted_sum(monkeypatch):
+    """The writer of code loses a sign."""
+    from derive import api
+
+    plain = api.WRITERS["numpy"]
+    monkeypatch.setitem(api.WRITERS, "numpy", lambda g, style: plain(g, style).replace(" -= ", " += "))
+
+
+@pytest.mark.parametrize("plant", [misread_axis, misprinted_sum], ids=["a misread axis", "a lost sign in the code"])
+def test_errors_outside_the_engine_fail_the_verification(plant, monkeypatch):
+    import derive
+
+    assert derive.differentiate(derive.read(SOURCE)).verification.fine
+    plant(monkeypatch)
+    try:
+        found = derive.differentiate(derive.read(SOURCE)).verification
+    except derive.Problem:
+        return
+    assert not found.fine

@@ -8,6 +8,7 @@ import numpy as np
 
 from derive.errors import Problem, ShapeMismatch, Unsupported
 from derive.judges import numeric as N
+from derive.judges import tables as T
 from derive.judges.expressions import OPERATORS, truth
 from derive.judges.source import FAILURES, Class, Function, Instance, Member, Returned, failed, imported, refused
 
@@ -44,7 +45,7 @@ class Statements:
         """a = b = value."""
         first = node.targets[0]
         place = first.value if isinstance(first, ast.Subscript) else first
-        if isinstance(place, ast.Attribute) and self.given(place, scope):
+        if isinstance(place, ast.Attribute) and self.given(place, scope, node.value):
             return
         value = self.eval(node.value, scope)
         for target in node.targets:
@@ -55,7 +56,7 @@ class Statements:
         if node.value is not None:
             self.store(node.target, self.eval(node.value, scope), scope)
 
-    def given(self, target, scope) -> bool:
+    def given(self, target, scope, value) -> bool:
         """In a constructor: self.W = <initialiser>, self.W['b'] = <initialiser> give way to an input of that name."""
         if scope.label is None or not scope.label.endswith("__init__."):
             return False
@@ -66,6 +67,9 @@ class Statements:
         key = next((k for k in (f"self.{name}", name) if k in self.inputs), None)
         if key is None or key == name and name in scope:
             return False
+        word = getattr(value.func, "attr", "") if isinstance(value, ast.Call) else ""
+        if isinstance(self.inputs[key], dict) and word in T.LAYERS:
+            return False  # the parameters of a layer, looked up when it is called
         base.attributes[target.attr] = self.inputs[key]
         return True
 
