@@ -294,7 +294,7 @@ class FormulaChecker:
         if here is not None and n - 1 != base_at and values[n - 1] is not None and not self.stray(chain, base_at, n, values):
             follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
             right = right if right is not None else again
-            if holds is None or holds.equal is None:
+            if holds is None or holds.equal is None or any(k.startswith("values") for k in earlier.choices):
                 elaborator.choices.update(earlier.choices)
                 words = tuple(dict.fromkeys((*words, *_said(earlier, picks))))
         for answer in (holds, follows):

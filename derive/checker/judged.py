@@ -54,6 +54,7 @@ class Checker:
         self.by_array: dict[str, Finding] = {}
         self.nameless: dict[str, Finding] = {}
         self.findings: list[Finding] = []
+        self.extra: list[Finding] = []
 
     def verdicts(self) -> list[Verdict]:
         """One verdict for every claim and every part of one, in the order in which they are complete."""
@@ -67,7 +68,8 @@ class Checker:
         self._conventions()
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
-        found = [v for f in self.findings for v in self._shown(f)]
+        extra = {f.line: f for f in reversed(self.extra)}.values()
+        found = [v for f in [*self.findings, *extra] for v in self._shown(f)]
         return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
 
     def _guarded(self, act: Callable[[Finding], None], f: Finding) -> None:
@@ -288,7 +290,9 @@ class Checker:
             return
         temporary = self._temporaries(f)
         found = repaired(self.court, f.claim, f.goal, f.indices, f.shape, temporary)
-        if found is not None:
+        if found is not None and found.step not in f.claim.steps:
+            self._before(f, found)
+        elif found is not None:
             self._say(f, found)
         else:
             self._missing_path(f)
@@ -307,7 +311,7 @@ class Checker:
                     ("factor", x.num("1/2"), f"{name} /= 2", "it equals the right answer × 2")]  # fmt: skip
         for kind, factor, correction, said in choices:
             if self.court.quick(written * factor, f.goal) and self.court.same(written * factor, f.goal).equal:
-                self._say(f, Repair(kind, correction, f.claim.last.line, said))
+                self._say(f, Repair(kind, correction, f.claim.last.line, said, f.claim.last))
                 return True
         return False
 
@@ -328,7 +332,7 @@ class Checker:
 
     def _elsewhere(self, f: Finding) -> bool:
         """Whether the mistake is in a nameless gradient that this one is made of; then this one is carried."""
-        for array in f.cut.inner & self.nameless.keys():
+        for array in (f.cut.inner | set(f.cut.reached.values())) & self.nameless.keys():
             other = self.nameless[array]
             for part, _, _ in list(self._parts(other)):
                 if self.court.quick(Entry(part, i := self.court.indices(self.court.shape(part))), Entry(array, i)):
@@ -340,6 +344,15 @@ class Checker:
                     f.reason = f"right if `{other.claim.name}` is"
                     return True
         return False
+
+    def _before(self, f: Finding, found: Repair) -> None:
+        """The mistake is in a line before, whose name is no gradient: that line is wrong, this claim carried."""
+        f.word, f.follows, f.kind = "carried", True, None
+        f.reason = f"right if line {found.line} is"
+        if all(g.claim.steps != [found.step] for g in self.findings):
+            line = Finding(Claim("", [found.step]), word="wrong", follows=False, holds=False, where=f.where)
+            self._say(line, found)
+            self.extra.append(line)
 
     def _changed_before(self, f: Finding) -> bool:
         """Whether it is right with the array of the forward pass that an earlier line has changed in place."""
@@ -438,7 +451,7 @@ class Checker:
     def _conditions(self) -> None:
         """Wrong lines that are right where the rows of an input that nobody differentiates by sum to one."""
         bad = [f for f in self.findings if f.word in ("wrong", "carried") and f.goal is not None and f.meant
-               and f.holds is False and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"]  # fmt: skip
+               and f.holds is False and f.claim.fate != "failed" and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"]  # fmt: skip
         if not bad or bad[0].word != "wrong":
             return
         for fact in self._facts():

@@ -26,6 +26,7 @@ class Repair:
     correction: str
     line: int
     said: str
+    step: Step
 
 
 def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...], shape: tuple[Size, ...],
@@ -48,7 +49,7 @@ def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...],
             if fuel < 0:
                 return None
             if _mends(court, steps, k, edit, claim.name, goal, indices, shape):
-                return Repair(edit.kind, edit.changed, edit.line, edit.said)
+                return Repair(edit.kind, edit.changed, edit.line, edit.said, steps[k])
     return None
 
 

@@ -172,13 +172,20 @@ def script(m) -> R.Returned:
     for node in m.code.tree.body:
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         if not (isinstance(node, (ast.Assign, ast.AnnAssign)) and _initialises(node, m.inputs, seen)):
-            m.run(node, m.globals)
+            if not _seeds(node):
+                m.run(node, m.globals)
         seen |= names
         last = next(iter(R.stored_names(node)), last)
     if last is None:
         raise Unsupported("a source without assignments", "there is nothing to evaluate")
     last = "loss" if "loss" in m.globals else last
     return R.Returned(m.globals.get(last), ast.Name(last))
+
+
+def _seeds(node) -> bool:
+    """Whether a statement makes a generator of random numbers: nothing that is computed with."""
+    words = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    return isinstance(node, ast.Assign) and bool(words & {"Generator", "default_rng", "RandomState"})
 
 
 def _initialises(node, inputs, seen):

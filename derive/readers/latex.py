@@ -77,8 +77,9 @@ def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]])
         functions |= _functions(tokens)
     indexed |= {tokens[k].text.lstrip("\\") for tokens in raw for k in range(len(tokens) - 1)
                 if tokens[k + 1].text == "_" and tokens[k].kind in ("letter", "command")}  # fmt: skip
-    return Lexicon(frozenset(words), frozenset(functions - set(LOSSES) | (functions & set(LOSSES))), frozenset(indexed),
-                   frozenset(squares), frozenset(letters))  # fmt: skip
+    alone = {tokens[k].text for tokens in raw for k in range(len(tokens)) if k + 1 == len(tokens) or tokens[k + 1].text != "("}
+    functions -= alone & {"f", "g", "h"}
+    return Lexicon(frozenset(words), frozenset(functions), frozenset(indexed), frozenset(squares), frozenset(letters))
 
 
 def _runs(tokens: Sequence[Token]) -> list[tuple[int, int]]:
@@ -140,7 +141,8 @@ def _functions(tokens: Sequence[Token]) -> set[str]:
             found.add(tokens[k].text.lstrip("\\"))
         if tokens[k].text in ("f", "g", "h") and k > 0:
             found.add(tokens[k].text)
-    return found
+    bare = {tokens[k].text for k in range(len(tokens)) if k + 1 == len(tokens) or tokens[k + 1].text != "("}
+    return found - (bare & {"f", "g", "h"})
 
 
 # ---------------------------------------------------------------- reading a document
@@ -759,6 +761,7 @@ def _settle(paper: Paper) -> None:
                 if member.node is not None:
                     _try(elaborator, member.node)
     _align_statements(paper)
+    notes.letter_sizes = _letter_sizes(notes)
     for name in notes.ranks:
         for k in range(notes.ranks[name]):
             _name_size(notes, Size.of(f"?{name}#{k}"))
@@ -769,6 +772,19 @@ def _settle(paper: Paper) -> None:
         v for v in paper.program.inputs if v.name in notes.program))))  # fmt: skip
     _surrogate(paper)
     paper.program = replace(paper.program, facts=tuple(_facts(paper)))
+
+
+_KEY = re.compile(r"^\?\d+(?::|@\d+)([A-Za-z]'?)$")
+
+
+def _letter_sizes(notes: Notes) -> dict[str, Size]:
+    """The size that an index letter has wherever it is known, if that is always the same."""
+    found: dict[str, set[Size]] = {}
+    for key in list(notes.sizes.table):
+        n = notes.sizes.resolve(Size.of(key))
+        if (match := _KEY.match(key)) and not any("@" in a or ":" in a for a in n.letters):
+            found.setdefault(match[1], set()).add(n)
+    return {a: next(iter(sizes)) for a, sizes in found.items() if len(sizes) == 1}
 
 
 def _try(elaborator: Elaborator, node: t.Node) -> Value | None:

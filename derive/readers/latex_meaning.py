@@ -84,9 +84,16 @@ class Elaborator:
         if name in self.bound:
             return self.bound[name]
         if name not in self.scope:
-            n = self.notes.sizes.resolve(Size.of(f"?{self.statement}:{name}"))
+            n = self.usual(name, self.notes.sizes.resolve(Size.of(f"?{self.statement}:{name}")))
             self.scope[name] = Index(name.replace("'", "p"), n)
         return self.scope[name]
+
+    def usual(self, name: str, n: Size) -> Size:
+        """The size of a letter that nothing in the line determines: the one that it has everywhere else."""
+        known = self.notes.letter_sizes.get(name)
+        if known is None or n.letter is None or not n.letter.startswith("?"):
+            return n
+        return self.notes.sizes.resolve(known)
 
     def fit(self, i: Index, n: Size, what: str) -> None:
         """Learn that an index runs over an axis."""
@@ -508,7 +515,7 @@ class Elaborator:
 
     def binder(self, node: t.Big, name: str, last: bool) -> tuple[Index, x.Cond | None]:
         """The index of one letter, and the guard that its bounds make."""
-        size = self.notes.sizes.resolve(Size.of(f"?{self.statement}@{node.span[0]}{name}"))
+        size = self.usual(name, self.notes.sizes.resolve(Size.of(f"?{self.statement}@{node.span[0]}{name}")))
         i = Index(name.replace("'", "p"), size)
         guards: list[x.Cond] = []
         outer = dict(self.bound)

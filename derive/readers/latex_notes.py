@@ -79,6 +79,7 @@ class Notes:
     positive: set[str] = field(default_factory=set)
     loss: str | None = None
     conventions: list[str] = field(default_factory=list)
+    letter_sizes: dict[str, Size] = field(default_factory=dict)
     matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
 
@@ -127,7 +128,8 @@ class Notes:
     def _loosely(self, name: str, fitting: list[str]) -> tuple[str, bool] | None:
         if "." in name and name.split(".")[0] in self.aliases | {n: n for n in fitting}:
             base = name.split(".")[0]
-            return self.aliases.get(base, base), True
+            tagged = [n for n in self.ranks if n.startswith(base + ".")]
+            return self.aliases.get(base, base), len(tagged) > 1
         bare = re.sub(r"\d+$", "", name)
         for n in fitting:
             if len(bare) > 2 and _plain(bare) in (_plain(n), _plain(re.sub(r"\d+$", "", n))) and n != name:

@@ -205,19 +205,32 @@ def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> No
 def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run, list[str], str]:
     """A flat script: names without a definition are inputs, the last assignment is the output."""
     inputs.bind_cell(run, module)
-    last = None
+    last = named_loss = None
     for node in source.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             continue
         if initialise.initialised(run, source, inputs, module, node):
             continue
-        execute(run, [node])
-        last = _assigned_name(node) or last
+        if (named := _backward_of(node)) is not None:
+            named_loss = named_loss or named
+            continue
+        if named_loss is None:
+            execute(run, [node])
+            last = _assigned_name(node) or last
+    last = named_loss or last
     value = module.get(last) if last else None
     if not isinstance(value, Array):
         raise Unsupported("there is no output here", "no array is computed", "end the cell with: loss = …",
                           path=source.path)  # fmt: skip
     return run, [_output(run, value, last)], "bare"
+
+
+def _backward_of(node: ast.stmt) -> str | None:
+    """The loss that `loss.backward()` names; what stands after it belongs to training."""
+    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    func = call.func if call is not None else None
+    named = isinstance(func, ast.Attribute) and func.attr == "backward" and isinstance(func.value, ast.Name)
+    return func.value.id if named else None
 
 
 def _assigned_name(node: ast.stmt) -> str | None:

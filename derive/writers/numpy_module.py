@@ -426,7 +426,7 @@ class _Module:
         return HELPERS[name] if own == f"_{name}" else re.sub(rf"\b_{name}\b", own, HELPERS[name])
 
     def _header(self) -> str:
-        return made_from(self.forward, "" if self.style == "steps" else f" --style {self.style}")
+        return made_from(self.forward, "" if self.style == "closed" else f" --style {self.style}")
 
     def _summary(self) -> list[str]:
         title = self.title or f"Gradients of {base_name(self.forward.name)}, derived in index notation"

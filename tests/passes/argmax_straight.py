@@ -1,4 +1,4 @@
-# idioms: argmax, np.max, label pick, for range, shape sizes, assert, print
+# idioms: comparison mask; shape sizes; axis keyword; sum method; label pick; np.max; assert; argmax
 # sizes: n=4 c=3 | n=2 c=5 | n=6 c=2
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: np.add.at, for range, += index, C[X] look-up, zeros
+# idioms: shape sizes; slices; for range; zeros; += name; .T; new axis; @; np.add.at; embedding look-up
 # sizes: V=5 E=2 n=3 T=4 | V=4 E=3 n=5 T=2 | V=6 E=1 n=2 T=3
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: if statement, np.mean, np.sqrt, dict store, dict read, tuple unpacking, conditional expression
+# idioms: if statement; tuple unpacking; axis keyword; conditional expression; power; np.sqrt; dict store; np.mean
 # sizes: n=4 d=3 | n=3 d=5 | n=6 d=2
 import numpy as np
 

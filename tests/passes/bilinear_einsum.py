@@ -1,4 +1,4 @@
-# idioms: einsum, sum method, np.newaxis, np.sqrt
+# idioms: slices; new axis; np.sqrt; einsum
 # sizes: n=4 d=3 e=2 k=5 | n=2 d=2 e=4 k=3 | n=3 d=4 e=3 k=2
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: expand, repeat, broadcast_to, tile, np.repeat, np.stack
+# idioms: tuple unpacking; axis keyword; sum method; reshape; @; expand / repeat / tile; reshape(N, -1); stack
 # sizes: n=3 d=2 | n=2 d=4 | n=5 d=3
 import numpy as np
 

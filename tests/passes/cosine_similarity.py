@@ -1,4 +1,4 @@
-# idioms: np.norm, np.sum, reciprocal, np.outer, axis keyword
+# idioms: np.sum; axis keyword; dot; .T; reciprocal; power; np.sqrt; np.linalg.norm; np.outer
 # sizes: n=3 m=2 d=4 | n=2 m=4 d=3 | n=5 m=3 d=2
 import numpy as np
 

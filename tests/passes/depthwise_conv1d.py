@@ -1,4 +1,4 @@
-# idioms: slices, for range, list comprehension, builtin sum, np.tanh
+# idioms: shape sizes; slices; for range; list comprehension; builtin sum; np.tanh
 # sizes: n=2 L=6 c=3 | n=1 L=5 c=2 | n=3 L=7 c=1
 import numpy as np
 

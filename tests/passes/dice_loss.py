@@ -1,4 +1,4 @@
-# idioms: .view(n -1), torch.sigmoid, sum method, positional axis, .float()
+# idioms: shape sizes; sum method; astype / .float(); .view; .view(n, -1); positional axis; torch.sigmoid
 # sizes: N=2 h=3 w=4 | N=3 h=2 w=2 | N=1 h=4 w=3
 import torch
 

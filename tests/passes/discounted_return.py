@@ -1,4 +1,4 @@
-# idioms: cumsum, slices with steps, unary minus, np.sum, np.exp, negative index
+# idioms: slices; np.sum; unary minus; axis keyword; sum method; np.exp; cumsum; strided slice; negative step
 # sizes: T=5 n=2 | T=3 n=4 | T=6 n=3
 import numpy as np
 

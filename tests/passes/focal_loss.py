@@ -1,4 +1,4 @@
-# idioms: torch.sigmoid, torch.log, torch.where, power, unary minus, clamp, comparison mask, mean method
+# idioms: comparison mask; unary minus; sum method; dim keyword; power; mean method; where; clip / clamp; torch.sigmoid; torch.log
 # sizes: n=3 c=4 | n=5 c=2 | n=2 c=3
 import torch
 

@@ -1,4 +1,4 @@
-# idioms: .view, transpose, @, tuple unpacking, squeeze, unsqueeze, power
+# idioms: tuple unpacking; .view; power; mean method; unsqueeze; squeeze; transpose; x.size(); torch.bmm / mm
 # sizes: b=2 c=3 h=2 w=4 | b=1 c=2 h=3 w=2 | b=3 c=4 h=2 w=2
 import torch
 

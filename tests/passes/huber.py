@@ -1,4 +1,4 @@
-# idioms: np.where, np.abs, comparison mask, power, np.mean, .T
+# idioms: comparison mask; .T; power; mean method; where; @; abs
 # sizes: n=4 d=3 k=2 | n=2 d=5 k=3 | n=6 d=2 k=4
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: norm method, .t(), F.cross_entropy, /= name, dim keyword, keepdim (torch)
+# idioms: shape sizes; dim keyword; /= name; @; keepdim (torch); F.cross_entropy; .norm(); .t()
 # sizes: n=3 d=4 | n=4 d=2 | n=2 d=5
 import torch
 import torch.nn.functional as F

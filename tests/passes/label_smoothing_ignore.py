@@ -1,4 +1,4 @@
-# idioms: F.cross_entropy, unary minus
+# idioms: unary minus; F.cross_entropy; log_softmax
 # sizes: n=6 d=2 c=4 | n=5 d=3 c=3 | n=7 d=4 c=5
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-# idioms: var method, ddof, negative power, positional axis, mean method, new axis
+# idioms: slices; new axis; mean method; positional axis; var method; negative power; ddof / unbiased
 # sizes: n=3 d=4 | n=2 d=5 | n=5 d=3
 import numpy as np
 

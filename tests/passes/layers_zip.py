@@ -1,4 +1,4 @@
-# idioms: for over iterable, list append, lists of arrays, np.maximum, conditional expression
+# idioms: comparison mask; tuple unpacking; conditional expression; for over iterable; np.maximum; @; list append; zip / enumerate; lists of arrays
 # sizes: n=3 d=4 h=5 c=2 | n=2 d=3 h=4 c=3 | n=6 d=2 h=3 c=4
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: einsum, cumsum, .exp(), unsqueeze
+# idioms: tuple unpacking; dim keyword; .exp(); einsum; unsqueeze; squeeze; cumsum
 # sizes: B=2 T=3 d=2 e=4 | B=1 T=4 d=3 e=2 | B=3 T=2 d=4 e=3
 import torch
 

@@ -1,4 +1,4 @@
-# idioms: np.maximum, np.abs, np.log, np.exp, unary minus, np.mean, dot
+# idioms: unary minus; dot; np.exp; np.log; np.maximum; np.mean; abs
 # sizes: n=4 d=3 | n=2 d=5 | n=6 d=2
 import numpy as np
 

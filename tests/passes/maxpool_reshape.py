@@ -1,4 +1,4 @@
-# idioms: reshape, integer sizes, max method, tuple unpacking
+# idioms: tuple unpacking; axis keyword; integer sizes; reshape; max method; np.tanh
 # sizes: N=2 C=3 h=2 w=3 | N=1 C=2 h=3 w=2 | N=3 C=1 h=2 w=2
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: gather, unsqueeze, squeeze, torch.exp, torch.sum, torch.log, torch.max, keepdim (torch), mean method
+# idioms: tuple unpacking; unary minus; torch.sum; dim keyword; torch.exp; mean method; keepdim (torch); gather; torch.max; unsqueeze; torch.log; squeeze
 # sizes: n=3 c=4 | n=5 c=3 | n=2 c=6
 import torch
 

@@ -1,4 +1,4 @@
-# idioms: nn.Module, state on self, F.cross_entropy, .view(n -1), torch.tanh, tuple unpacking
+# idioms: tuple unpacking; .view; state on self; .view(n, -1); torch.tanh; F.cross_entropy; nn.Module
 # sizes: n=4 vocab=5 block=2 emb=3 hidden=4 | n=2 vocab=3 block=3 emb=2 hidden=5 | n=6 vocab=4 block=1 emb=4 hidden=3
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-# idioms: new axis, np.exp, power, sum method, np.mean, unary minus
+# idioms: slices; unary minus; axis keyword; sum method; np.exp; new axis; power; np.mean; helper function
 # sizes: n=3 m=2 d=4 | n=2 m=4 d=3 | n=5 m=3 d=2
 import numpy as np
 

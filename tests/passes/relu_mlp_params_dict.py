@@ -1,4 +1,4 @@
-# idioms: dict read, dict store, dot, np.maximum, np.mean, power, tuple unpacking, unary minus
+# idioms: tuple unpacking; unary minus; dot; dict read; power; np.maximum; dict store; np.mean
 # sizes: n=3 d=4 h=5 c=2 | n=2 d=3 h=4 c=3 | n=6 d=2 h=3 c=4
 import numpy as np
 

@@ -1,4 +1,4 @@
-# idioms: for range, slices, indexed store, zeros, helper function, dot
+# idioms: tuple unpacking; shape sizes; slices; for range; zeros; dot; indexed store; np.tanh; helper function
 # sizes: n=2 d=3 h=4 | n=3 d=2 h=2 | n=1 d=4 h=3
 import numpy as np
 

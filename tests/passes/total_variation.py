@@ -1,4 +1,4 @@
-# idioms: slices, negative index, np.abs, ellipsis, power
+# idioms: slices; sum method; power; ellipsis; abs
 # sizes: c=2 h=3 w=4 | c=1 h=4 w=3 | c=3 h=2 w=5
 import numpy as np
 

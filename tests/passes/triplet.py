@@ -1,4 +1,4 @@
-# idioms: clamp, norm method, mean method, torch.max, new axis
+# idioms: sum method; dim keyword; mean method; positional axis; .norm(); clip / clamp; torch.max; .sqrt()
 # sizes: n=4 d=3 | n=2 d=5 | n=6 d=2
 import torch
 
