@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+BLOCK = ROOT / "benchmarks" / "transformer_block.py"
 MAKEMORE = ROOT / "examples" / "makemore.py"
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 
@@ -79,6 +80,21 @@ def makemore_rows() -> list[tuple[str, str]]:
         run = lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: E731
         rows.append(("makemore: whole `derive build`, as a process", seconds(median(run, 3))))
     return rows
+
+
+def transformer_rows() -> list[tuple[str, str]]:
+    """A transformer block of some 60 lines, as people write it."""
+    from derive.closing import close
+    from derive.engine import differentiate
+    from derive.readers.python import read_python
+
+    source = BLOCK.read_text()
+    program = read_python(source, path=str(BLOCK))
+    whole = lambda: close(differentiate(read_python(source, path=str(BLOCK))))  # noqa: E731
+    return [
+        (f"transformer block, {len(program.equations)} arrays: read and derived", seconds(median(whole, 3))),
+        ("transformer block: every step judged besides", seconds(median(lambda: derived(program), 1))),
+    ]
 
 
 def depth_rows() -> list[tuple[str, str]]:
@@ -181,7 +197,7 @@ def seconds(value: float) -> str:
 
 
 def table() -> str:
-    rows = [*makemore_rows(), *depth_rows(), *size_rows(), *peer_rows()]
+    rows = [*makemore_rows(), *transformer_rows(), *depth_rows(), *size_rows(), *peer_rows()]
     return "\n".join(["| what | median |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in rows)])
 
 

@@ -13,7 +13,7 @@ Constructors only tidy: they flatten, drop neutral elements, add and multiply nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -554,7 +554,7 @@ def join(joined: list[tuple[Slot, Size]]) -> Slot:
     """Slots read as one; the complete digits of one slot in order are that slot again."""
     flat: list[tuple[Slot, Size]] = []
     for slot, n in joined:
-        if n.number == 1:
+        if n.number == 1 and within(slot, n):
             continue
         flat += slot.parts if isinstance(slot, Join) and slot_size(slot) == n else ((slot, n),)
     if not flat:
@@ -581,7 +581,7 @@ def _undivided(joined: list[tuple[Slot, Size]]) -> Slot | None:
 
 def part(slot: Slot, divisor: Size, modulus: Size | None) -> Slot:
     """A digit of a slot; a digit of a join is one of its slots again, where the sizes line up."""
-    n = slot_size(slot)
+    n = extent(slot)
     if modulus is not None and n is not None and n == divisor * modulus:
         modulus = None
     if modulus is None and divisor.number == 1:
@@ -590,19 +590,30 @@ def part(slot: Slot, divisor: Size, modulus: Size | None) -> Slot:
         return whole_slot(0)
     if n is not None and modulus is None and n == divisor:
         return whole_slot(0)
-    if isinstance(slot, Join):
-        below = Size.of(1)
-        digits: list[tuple[Slot, Size]] = []
-        for inner, m in reversed(slot.parts):
-            if digits or below == divisor:
-                digits.insert(0, (inner, m))
-                covered = product_of([k for _, k in digits])
-                if covered == modulus or (modulus is None and len(digits) + 0 and inner is slot.parts[0][0]):
-                    return join(digits)
-            below = below * m
+    if isinstance(slot, Join) and (digits := _digits_between(slot, divisor, modulus)) is not None:
+        return join(digits)
     if isinstance(slot, Part) and slot.modulus is not None and modulus is None:
         return Part(slot, divisor, None)
     return Part(slot, divisor, modulus)
+
+
+def _digits_between(slot: Join, divisor: Size, modulus: Size | None) -> list[tuple[Slot, Size]] | None:
+    """The slots of a join that stand from the divisor up, all of them or as far as the modulus reaches.
+
+    None where no digit begins or ends there, or one that must stay below its size might not.
+    """
+    below, digits = Size.of(1), []
+    for place, (inner, m) in reversed(list(enumerate(slot.parts))):
+        if digits or below == divisor:
+            digits.insert(0, (inner, m))
+            if product_of([k for _, k in digits]) == modulus:
+                return digits if all(within(s, k) for s, k in digits) else None
+            if modulus is None and place == 0:
+                return digits
+        elif not within(inner, m):
+            return None
+        below = below * m
+    return None
 
 
 def product_of(sizes: list[Size]) -> Size:
@@ -629,6 +640,49 @@ def slot_size(slot: Slot) -> Size | None:
             return modulus
         case _:
             return None
+
+
+Limits = Callable[[str], Collection[Size]]  # for labels by the array's name: sizes below which its entries stay
+
+
+def no_limits(name: str) -> Collection[Size]:
+    """Nothing is known of labels."""
+    return ()
+
+
+def extent(slot: Slot, limits: Limits = no_limits) -> Size | None:
+    """A size n such that the slot certainly is one of 0 … n − 1; None where its form does not tell."""
+    match slot:
+        case Index(size=n) | ArgBest(index=Index(size=n)):
+            return n
+        case Join(parts=joined):
+            return product_of([n for _, n in joined]) if all(within(s, n, limits) for s, n in joined) else None
+        case Part(slot=inner, divisor=divisor, modulus=None):
+            n = extent(inner, limits)
+            return None if n is None else n.divided(divisor)
+        case Part(modulus=modulus):
+            return modulus
+        case Entry(name=name):
+            return next(iter(limits(name)), None)
+    return None
+
+
+def within(slot: Slot, n: Size, limits: Limits = no_limits) -> bool:
+    """Whether a slot certainly is one of 0 … n − 1, for all sizes; every axis has at least one place."""
+    if isinstance(slot, Entry):
+        return any((n - limit).never_negative for limit in limits(slot.name))
+    if not isinstance(slot, Affine):
+        own = extent(slot, limits)
+        return own is not None and (n - own).never_negative
+    if not slot.terms and slot.constant.number == 0:
+        return True
+    low = high = slot.constant
+    for s, c in slot.terms:
+        own = extent(s, limits)
+        if own is None or not (c.never_negative or (-c).never_negative):
+            return False
+        low, high = (low, high + c * (own - 1)) if c.never_negative else (low + c * (own - 1), high)
+    return low.never_negative and (n - 1 - high).never_negative
 
 
 def as_slot(t: Slot | Expr) -> Slot | None:
@@ -672,6 +726,8 @@ def rel(op: str, left: Slot | Expr, right: Slot | Expr) -> Cond:
         return FALSE if op == "lt" else TRUE
     if _in_range(op, left, right):
         return TRUE
+    if None not in slots and op != "eq" and _never(op, left, right):
+        return FALSE
     a, b = _constant(left), _constant(right)
     if a is not None and b is not None:
         holds = {"eq": a == b, "lt": a < b, "le": a <= b}[op]
@@ -685,6 +741,19 @@ def _in_range(op: str, left: Slot | Expr, right: Slot | Expr) -> bool:
         low = _constant(left)
         return low is not None and low <= 0
     return op == "lt" and isinstance(left, Index) and isinstance(right, Affine) and right == whole_slot(left.size)
+
+
+def _never(op: str, left: Slot, right: Slot) -> bool:
+    """Whether the left side is certainly not below the right one: `j + d < d` for an index j."""
+    gap = affine([(left, Size.of(1)), (right, Size.of(-1))], 0 if op == "lt" else -1)
+    if not isinstance(gap, Affine):
+        return False
+    low = gap.constant
+    for s, c in gap.terms:
+        if not isinstance(s, Index) or not (c.never_negative or (-c).never_negative):
+            return False
+        low = low if c.never_negative else low + c * (s.size - 1)
+    return low.never_negative
 
 
 def _constant(t: Slot | Expr) -> Fraction | None:
@@ -763,11 +832,11 @@ def _key(t: Term | Index, depth: dict[Index, int | str]) -> str:
         case Part(slot=slot, divisor=divisor, modulus=modulus):
             return f"p({_key(slot, depth)};{divisor};{modulus})"
         case Reduce(op=op, index=i, body=body, guard=guard):
-            inner = {**depth, i: len(depth)}
+            inner = _deeper(depth, i)
             tail = "" if guard is None else _key(guard, inner)
             return f"R{op}({i.size};{tail};{_key(body, inner)})"
         case ArgBest(op=op, index=i, body=body):
-            return f"arg{op}({i.size};{_key(body, {**depth, i: len(depth)})})"
+            return f"arg{op}({i.size};{_key(body, _deeper(depth, i))})"
         case Add() | Mul() | And() | Or():
             return f"{type(t).__name__}({','.join(sorted(_key(p, depth) for p in parts(t)))})"
         case Rel(op="eq", left=a, right=b):
@@ -777,3 +846,11 @@ def _key(t: Term | Index, depth: dict[Index, int | str]) -> str:
         case Call(op=op, args=args):
             return f"{op}({','.join(_key(a, depth) for a in args)})"
     return f"{type(t).__name__}({','.join(_key(p, depth) for p in parts(t))})"
+
+
+def _deeper(depth: dict[Index, int | str], i: Index) -> dict[Index, int | str]:
+    """One binder further in; a binder of an index that is bound already must not share a number with another."""
+    number = len(depth)
+    while i in depth and number in depth.values():
+        number += 1
+    return {**depth, i: number}

@@ -136,6 +136,13 @@ class Size:
             total += c
         return total
 
+    @property
+    def never_negative(self) -> bool:
+        """Whether it is ≥ 0 for all letters ≥ 1; False where quotients leave it open."""
+        if any(not isinstance(atom, str) for monomial, _ in self.terms for atom in monomial):
+            return False
+        return all(c >= 0 for _, c in self.substitute({a: Size.of(a) + 1 for a in self.letters}).terms)
+
     def factor_text(self) -> str:
         """Its text, bracketed when it is not a single factor."""
         simple = self.number is not None or self.letter is not None

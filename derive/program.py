@@ -7,7 +7,7 @@ the outputs with respect to x; where an output is not a scalar, ∂out is an inp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -147,6 +147,37 @@ class Program:
     @cached_property
     def _place(self) -> dict[str, int]:
         return {e.name: k for k, e in enumerate(self.equations)}
+
+    def limits(self, name: str) -> tuple[Size, ...]:
+        """For labels: sizes below which the entries of an array stay; what the equations read is there to be read."""
+        return self._label_limits.get(name, ())
+
+    @cached_property
+    def _label_limits(self) -> dict[str, tuple[Size, ...]]:
+        found: dict[str, list[Size]] = {}
+        for v in self.inputs:
+            if v.sort != "real":
+                found[v.name] = [v.limit] if v.limit is not None else [Size.of(2)] if v.sort == "bool" else []
+        for e in self.equations:
+            if e.sort != "real":
+                slot = x.as_slot(e.rhs)
+                own = None if slot is None else x.extent(slot, lambda name: found.get(name, ()))
+                found[e.name] = [own] if own is not None else []
+        for e in self.equations:
+            for read, n in self._reads(e.rhs):
+                if read in found and n not in found[read]:
+                    found[read].append(n)
+        return {name: tuple(sizes) for name, sizes in found.items()}
+
+    def _reads(self, t: x.Term | Index) -> Iterator[tuple[str, Size]]:
+        """The arrays that stand alone in an index position which no condition guards, and that axis."""
+        if isinstance(t, x.Cases) or isinstance(t, x.Reduce) and t.guard is not None:
+            return
+        if isinstance(t, Entry) and t.name in self and len(self.shape(t.name)) == len(t.slots):
+            yield from ((s.name, n) for s, n in zip(t.slots, self.shape(t.name), strict=True) if isinstance(s, Entry))
+        if not (isinstance(t, x.Mul) and any(isinstance(f, x.Ind) for f in t.factors)):
+            for p in x.parts(t):
+                yield from self._reads(p)
 
     def uses(self, name: str) -> list[Equation]:
         """The equations whose right-hand side mentions an array, in order."""
@@ -315,9 +346,12 @@ def _sum_fact(text: str, found: re.Match, program: Program) -> Fact:
     if len(letters) != len(shape) or found["bound"] not in letters:
         raise BadFact(f"the fact `{text}` does not fit the shape of `{name}`",
                       f"`{name}` has {len(shape)} axes and the sum runs over one of its letters")  # fmt: skip
+    if len({*letters}) != len(letters):
+        raise BadFact(f"the fact `{text}` names two axes of `{name}` alike", "a sum fact runs over one axis",
+                      "give every axis a letter of its own")  # fmt: skip
     indices = {letter: Index(letter, n) for letter, n in zip(letters, shape, strict=True)}
     body = Entry(name, tuple(indices[letter] for letter in letters))
-    left = x.reduce_("sum", indices[found["bound"]], body)
+    left = x.Reduce("sum", indices[found["bound"]], body)
     free = tuple(i for letter, i in indices.items() if letter != found["bound"])
     return Fact("equation", name, text, free, left, parse(found["value"], free))
 

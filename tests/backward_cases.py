@@ -82,7 +82,10 @@ CASES = (
         dW = H.T @ dZ
         dH = dZ @ W.T
         """,
-        "H: m k; W: k c; b: c; y: m", "m=6 k=4 c=3", "loss", labels={"y": "c"},
+        "H: m k; W: k c; b: c; y: m",
+        "m=6 k=4 c=3",
+        "loss",
+        labels={"y": "c"},
     ),
     case(
         "tanh_mlp",
@@ -108,7 +111,9 @@ CASES = (
         db1 = da.sum(0)
         dX = da @ W1.T
         """,
-        "X: n d; W1: d h; b1: h; W2: h c; b2: c; T: n c", "n=5 d=3 h=4 c=2", "loss",
+        "X: n d; W1: d h; b1: h; W2: h c; b2: c; T: n c",
+        "n=5 d=3 h=4 c=2",
+        "loss",
     ),
     case(
         "relu_mlp_function",
@@ -134,7 +139,10 @@ CASES = (
             dx = da.dot(w1.T)
             return dx, dw1, db1, dw2, db2
         """,
-        "x: n d; w1: d h; b1: h; w2: h c; b2: c", "n=5 d=3 h=4 c=2", "scores", function=True,
+        "x: n d; w1: d h; b1: h; w2: h c; b2: c",
+        "n=5 d=3 h=4 c=2",
+        "scores",
+        function=True,
         returns=("x", "w1", "b1", "w2", "b2"),
     ),
     case(
@@ -165,7 +173,9 @@ CASES = (
         dx = dcen.copy()
         dx += dmu / n
         """,
-        "x: n d; gain: d; shift: d", "n=6 d=3", "out",
+        "x: n d; gain: d; shift: d",
+        "n=6 d=3",
+        "out",
     ),
     case(
         "batchnorm_cache",
@@ -192,7 +202,11 @@ CASES = (
             dx = (dxn - dxn.mean(axis=0) - xn * (dxn * xn).mean(axis=0)) / std
             return dx, dgamma, dbeta
         """,
-        "x: n d; gamma: d; beta: d; eps:", "n=6 d=3", "out", function=True, returns=("x", "gamma", "beta"),
+        "x: n d; gamma: d; beta: d; eps:",
+        "n=6 d=3",
+        "out",
+        function=True,
+        returns=("x", "gamma", "beta"),
     ),
     case(
         "layernorm",
@@ -218,7 +232,9 @@ CASES = (
         dmu = -dxc.sum(1, keepdims=True)
         dx = dxc + dmu / D
         """,
-        "x: n d; g: d; b: d", "n=4 d=5", "out",
+        "x: n d; g: d; b: d",
+        "n=4 d=5",
+        "out",
     ),
     case(
         "sigmoid_gate",
@@ -240,7 +256,9 @@ CASES = (
         dx = dz @ W.T
         du = dy * (1 - s) + dq @ V.T
         """,
-        "x: n d; u: n h; W: d h; V: h h", "n=5 d=3 h=4", "y",
+        "x: n d; u: n h; W: d h; V: h h",
+        "n=5 d=3 h=4",
+        "y",
     ),
     case(
         "attention",
@@ -270,7 +288,9 @@ CASES = (
         dX += dK @ Wk.T
         dX += dV @ Wv.T
         """,
-        "X: t d; Wq: d h; Wk: d h; Wv: d h", "t=4 d=3 h=2", "out",
+        "X: t d; Wq: d h; Wk: d h; Wv: d h",
+        "t=4 d=3 h=2",
+        "out",
     ),
     case(
         "lstm_step",
@@ -314,7 +334,10 @@ CASES = (
             db = da.sum(axis=0)
             return dx, dprev_h, dprev_c, dWx, dWh, db
         """,
-        "x: n d; prev_h: n h; prev_c: n h; Wx: d 4*h; Wh: h 4*h; b: 4*h", "n=3 d=4 h=2", "next_h next_c", function=True,
+        "x: n d; prev_h: n h; prev_c: n h; Wx: d 4*h; Wh: h 4*h; b: 4*h",
+        "n=3 d=4 h=2",
+        "next_h next_c",
+        function=True,
         returns=("x", "prev_h", "prev_c", "Wx", "Wh", "b"),
     ),
     case(
@@ -342,7 +365,10 @@ CASES = (
         dC = np.zeros_like(C)
         np.add.at(dC, ix, demb)
         """,
-        "C: v d; W: d c; b: c; ix: n t; y: n", "v=5 d=3 c=4 n=6 t=2", "loss", labels={"ix": "v", "y": "c"},
+        "C: v d; W: d c; b: c; ix: n t; y: n",
+        "v=5 d=3 c=4 n=6 t=2",
+        "loss",
+        labels={"ix": "v", "y": "c"},
     ),
     case(
         "logistic_grads_dict",
@@ -363,7 +389,9 @@ CASES = (
         grads["b"] = np.sum(dz)
         grads["X"] = np.outer(dz, w)
         """,
-        "X: n d; w: d; b:; y: n", "n=5 d=3", "loss",
+        "X: n d; w: d; b:; y: n",
+        "n=5 d=3",
+        "loss",
     ),
     case(
         "ridge_line",
@@ -382,7 +410,9 @@ CASES = (
         dw1 = np.sum(dyhat * x)
         dw1 += 2 * lam * w1
         """,
-        "w0:; w1:; x: n; y: n; lam:", "n=5", "J",
+        "w0:; w1:; x: n; y: n; lam:",
+        "n=5",
+        "J",
     ),
     case(
         "fused_softmax_rows",
@@ -408,7 +438,10 @@ CASES = (
         db = np.sum(dz, axis=0)
         dX = np.dot(dz, W.T)
         """,
-        "X: n d; W: d c; b: c; Y: n c", "n=5 d=3 c=4", "loss", facts=("onehot Y",),
+        "X: n d; W: d c; b: c; Y: n c",
+        "n=5 d=3 c=4",
+        "loss",
+        facts=("onehot Y",),
     ),
     case(
         "batchnorm_recomputed",
@@ -431,7 +464,9 @@ CASES = (
         dmu = -(dxhat * istd).sum(0)
         dx = dxhat * istd + dvar * 2 * (x - mu) / (n - 1) + dmu / n
         """,
-        "x: n d; gain: d; shift: d", "n=6 d=3", "out",
+        "x: n d; gain: d; shift: d",
+        "n=6 d=3",
+        "out",
     ),
     case(
         "two_hidden_residual",
@@ -464,7 +499,9 @@ CASES = (
         dW1 = x.T @ da1
         dx += da1 @ W1.T
         """,
-        "x: n d; W1: d d; W2: d d; W3: d c; t: n c", "n=5 d=3 c=4", "loss",
+        "x: n d; W1: d d; W2: d d; W3: d c; t: n c",
+        "n=5 d=3 c=4",
+        "loss",
     ),
     case(
         "rnn_step_inplace",
@@ -488,7 +525,10 @@ CASES = (
             db = dz.sum(axis=0)
             return dx, dh_prev, dWx, dWh, db
         """,
-        "x: n d; h_prev: n h; Wx: d h; Wh: h h; b: h", "n=4 d=3 h=2", "h", function=True,
+        "x: n d; h_prev: n h; Wx: d h; Wh: h h; b: h",
+        "n=4 d=3 h=2",
+        "h",
+        function=True,
         returns=("x", "h_prev", "Wx", "Wh", "b"),
     ),
     case(
@@ -511,7 +551,9 @@ CASES = (
         du = dd[:, None] * v + dp[:, None] * u / p[:, None]
         dv = dd[:, None] * u + dq[:, None] * v / q[:, None]
         """,
-        "u: n d; v: n d", "n=5 d=3", "c",
+        "u: n d; v: n d",
+        "n=5 d=3",
+        "c",
     ),
     case(
         "conv_loops",
@@ -536,6 +578,8 @@ CASES = (
             dw[k] = np.sum(dy * x[:, k:k + O])
             dx[:, k:k + O] += dy * w[k]
         """,
-        "x: n h; w: k; b:", "n=3 h=7 k=2", "out",
+        "x: n h; w: k; b:",
+        "n=3 h=7 k=2",
+        "out",
     ),
 )

@@ -12,7 +12,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from backward_cases import CASES, Case
@@ -27,15 +27,16 @@ class Mutant:
     line: int
     source: str
     text: str
+    also: frozenset[int] = frozenset()
 
     @property
     def lines(self) -> set[int]:
         """The mutated line; where a statement was taken out, also the earlier ones that set the same name."""
         old = self.case.backward.splitlines()
         if self.text != "pass":
-            return {self.line}
+            return {self.line, *self.also}
         name = re.match(r"\s*(\w+)", old[self.line - 1])[1]
-        return {k for k in range(1, self.line + 1) if re.match(rf"\s*{name}\b", old[k - 1])}
+        return {k for k in range(1, self.line + 1) if re.match(rf"\s*{name}\b", old[k - 1])} | self.also
 
 
 # ---------------------------------------------------------------- making
@@ -111,7 +112,12 @@ def _binary(source: str, node: ast.BinOp) -> Iterator[Change]:
             yield "dropped path", start, end, right
         case ast.Sub():
             yield "sign", a, b, source[a:b].replace("-", "+")
-            yield "swapped operand", start, end, f"{right} - {left}" if "+" not in right + left else f"({right}) - ({left})"
+            yield (
+                "swapped operand",
+                start,
+                end,
+                f"{right} - {left}" if "+" not in right + left else f"({right}) - ({left})",
+            )
             if right == "1" and left.isidentifier() and left in ("n", "N", "m"):
                 yield "biased variance", start, end, left
         case ast.Div():
@@ -119,7 +125,12 @@ def _binary(source: str, node: ast.BinOp) -> Iterator[Change]:
                 yield "1/n", start, end, left
             if re.fullmatch(r"\(n - 1\)", source[b - 1 : end + 1].strip()) or right == "n - 1":
                 yield "1/n", start, end, left
-            yield "swapped operand", start, end, f"{right} / {left}" if left.isidentifier() and right.isidentifier() else source[start:end]
+            yield (
+                "swapped operand",
+                start,
+                end,
+                f"{right} / {left}" if left.isidentifier() and right.isidentifier() else source[start:end],
+            )
         case ast.Mult():
             yield "factor", start, end, left
             yield "factor", start, end, right
@@ -177,7 +188,9 @@ def gradients(case: Case, source: str, seed: int = 0) -> dict | None:
     data = case.data(seed)
     space: dict = {"np": np}
     exec(compile(case.forward, "forward", "exec"), space)  # noqa: S102
-    returned, local = _captured(space["forward"], {k: np.copy(v) if hasattr(v, "shape") else v for k, v in data.items()})
+    returned, local = _captured(
+        space["forward"], {k: np.copy(v) if hasattr(v, "shape") else v for k, v in data.items()}
+    )
     values = returned if isinstance(returned, tuple) else (returned,)
     rng = np.random.default_rng(seed + 1)
     upstream = {f"d{o}": rng.normal(size=np.shape(v)) for o, v in zip(case.outputs, values, strict=False)}
@@ -192,8 +205,10 @@ def gradients(case: Case, source: str, seed: int = 0) -> dict | None:
             before = {id(v) for v in scope.values()}
             exec(compile(source, "backward", "exec"), scope)  # noqa: S102
             grads = scope.get("grads") or {}
-            return {n: v for n, v in scope.items() if id(v) not in before} | {f"grads[{k}]": v for k, v in grads.items()}
-    except (ValueError, TypeError, IndexError):
+            return {n: v for n, v in scope.items() if id(v) not in before} | {
+                f"grads[{k}]": v for k, v in grads.items()
+            }
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NameError):
         return None
 
 
@@ -256,10 +271,29 @@ def outcome(mutant: Mutant) -> Outcome:
     if wrong:
         first = wrong[0].place
         shown = f"{first.line}-{first.end_line} {wrong[0].kind}"
-        return Outcome(mutant, "wrong", any(first.line <= k <= first.end_line for k in mutant.lines), wrong[0].kind != "wrong", shown)
+        return Outcome(
+            mutant,
+            "wrong",
+            any(first.line <= k <= first.end_line for k in mutant.lines),
+            wrong[0].kind != "wrong",
+            shown,
+        )
     rest = {v.verdict for v in checked.verdicts} - {"right", "no-claim"}
     said = "; ".join(f"{v.place.line} {v.verdict} {v.reason}" for v in checked.verdicts if v.verdict in rest)
     return Outcome(mutant, "open" if rest else "right", False, False, said)
+
+
+def doubled(count: int, seed: int) -> Iterator[Mutant]:
+    """Mutants with two mistakes, on different lines, drawn from all cases; no two alike."""
+    rng, seen = random.Random(seed), set()
+    pools = [(c, mutants(c)) for c in CASES]
+    while len(seen) < count:
+        case, pool = rng.choices(pools, [len(p) for _, p in pools])[0]
+        first = rng.choice(pool)
+        second = rng.choice(mutants(replace(case, backward=first.source)))
+        if second.line != first.line and second.source not in seen and len(seen) < count:
+            seen.add(second.source)
+            yield Mutant(case, "two mistakes", second.line, second.source, second.text, frozenset(first.lines))
 
 
 def sampled(count: int, seed: int) -> list[Mutant]:
@@ -281,7 +315,10 @@ def sampled(count: int, seed: int) -> list[Mutant]:
 def table(outcomes: list[Outcome]) -> str:
     """Counts by kind as a Markdown table."""
     kinds = sorted({o.mutant.kind for o in outcomes})
-    lines = ["| mutation | mutants | wrong | at the line | kind named | open | called right |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| mutation | mutants | wrong | at the line | kind named | open | called right |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for kind in [*kinds, "all"]:
         rows = [o for o in outcomes if kind in ("all", o.mutant.kind)]
         wrong = [o for o in rows if o.word == "wrong"]

@@ -1,0 +1,20 @@
+"""Checking hand algebra and hand-written backward code: `check` for Python, `command` for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def check(source, forward=None, kind: str | None = None) -> list[dict]:
+    """The verdicts on a path or text, one dict per claim with the JSON keys of `derive check`; raises Unreadable."""
+    from derive.checker.documents import check_text, source_of
+
+    text, path = source_of(source)
+    return [v.json() for v in check_text(text, path, kind=kind, forward=forward).verdicts]
+
+
+def command(files: Sequence[str], forward: str | None = None, format: str = "full", allow_unknown: bool = False) -> int:
+    """Check files, print the verdicts, and return the exit code."""
+    from derive.checker.documents import run
+
+    return run(files, forward, format, allow_unknown)

@@ -77,7 +77,11 @@ class _Claims:
     def _written(self, step: Step) -> list[str]:
         """The gradients that a step sets or changes under their own name."""
         plain = step.uses.changes if type(step.node).__name__ == "For" else step.uses.writes
-        names = {*plain, *stored_keys(step.node)} if step.problem is not None else {n for n in step.changed | plain if _owner(n) in plain}
+        names = (
+            {*plain, *stored_keys(step.node)}
+            if step.problem is not None
+            else {n for n in step.changed | plain if _owner(n) in plain}
+        )
         return sorted(n for n in names if self._is_gradient(n) and (step.problem or n in step.values))
 
     def _is_gradient(self, name: str) -> bool:

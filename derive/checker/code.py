@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
+
 import numpy as np
 
+from derive.checker.both import read_both
 from derive.checker.cut import Court
-from derive.checker.judged import Checker
 from derive.checker.names import spelled
-from derive.checker.reading import Back, read_both
-from derive.checker.statements import uses
+from derive.checker.reading import Back
+from derive.checker.statements import declared, uses
+from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, Unreadable
+from derive.judges.evaluate import Undecided
 from derive.program import Program
 from derive.readers.python import parsed
 
@@ -25,6 +29,7 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
     escapes: a file that cannot be read is a verdict `unreadable` with its line.
     """
     try:
+        forward = _named_forward(source, path) if forward is None else forward
         back, text, own = _split(source, path, forward)
         function = function or own
         options = _options(forward, shapes, sample, facts)
@@ -32,6 +37,9 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
         reading = read_both(text, back, path=where, function=function, **options)
         return Checked(path, tuple(Checker(reading, Court(reading)).verdicts()))
     except Problem as problem:
+        return Checked(path, (_refused(problem, source, path),))
+    except (RecursionError, Undecided, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
+        problem = Problem("this backward pass could not be judged", f"{type(error).__name__}: {error}")
         return Checked(path, (_refused(problem, source, path),))
 
 
@@ -51,6 +59,13 @@ def _refused(problem: Problem, source: str, path: str) -> Verdict:
 # ---------------------------------------------------------------- where the passes are
 
 
+def _named_forward(source: str, path: str) -> str | None:
+    """The text of the file that a comment `# check: forward mlp_forward.py` names, beside the checked one."""
+    named = declared(source, "forward") if isinstance(source, str) else []
+    file = Path(path).parent / named[0] if named else None
+    return file.read_text(encoding="utf-8") if file is not None and file.is_file() else None
+
+
 def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back, str, str | None]:
     """The backward code, the text of the forward pass, and the name of its function where that is known."""
     tree = parsed(source, path)
@@ -67,7 +82,11 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
     for owner in (n for n in tree.body if isinstance(n, ast.ClassDef)):
         methods = {m.name: m for m in owner.body if isinstance(m, ast.FunctionDef)}
         if {"forward", "backward"} <= methods.keys():
-            return Back(source, path, tree, tuple(methods["backward"].body), methods["backward"]), source, f"{owner.name}.forward"
+            return (
+                Back(source, path, tree, tuple(methods["backward"].body), methods["backward"]),
+                source,
+                f"{owner.name}.forward",
+            )
     first = next((k for k, n in enumerate(tree.body) if _sets_gradient(n)), None)
     if first and not chosen:
         head = source.splitlines()[: tree.body[first].lineno - 1]
@@ -78,7 +97,12 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
 
 
 def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.FunctionDef | None:
-    for wanted in (lambda n: n == "backward", lambda n: "backward" in n, lambda n: "backprop" in n, lambda n: "grad" in n):
+    for wanted in (
+        lambda n: n == "backward",
+        lambda n: "backward" in n,
+        lambda n: "backprop" in n,
+        lambda n: "grad" in n,
+    ):
         found = next((f for f in functions if wanted(f.name)), None)
         if found is not None:
             return found
@@ -87,7 +111,9 @@ def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.Fun
 
 
 def _sets_gradient(node: ast.stmt) -> bool:
-    names = uses(node).writes if not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) else ()
+    names = (
+        uses(node).writes if not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)) else ()
+    )
     return any((spelled(n) or "") and (n[0] != "d" or len(n) > 1 and n not in _WORDS) for n in names)
 
 

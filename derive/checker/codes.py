@@ -34,6 +34,8 @@ CODES: Mapping[str, tuple[str, str, str]] = {
     "E320": ("repairs-earlier-slip", "The line is right, but does not follow from the wrong line before it.", ""),
     "E321": ("carried", "The step is valid; its premise is wrong.", ""),
     "E322": ("not-implied", "The equation does not follow: nothing makes this expression zero.", r"\sum_i y_i = 0"),
+    "E323": ("missing-term", "A term is missing: one that the line before has, or a path of the chain rule.",
+             r"-2\sum_n x_n(t_n - a)  instead of  -2\sum_n x_n(t_n - a - w x_n)"),
     "W101": ("reading", "Right under a reading that must be named.", r"y_j \text{ read as } y_{ij}"),
     "W102": ("side-condition", "Right under a side condition that nobody declared.", r"\sum_i y_i = 1"),
     "W103": ("assumption-made", "Right under a definition that the checker assumed, since the document leaves it out.",

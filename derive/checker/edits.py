@@ -7,7 +7,20 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-REDUCTIONS = {"sum", "mean", "max", "min", "var", "std", "softmax", "log_softmax", "prod", "concatenate", "cat", "stack"}
+REDUCTIONS = {
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "var",
+    "std",
+    "softmax",
+    "log_softmax",
+    "prod",
+    "concatenate",
+    "cat",
+    "stack",
+}
 JOINS = {"concatenate", "cat", "stack", "hstack", "vstack", "concat"}
 PRODUCTS = {"dot", "matmul", "mm"}
 COMPARISONS = {ast.Gt: (">", "<"), ast.Lt: ("<", ">"), ast.GtE: (">=", "<="), ast.LtE: ("<=", ">="), ast.Eq: ("==", "!="),
@@ -27,13 +40,16 @@ class Edit:
 
 @dataclass
 class Names:
-    """What the author could have meant: arrays in reach that fit, sizes, and the gradients that could be missing paths."""
+    """What the author could have meant: arrays in reach that fit, sizes, gradients that could be missing paths.
+
+    `peers`: by name, the other names of its shape.
+    """
 
     same: list[str] = field(default_factory=list)
     factors: list[str] = field(default_factory=list)
     sizes: list[str] = field(default_factory=list)
     gradients: list[str] = field(default_factory=list)
-    torch: bool = False
+    peers: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Text:
@@ -61,7 +77,7 @@ def edits(lines: list[str], node: ast.stmt, names: Names) -> Iterator[Edit]:
     """Every known change of a statement (of each simple statement inside a loop), the likeliest first."""
     text = Text(lines, node)
     simple = [n for n in ast.walk(node) if isinstance(n, (ast.Assign, ast.AugAssign, ast.Expr))]
-    makers: list[Callable] = [_whole, _statement, _inside, _exchanged, _paths, _factors]
+    makers: list[Callable] = [_statement, _whole, _inside, _exchanged, _paths, _factors]
     for make in makers:
         for part in simple:
             for kind, start, end, new, said in make(text, part, names):
@@ -144,7 +160,13 @@ def _binary(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
         yield from _product(text, n, names)
     if isinstance(n.op, (ast.Add, ast.Sub)):
         yield "extra-path", start, end, left, f"the term `{right}` belongs to no path"
-        yield "extra-path", start, end, right if isinstance(n.op, ast.Add) else f"-{right}", f"the term `{left}` belongs to no path"
+        yield (
+            "extra-path",
+            start,
+            end,
+            right if isinstance(n.op, ast.Add) else f"-{right}",
+            f"the term `{left}` belongs to no path",
+        )
         for side in (n.left, n.right):
             yield "power", *text.span(side), f"{_wrapped(text, side)} ** 2", f"`{text.of(side)}` must be squared"
             for size in names.sizes:
@@ -160,7 +182,13 @@ def _binary(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
         yield "order", start, end, f"{right} @ {left}", "the factors stand in the wrong order"
     if isinstance(n.op, (ast.Sub, ast.Div)):
         sign = "-" if isinstance(n.op, ast.Sub) else "/"
-        yield "order", start, end, f"({_wrapped(text, n.right)} {sign} {_wrapped(text, n.left)})", "the operands are exchanged"
+        yield (
+            "order",
+            start,
+            end,
+            f"({_wrapped(text, n.right)} {sign} {_wrapped(text, n.left)})",
+            "the operands are exchanged",
+        )
     if re.fullmatch(r"\(?\s*\w+ - 1\s*\)?", f"{left} - {right}".strip()) and isinstance(n.op, ast.Sub):
         yield "bias", start, end, left, "n - 1 where n is right: biased and unbiased variance"
 
@@ -179,10 +207,21 @@ def _product(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
         for side, other in ((n.left, n.right), (n.right, n.left)):
             total = _total(text, side)
             if total is not None:
-                yield "factor-out-of-sum", start, end, total.format(_wrapped(text, other)), f"`{text.of(other)}` must stay inside the sum"
+                yield (
+                    "factor-out-of-sum",
+                    start,
+                    end,
+                    total.format(_wrapped(text, other)),
+                    f"`{text.of(other)}` must stay inside the sum",
+                )
     if isinstance(n.op, ast.Div):
         for power in (2, 3):
-            yield "power", *text.span(n.right), f"{_wrapped(text, n.right)} ** {power}", f"the divisor needs the power {power}"
+            yield (
+                "power",
+                *text.span(n.right),
+                f"{_wrapped(text, n.right)} ** {power}",
+                f"the divisor needs the power {power}",
+            )
     for side in (n.left, n.right):
         inner = _wrapped(text, side)
         yield "power", *text.span(side), f"{inner} ** 2", f"`{text.of(side)}` must be squared"
@@ -192,7 +231,6 @@ def _product(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
             owner = re.search(r"- (\w+)", text.of(b))[1]
             if owner == text.of(a):
                 yield "activation", start, end, f"(1 - {owner} ** 2)", said
-            yield "activation", *text.span(b), f"(1 - {owner} ** 2)", said
             inner = a.right if isinstance(a, ast.BinOp) and isinstance(a.op, ast.Mult) else None
             if inner is not None and text.of(inner) == owner:
                 yield "activation", start, end, f"{text.of(a.left)} * (1 - {owner} ** 2)", said
@@ -234,6 +272,13 @@ def _matrix(text: Text, n: ast.AST, left: ast.expr, right: ast.expr) -> Iterator
             yield "transposed", *text.span(side), f"{_wrapped(text, side)}.T", f"`{inner}` must be transposed"
     a, b = text.of(left), text.of(right)
     yield "transposed", *text.span(n), f"({text.of(n)}).T", "the result must be transposed"
+    for new in (f"({b} @ {a}.T)", f"({b}.T @ {a})"):
+        yield (
+            "order",
+            *text.span(n),
+            new.replace(".T.T", ""),
+            "the factors stand in the wrong order, one of them transposed",
+        )
     if a.endswith(".T") and not b.endswith(".T"):
         yield "transposed", *text.span(n), f"({a[:-2]} @ {b}.T)", "the other operand must be transposed"
     if b.endswith(".T") and not a.endswith(".T"):
@@ -288,7 +333,12 @@ def _axes(text: Text, n: ast.Call, name: str, library: bool) -> Iterator[Change]
         old = _number(axis)
         for new in (0, 1, 2, -1, None):
             if new != old and old is not None:
-                yield "axis", *text.span(axis), str(new), f"over axis {old} where {'all axes' if new is None else new} is right"
+                yield (
+                    "axis",
+                    *text.span(axis),
+                    str(new),
+                    f"over axis {old} where {'all axes' if new is None else new} is right",
+                )
     elif name not in JOINS:
         word = "dim" if "torch" in text.of(n) else "axis"
         for k in (0, 1):
@@ -300,7 +350,7 @@ def _axes(text: Text, n: ast.Call, name: str, library: bool) -> Iterator[Change]
         other = "mean" if name == "sum" else "sum"
         kind = "mean-factor"
         yield kind, spot - len(name), spot, other, f"the {name} where the {other} is right"
-        inner = (n.args[0] if library and n.args else getattr(n.func, "value", None))
+        inner = n.args[0] if library and n.args else getattr(n.func, "value", None)
         if inner is not None:
             yield "extra-sum", start, end, _wrapped(text, inner), f"the {name} is one too many"
     keep = next((k for k in n.keywords if k.arg in ("keepdims", "keepdim")), None)
@@ -324,7 +374,12 @@ def _joined(text: Text, n: ast.List | ast.Tuple) -> Iterator[Change]:
         for j in range(i + 1, len(parts)):
             new = list(parts)
             new[i], new[j] = new[j], new[i]
-            yield "order", *text.span(n), f"{marks[0]}{', '.join(new)}{marks[1]}", "the parts are joined in the wrong order"
+            yield (
+                "order",
+                *text.span(n),
+                f"{marks[0]}{', '.join(new)}{marks[1]}",
+                "the parts are joined in the wrong order",
+            )
 
 
 def _einsum(text: Text, n: ast.Constant) -> Iterator[Change]:
@@ -339,7 +394,12 @@ def _einsum(text: Text, n: ast.Constant) -> Iterator[Change]:
         if len(term.strip()) == 2:
             terms = before.split(",")
             terms[k] = term.replace(term.strip(), term.strip()[::-1])
-            yield "transposed", *text.span(n), repr(f"{','.join(terms)}{arrow}{after}"), "subscripts of einsum are exchanged"
+            yield (
+                "transposed",
+                *text.span(n),
+                repr(f"{','.join(terms)}{arrow}{after}"),
+                "subscripts of einsum are exchanged",
+            )
 
 
 def _unary(text: Text, n: ast.UnaryOp, names: Names) -> Iterator[Change]:
@@ -384,10 +444,8 @@ def _exchanged(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
         if n.id in names.factors or n.id in names.gradients:
             yield "sign", *text.span(n), f"(-{n.id})", f"the sign of `{n.id}` is the opposite"
     for n in inner:
-        if n.id in names.same or n.id in names.factors:
-            for other in [*names.same, *names.factors]:
-                if other != n.id:
-                    yield "wrong-value", *text.span(n), other, f"`{n.id}` stands where `{other}` belongs"
+        for other in names.peers.get(n.id, ()):
+            yield "wrong-value", *text.span(n), other, f"`{n.id}` stands where `{other}` belongs"
     start, end = text.span(part.value)
     used = list(dict.fromkeys(n.id for n in inner))
     for p in used:

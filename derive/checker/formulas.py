@@ -18,6 +18,7 @@ from derive.claim import Place, Verdict, combined
 from derive.errors import Problem
 from derive.expr import Expr
 from derive.index import Index
+from derive.judges.evaluate import Undecided
 from derive.program import Program
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block
@@ -29,6 +30,8 @@ from derive.readers.latex_statements import Member, Statement
 from derive.readers.latex_tokens import Unread, tokenize
 
 MOST_READINGS = 12
+# What bad input may still break inside: such a claim is unknown, and the rest goes on.
+BROKEN = (Unknown, Problem, Undecided, Unread, RecursionError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 EQUALS = {"=", ":=", r"\Rightarrow", r"\to"}
 
 
@@ -148,7 +151,11 @@ class FormulaChecker:
         first = len(chain) - len(one.members)
         made: list[Verdict] = []
         for n in range(max(first, 1), len(chain)):
-            made.append(self.claim(k, one, chain, n))
+            try:
+                made.append(self.claim(k, one, chain, n))
+            except BROKEN as problem:
+                reason = f"not decided: {type(problem).__name__} {problem}"
+                made.append(self.verdict(one, chain[n].member.span, "unknown", reason=reason, code="U301"))
         if first == 0 and one.members[0].problem is not None:
             made.insert(0, self.unread(one, one.members[0]))
         if not made:
@@ -405,9 +412,11 @@ class FormulaChecker:
         """A wrong re-expression of a defined name is a premise that later lines may carry."""
         if found.left is None or found.right is None or found.elaborator is None:
             return
-        if chain[0].member.node is None:
+        first = chain[0].member.node
+        first = first.symbol if isinstance(first, t.Apply) else first
+        if not isinstance(first, t.Symbol):
             return
-        left = found.elaborator.value(chain[0].member.node).expr
+        left = found.elaborator.value(first).expr
         if not isinstance(left, x.Entry) or not all(isinstance(s, Index) for s in left.slots):
             return
         equation = self.paper.program.equation(left.name)

@@ -40,7 +40,11 @@ def repaired(court: Court, claim: Claim, goal: Expr, indices: tuple[Index, ...],
     fuel = MOST_TRIALS
     order = sorted(range(len(steps)), key=lambda k: steps[k] not in claim.steps)
     for k in order:
-        if steps[k] not in claim.steps and steps[k].uses.writes and not (set(steps[k].uses.writes) & _inner(reading, feeding)):
+        if (
+            steps[k] not in claim.steps
+            and steps[k].uses.writes
+            and not (set(steps[k].uses.writes) & _inner(reading, feeding))
+        ):
             continue
         for edit in edits(reading.back.lines, steps[k].node, _names(court, steps[k], shape)):
             if only and edit.kind not in only:
@@ -97,20 +101,25 @@ def equals(court: Court, start: Step, nodes: list[ast.stmt], name: str, goal: Ex
 
 def _names(court: Court, step: Step, shape: tuple[Size, ...]) -> Names:
     """The arrays in reach before a step that could stand in it."""
-    reading, found = court.reading, Names(torch=court.reading.run.flavor == "torch")
+    reading, found = court.reading, Names()
     held = reading.steps[reading.steps.index(step) - 1].values if reading.steps.index(step) else {}
     held = {**{n: v for n, v in reading.start.items()}, **{n: reading.array(v) for n, v in held.items()}}
+    shapes: dict[tuple[Size, ...], list[str]] = {}
+    seen: set[str] = set()
     for name, array in held.items():
         if not name.isidentifier() or array not in court.program or court.program.sort(array) != "real":
             continue
         have = court.shape(array)
-        if spelled(name) is not None and not (array in reading.forward):
-            if have == shape or fits(have, shape) == "loose":
+        shapes.setdefault(have, []).append(name)
+        if spelled(name) is not None and array not in reading.forward:
+            if fits(have, shape) != "other" and array not in seen:
+                seen.add(array)
                 found.gradients.append(name)
         elif have == shape:
             found.same.append(name)
         elif fits(have, shape) == "loose":
             found.factors.append(name)
+    found.peers = {n: [m for m in group if m != n][::-1][:12] for group in shapes.values() for n in group}
     found.factors = [*found.same[:8], *found.factors[:8]]
     found.same, found.gradients = found.same[:8], found.gradients[::-1][:6]
     found.sizes = _sizes(reading, shape)

@@ -22,6 +22,7 @@ from derive.readers.latex_notes import Unknown
 from derive.readers.latex_tokens import Token, Unread, tokenize
 
 MOST_REPAIRS = 600
+LEARNING = {"missing-sum", "factor-out-of-sum", "axis", "index"}  # repairs with letters that the line did not have
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Surgery:
             if text in seen:
                 continue
             seen.add(text)
-            e = self.read(text)
+            e = self.read(text, repair.kind in LEARNING)
             if e is not None and self.fits(e):
                 return repair, _one_line(text)
         return None, None
@@ -135,7 +136,7 @@ class Surgery:
             text = text[: max(0, a - start)] + new + text[max(0, b - start) :]
         return text
 
-    def read(self, text: str) -> Expr | None:
+    def read(self, text: str, learning: bool = False) -> Expr | None:
         """The value of an edited line over the same indices."""
         from derive.checker.formulas import aligned
         from derive.readers.latex_meaning import Value
@@ -144,12 +145,15 @@ class Surgery:
         try:
             node = read_formula(_outer(tokenize(text, paper.document.macros)), paper.lexicon)
             self.tries += 1
-            for _ in range(2):  # the first time learns how long the new indices run
+            for again in range(2):  # the first time learns how long the new indices run
                 elaborator = paper.elaborator(self.one, program=self.found.elaborator.program)
+                elaborator.proposing = learning
                 elaborator.statement = f"{elaborator.statement}r{self.tries}"
                 elaborator.scope = dict(self.found.elaborator.scope)
                 elaborator.reading = self.found.elaborator.reading
                 v = elaborator.value(node)
+                if again or not _provisional(v.expr):
+                    break
         except (Unread, Unknown, Problem, RecursionError, OverflowError, ZeroDivisionError):
             return None
         if elaborator.misfits or elaborator.scope.keys() - self.found.elaborator.scope.keys():
@@ -176,6 +180,11 @@ class Surgery:
         return self.decider.equal(self.target, e).equal is True
 
 
+def _provisional(e: Expr) -> bool:
+    """Whether a sum runs over a length that was still to be learnt."""
+    return any(isinstance(u, x.Reduce) and any(a.startswith("?") for a in u.index.size.letters) for u in x.walk(e))
+
+
 def _outer(tokens: list[Token]) -> list[Token]:
     """Without the row breaks and columns of the display around a line."""
     kept, depth = [], 0
@@ -196,13 +205,24 @@ def _patient(checker, one, chain, n, found, program) -> Patient:
     letters = list(dict.fromkeys([*scope, *sorted(bound)]))
     text = one.block.source.text if chain[n].statement is one else chain[n].statement.block.source.text
     return Patient(member.node, text, member.node.span, tuple(a for a, i in scope.items() if i in left.free), (),
-                   tuple([*extra, *(more if not extra else [])]), tuple(letters), tuple(sizes), _factors(chain, n),
+                   tuple([*extra, *(more if not extra else [])]), tuple(letters), tuple(sizes), _factors(chain, n), _terms(chain, n),
                    any(isinstance(u, t.Transposed) or not getattr(u, "subs", (1,)) and notes.ranks.get(getattr(u, "name", ""), 0) == 2
                        for u in t.walk(member.node)))  # fmt: skip
 
 
 def _sizes_of(*formulas: Expr) -> set[str]:
     return {a for e in formulas for i in e.free for a in i.size.letters}
+
+
+def _terms(chain, n: int) -> tuple[str, ...]:
+    """The signed terms of the member before, as written."""
+    link = chain[n - 1]
+    node, source = link.member.node, link.statement.block.source.text
+    found: list[str] = []
+    for u in t.walk(node) if node is not None else ():
+        if isinstance(u, t.Sum):
+            found += [f"{'+' if sign > 0 else '-'} {source[term.span[0]:term.span[1]]}" for sign, term in u.terms]
+    return tuple(found)[:6]
 
 
 def _factors(chain, n: int) -> tuple[str, ...]:

@@ -20,8 +20,10 @@ def renamed_copies(equations: tuple[Equation, ...]) -> dict[str, str]:
     """Arrays that are plain copies of others (`xn, xc = cache`), by the array that they copy."""
     found: dict[str, str] = {}
     for e in equations:
-        if isinstance(e.rhs, Entry) and len(e.rhs.slots) == len(e.indices) and all(
-            s is i or i.size.number == 1 for s, i in zip(e.rhs.slots, e.indices, strict=True)
+        if (
+            isinstance(e.rhs, Entry)
+            and len(e.rhs.slots) == len(e.indices)
+            and all(s is i or i.size.number == 1 for s, i in zip(e.rhs.slots, e.indices, strict=True))
         ):
             found[e.name] = found.get(e.rhs.name, e.rhs.name)
     return found
@@ -31,7 +33,7 @@ def with_recomputed(forward: Program, equations: tuple[Equation, ...]) -> Progra
     """The forward pass in which the author's recomputed values are arrays of their own, where they occur in it."""
     copies = renamed_copies(equations)
     for e in _recomputed(forward, equations):
-        rhs = x.replace_entries(e.rhs, lambda u: Entry(copies[u.name], u.slots) if copies.get(u.name) in forward else None)
+        rhs = _of_originals(e.rhs, copies, forward)
         if not rhs.names <= forward.by_name.keys():
             continue
         for known in forward.equations:
@@ -39,6 +41,15 @@ def with_recomputed(forward: Program, equations: tuple[Equation, ...]) -> Progra
                 rhs = _folded(rhs, known)
         forward = _inserted(forward, replace(e, rhs=rhs))
     return forward
+
+
+def _of_originals(rhs: Expr, copies: dict[str, str], forward: Program) -> Expr:
+    """A formula over the forward arrays that plain copies stand for."""
+
+    def change(u: Entry) -> Expr | None:
+        return Entry(copies[u.name], u.slots) if copies.get(u.name) in forward else None
+
+    return x.replace_entries(rhs, change)
 
 
 def _recomputed(forward: Program, equations: tuple[Equation, ...]) -> list[Equation]:

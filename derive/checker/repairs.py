@@ -36,6 +36,7 @@ class Patient:
     letters: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
     matrices: bool = False
     nodes: list[t.Node] = field(default_factory=list)
 
@@ -69,6 +70,9 @@ def signs(p: Patient) -> Iterator[Repair]:
             between = p.text[start : term.span[0]]
             if all(c in "+-−& \n\t\\" for c in between.replace("\\\\", "").replace("\\,", "").replace("\\left", "")):
                 yield Repair("sign", ((start, term.span[0], f" {new} "),), term.span)
+    for u in p.each(t.Cases):
+        for value, _ in u.branches:
+            yield Repair("sign", ((*value.span, _negated(p.of(value), value)),), value.span)
     for u in p.each(t.Fraction_, t.Big, t.Symbol, t.Function, t.Paren):
         if not isinstance(u, t.Symbol) and u is not p.node:
             yield Repair("sign", ((u.span[0], u.span[0], "(-1)"),), u.span)
@@ -367,6 +371,21 @@ def fractions(p: Patient) -> Iterator[Repair]:
         yield Repair("power", ((*u.under.span, f"{{\\left({p.of(u.under)}\\right)^{{2}}}}"),), u.under.span)
 
 
+def missing_terms(p: Patient) -> Iterator[Repair]:
+    """A term that the line before has, or a path of the chain rule, left out."""
+    for term in p.terms:
+        yield Repair("missing-term", ((p.span[1], p.span[1], f" {term}"),), p.span)
+        for u in p.each(t.Big, t.Paren):
+            inner = u.body if isinstance(u, t.Big) else u.inner
+            yield Repair("missing-term", ((*inner.span, f"\\left({p.of(inner)} {term}\\right)"),), u.span)
+        for u in p.each(t.Sum):
+            if u is not p.node:
+                yield Repair("missing-term", ((u.span[1], u.span[1], f" {term}"),), u.span)
+        for u in p.each(t.Product):
+            for _, f in u.factors:
+                yield Repair("missing-term", ((*f.span, f"\\left({p.of(f)} {term}\\right)"),), f.span)
+
+
 def axes(p: Patient) -> Iterator[Repair]:
     """Every Σ of the line over the other axis, its 1/n with it."""
     bigs = [u for u in p.each(t.Big) if len(u.letters) == 1]
@@ -403,5 +422,5 @@ def _turned(p: Patient, bigs: list[t.Node], letter: str, root: str, other: str, 
 
 TABLE: tuple[Callable[[Patient], Iterator[Repair]], ...] = (
     signs, into_sums, missing_sums, extra_sums, means, numbers, case_swaps, deltas, brackets, signs_twice, transposes,
-    bound_letters, indices, powers, axes, fractions, lost_factors, functions,
+    bound_letters, indices, powers, axes, fractions, lost_factors, missing_terms, functions,
 )  # fmt: skip

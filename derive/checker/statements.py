@@ -141,8 +141,10 @@ class _Branches(ast.NodeTransformer):
 
 
 def _writes_one(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and len(node.targets) == 1 or (
-        isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Add, ast.Sub))
+    return (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        or (isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Add, ast.Sub)))
     )
 
 

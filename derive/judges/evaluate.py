@@ -11,8 +11,10 @@ A `World` is what all arithmetics share: sizes, equations, and the expansions of
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from math import prod
 from typing import Any, NamedTuple
 
+from contextlib import suppress
 import numpy as np
 
 from derive import expr as x
@@ -26,10 +28,16 @@ from derive.program import Equation
 Axes = tuple[Index, ...]
 
 DEEP = 12  # an array resting on more than so many others is computed from the bottom up
+LARGEST = 1 << 22  # numbers in one array; sizes that are literals may ask for more than any memory has
+HELD = 1 << 25  # numbers that an evaluator remembers
 
 
 class Undecided(Exception):
     """This judge cannot say: a construct that it does not compute, or data on which nothing is defined."""
+
+
+class TooLarge(Undecided):
+    """The array would hold more than LARGEST numbers."""
 
 
 class Named(NamedTuple):
@@ -111,9 +119,11 @@ class Evaluator:
     """
 
     tail = 0
+    width = 1  # numbers in one entry
 
     def __init__(self, world: World):
         self.world = world
+        self.held = 0
         self.shadow: Evaluator = self
         self.memo: dict[int, tuple[Any, Named]] = {}
         self.ranges: dict[Index, Named] = {}
@@ -180,8 +190,19 @@ class Evaluator:
         if handler is None:
             raise TypeError(f"have you added a new node? {type(e).__name__}")
         value = handler(self, e)
+        self.held += value.data.size
+        if self.held > HELD:
+            self.memo.clear()
+            self.held = value.data.size
         self.memo[id(e)] = (e, value)
         return value
+
+    def joined(self, values: list[Axes]) -> Axes:
+        """The axes of several values together; raises TooLarge."""
+        axes = union(values)
+        if len(axes) > 1 and axes != values[0] and prod(self.shape(axes)) * self.width > LARGEST:
+            raise TooLarge(f"an array of {prod(self.shape(axes))} entries is too large to judge")
+        return axes
 
     def _number(self, e: x.Num) -> Named:
         return Named(self.number(e.value), ())
@@ -214,7 +235,7 @@ class Evaluator:
     def _gather(self, array: Any, positions: list[Named]) -> Named:
         if not positions:
             return Named(array, ())
-        axes = union([p.axes for p in positions])
+        axes = self.joined([p.axes for p in positions])
         places, inside = [], True
         for p, n in zip(positions, array.shape, strict=False):
             place = spread(p, axes)
@@ -239,7 +260,7 @@ class Evaluator:
 
     def _sum(self, e: x.Add) -> Named:
         values = [self.evaluate(t) for t in e.terms]
-        axes = union([v.axes for v in values])
+        axes = self.joined([v.axes for v in values])
         total = spread(values[0], axes)
         for v in values[1:]:
             total = self.add(total, spread(v, axes))
@@ -254,14 +275,14 @@ class Evaluator:
         mask = self._conjunction(masks)
         if value is None:
             return Named(self.whole(mask.data.astype(np.int64)), mask.axes)
-        axes = union([mask.axes, value.axes])
+        axes = self.joined([mask.axes, value.axes])
         return Named(self.masked(spread(mask, axes), spread(value, axes)), axes)
 
     def _multiplied(self, values: list[Named]) -> Named:
         values = sorted(values, key=lambda v: len(v.axes))
         result = values[0]
         for v in values[1:]:
-            axes = union([result.axes, v.axes])
+            axes = self.joined([result.axes, v.axes])
             result = Named(self.mul(spread(result, axes), spread(v, axes)), axes)
         return result
 
@@ -272,10 +293,13 @@ class Evaluator:
         found = self.sparse(e)
         if found is not None:
             return found
-        i, body = e.index, self.evaluate(e.body)
+        try:
+            i, body = e.index, self.evaluate(e.body)
+        except TooLarge:
+            return self._summed(e)
         if e.guard is not None:
             mask = self.shadow.cond(e.guard)
-            axes = union([mask.axes, body.axes])
+            axes = self.joined([mask.axes, body.axes])
             body = Named(self.where(spread(mask, axes), spread(body, axes), self.neutral(e.op)), axes)
         if i not in body.axes:
             body = self._repeated(body, i)
@@ -287,6 +311,23 @@ class Evaluator:
             return self.shadow.winners(e.op, np.broadcast_to(spread(shadow, body.axes), self.shape(body.axes)), axis)
 
         return Named(self.reduced(e.op, body.data, axis, best), rest)
+
+    def _summed(self, e: x.Reduce) -> Named:
+        """A sum of products that is too large to lie in memory at once, term by term; raises TooLarge."""
+        if e.op != "sum" or e.guard is not None or not isinstance(e.body, x.Mul):
+            raise TooLarge("a reduction is too large to judge")
+        values, total = [self.evaluate(f) for f in e.body.factors], None
+        for k in range(self.world.number(e.index.size)):
+            term = self._multiplied([self._at(v, e.index, k) for v in values])
+            total = term if total is None else Named(self.add(total.data, term.data), term.axes)
+        return total
+
+    def _at(self, value: Named, i: Index, k: int) -> Named:
+        """The value where an index is `k`."""
+        if i not in value.axes:
+            return value
+        axis = value.axes.index(i)
+        return Named(value.data[(_ALL,) * axis + (k,)], value.axes[:axis] + value.axes[axis + 1 :])
 
     def guarded(self, e: x.Reduce) -> Named:
         """The body of a reduction with the neutral value where the guard fails."""
@@ -302,7 +343,7 @@ class Evaluator:
 
     def _repeated(self, value: Named, i: Index) -> Named:
         """The value made to vary (constantly) along an index that it does not mention."""
-        axes = union([value.axes, (i,)])
+        axes = self.joined([value.axes, (i,)])
         shape = self.shape(axes) + tuple(value.data.shape[len(value.axes) :])
         return Named(np.broadcast_to(spread(value, axes), shape), axes)
 
@@ -310,7 +351,7 @@ class Evaluator:
         masks = [self.shadow.cond(c) for c, _ in e.branches]
         values = [self.evaluate(v) for _, v in e.branches]
         last = self.evaluate(e.otherwise)
-        axes = union([last.axes, *(v.axes for v in values), *(m.axes for m in masks)])
+        axes = self.joined([last.axes, *(v.axes for v in values), *(m.axes for m in masks)])
         result = spread(last, axes)
         for mask, value in zip(reversed(masks), reversed(values), strict=True):
             result = self.where(spread(mask, axes), spread(value, axes), result)
@@ -366,7 +407,7 @@ class Evaluator:
     def _affine(self, terms: list[tuple[Named, int]], constant: Size) -> Named:
         if not terms:
             return Named(np.asarray(self.world.number(constant)), ())
-        axes = union([v.axes for v, _ in terms])
+        axes = self.joined([v.axes for v, _ in terms])
         return Named(sum([c * spread(v, axes) for v, c in terms]) + self.world.number(constant), axes)
 
     def cond(self, c: x.Cond) -> Named:
@@ -382,7 +423,7 @@ class Evaluator:
         match c:
             case x.Rel(op=op, left=a, right=b):
                 left, right = self._side(a), self._side(b)
-                axes = union([left.axes, right.axes])
+                axes = self.joined([left.axes, right.axes])
                 return Named(np.asarray(self.compare(op, spread(left, axes), spread(right, axes))), axes)
             case x.And(parts=inner):
                 return self._conjunction([self.cond(p) for p in inner])
@@ -415,7 +456,7 @@ class Evaluator:
     def _conjunction(self, masks: list[Named]) -> Named:
         if not masks:
             return Named(np.asarray(True), ())
-        axes = union([m.axes for m in masks])
+        axes = self.joined([m.axes for m in masks])
         held = spread(masks[0], axes)
         for m in masks[1:]:
             held = held & spread(m, axes)
@@ -460,6 +501,8 @@ class Arrays(Evaluator):
         self.given = given
         self.arrays: dict[str, Any] = {}
         self.open: set[str] = set()
+        self.hopeless: dict[str, str] = {}
+        self.preparing = False
 
     def blank(self, shape: tuple[int, ...]) -> Any:
         """Data that is still undefined, the start of a recurrence."""
@@ -470,30 +513,42 @@ class Arrays(Evaluator):
         found = self.arrays.get(name)
         if found is not None:
             return found
+        if name in self.hopeless:
+            raise Undecided(self.hopeless[name])
         equation = self.world.equations.get(name)
         if equation is None:
             data = self.given(name)
         elif name in self.open or equation.kind == "implicit":
             raise Undecided(f"`{name}` is defined by itself" if name in self.open else f"`{name}` is defined by a law")
         else:
-            if not self.open:
+            if not self.open and not self.preparing:
                 self._prepare(name)
-            self.open.add(name)
-            try:
-                data = self._computed(equation)
-            finally:
-                self.open.discard(name)
+            data = self._opened(equation)
         self.arrays[name] = data
         return data
+
+    def _opened(self, e: Equation) -> Any:
+        outermost = not self.open
+        self.open.add(e.name)
+        try:
+            return self._computed(e)
+        except Undecided as why:
+            if outermost:
+                self.hopeless[e.name] = str(why)
+            raise
+        finally:
+            self.open.discard(e.name)
 
     def _prepare(self, name: str) -> None:
         """Compute what an array rests on in program order, so that a deep network needs no deep recursion."""
         needed = self.world.resting(name, self.arrays)
-        for other in needed if len(needed) > DEEP else ():
-            try:
-                self.array(other)
-            except Undecided:
-                pass  # it may not be needed after all; if it is, the evaluation itself says so
+        self.preparing = True
+        try:
+            for other in needed if len(needed) > DEEP else ():
+                with suppress(Undecided):  # it may not be needed after all; if it is, the evaluation itself says so
+                    self.array(other)
+        finally:
+            self.preparing = False
 
     def _computed(self, e: Equation) -> Any:
         if e.kind == "recurrent" or e.name in e.rhs.names:

@@ -97,6 +97,7 @@ class Prover:
 
     def _cleared(self, left: Mapping[str, Term], denominator: tuple[Expr, Fraction]) -> dict[str, Term]:
         base, least = denominator
+        self._refuse_zero(base)
         cleared: list[Term] = []
         for term in left.values():
             own = sum((n for b, n in term.powers if b.key == base.key), Fraction(0))
@@ -104,6 +105,18 @@ class Prover:
             extra = self.expand_power(base, int(own - least)) if own - least else [one()]
             cleared += [rest.times(self.fresh(t)) for t in extra]
         return self.collect(cleared)
+
+    def _refuse_zero(self, base: Expr) -> None:
+        """Stop where a denominator is zero for all data: then anything would follow."""
+        if not self.collect(self.expand(base)):
+            raise TooLarge
+
+    def _refuse_zero_anywhere(self, base: Expr) -> None:
+        """The same where it is zero for equal indices, as x[i] − x[k] is: a sum would meet them."""
+        self._refuse_zero(base)
+        for a, b in itertools.combinations(sorted(base.free, key=lambda i: i.number), 2):
+            if a.size == b.size:
+                self._refuse_zero(x.substitute(base, {a: b}))
 
     # -- expanding
 
@@ -164,7 +177,7 @@ class Prover:
 
     def _product(self, e: x.Mul) -> list[Term]:
         """Equal bases meet before anything is multiplied out, so that (n − 1)/(n − 1) cancels."""
-        sums: dict[str, tuple[Expr, Fraction | None, Expr]] = {}
+        sums: dict[str, tuple[Expr, Fraction]] = {}
         rest: list[Expr] = []
         for f in e.factors:
             base, n = f, Fraction(1)
@@ -175,10 +188,12 @@ class Prover:
             if isinstance(base, (x.Num, Ind, x.Reduce, x.Mul)) and not (isinstance(base, x.Reduce) and n < 0):
                 rest.append(x.power(base, x.Num(n)) if base is not f else f)
                 continue
-            held = sums.get(base.key, (base, Fraction(0), base))[1]
-            sums[base.key] = (base, held + n, base)
+            held = sums.get(base.key, (base, Fraction(0)))[1]
+            if held and min(held, n) < 0 and isinstance(base, (x.Add, x.Reduce)):
+                self._refuse_zero_anywhere(base)
+            sums[base.key] = (base, held + n)
         result = [one()]
-        for part in [*(x.power(b, x.Num(n)) for b, n, _ in sums.values() if n), *rest]:
+        for part in [*(x.power(b, x.Num(n)) for b, n in sums.values() if n), *rest]:
             result = self._multiply(result, self.expand(part))
         return result
 
@@ -206,8 +221,12 @@ class Prover:
         if n.denominator == 1 and n > 0:
             return self.expand_power(base, int(n))
         inner = self.expand(base)
+        if len(inner) == 1 and inner[0].binders and n.denominator == 1:
+            inner = [self._closed_sum(t) for t in self.collect(inner).values()]
         if len(inner) == 1 and not inner[0].binders and (n.denominator == 1 or _square_free(inner[0])):
             return [self._term_power(inner[0], n)]
+        if not self.collect(inner):
+            raise TooLarge  # a power of zero that is not a positive integer
         normal, scale = self._scaled(inner)
         if n.denominator != 1 and scale < 0:
             normal, scale = self.back(inner), Fraction(1)
@@ -301,6 +320,8 @@ class Prover:
 
     def _log(self, terms: list[Term], e: x.Call) -> list[Term]:
         """log(exp(a)·b) = a + log b; nothing else is taken apart unless it is known to be positive."""
+        if not self.collect(terms):
+            raise TooLarge
         if len(terms) == 1 and not terms[0].conds:
             t = self._closed_sum(terms[0])
             sure = [(b, n) for b, n in t.powers if known_positive(b)]
@@ -319,8 +340,13 @@ class Prover:
         return [atom(x.Call("log", (self.back(terms),)))]
 
     def _closed_sum(self, t: Term) -> Term:
-        """A term under sums as a single atom."""
-        return t if not t.binders else atom(self.back([t]))
+        """A term under sums as one atom, times the factors that the sums do not reach."""
+        if not t.binders:
+            return t
+        outside = [(b, n) for b, n in t.powers if not b.free & set(t.binders)]
+        inside = [(b, n) for b, n in t.powers if b.free & set(t.binders)]
+        summed = self.back([Term(Fraction(1), inside, t.conds, t.binders)])
+        return Term(t.coefficient, [*outside, (summed, Fraction(1))], [], [])
 
     def _inside(self, e: x.Term | Index) -> x.Term | Index:
         """An expression that stays closed (under max, inside a function), with its parts in normal form."""
@@ -392,6 +418,8 @@ class Prover:
         powers = []
         for base, n in sums.values():
             if isinstance(base, x.Num) and isinstance(base.value, Fraction) and n.denominator == 1:
+                if base.value == 0 and n < 0:
+                    raise TooLarge
                 if base.value == 0:
                     return None
                 t = Term(t.coefficient * base.value ** int(n), t.powers, t.conds, t.binders)
@@ -411,16 +439,40 @@ class Prover:
             if not (isinstance(c, Rel) and c.op == "eq"):
                 continue
             for a, b in ((c.left, c.right), (c.right, c.left)):
-                if isinstance(a, Index) and a in t.binders and a not in x.free_indices(b):
-                    extra = [] if _within(b, a.size, self.program) else _range(b, a.size)
-                    return [_replaced(t, place, a, b, extra, bound=True)]
-                if isinstance(a, x.Affine) and (found := _solve_affine(a, b, t.binders)) is not None:
+                found = self._solved(a, b, t)
+                if found is not None:
                     i, slot = found
-                    extra = [] if _within(slot, i.size, self.program) else _range(slot, i.size)
+                    extra = [] if self._inside_axis(slot, i, t) else _range(slot, i.size)
                     return [_replaced(t, place, i, slot, extra, bound=True)]
-                if isinstance(a, x.Join):
+                if isinstance(a, x.Join) and all(x.within(s, n, self.program.limits) for s, n in a.parts[1:]):
                     return [_digits(t, place, a, b)]
         return self._joined(t) or self._identified(t)
+
+    def _solved(self, a: x.Slot | Expr, b: x.Slot | Expr, t: Term) -> tuple[Index, x.Slot] | None:
+        """The bound index that a = b determines, and the slot that it equals."""
+        if not (self._integral(a) and self._integral(b)):
+            return None
+        if isinstance(a, Index):
+            return (a, b) if a in t.binders and a not in x.free_indices(b) else None
+        return _solve_affine(a, b, t.binders) if isinstance(a, x.Affine) else None
+
+    def _integral(self, s: x.Slot | Expr) -> bool:
+        """Whether a side of an equation is a whole number: a real entry need not equal any index."""
+        if isinstance(s, Entry):
+            return s.name in self.program and self.program.sort(s.name) != "real"
+        if isinstance(s, (x.Affine, x.Join, x.Part)):
+            return all(self._integral(p) for p in x.parts(s))
+        return isinstance(s, (Index, x.ArgBest))
+
+    def _inside_axis(self, slot: x.Slot, i: Index, t: Term) -> bool:
+        """Whether a slot stays in the range of i: by its form, or because it comes to stand where i reads such an axis."""
+        if x.within(slot, i.size, self.program.limits):
+            return True
+        return isinstance(slot, Entry) and any(self._reads(b, i) for b, _ in t.powers if isinstance(b, Entry))
+
+    def _reads(self, e: Entry, i: Index) -> bool:
+        known = e.name in self.program and len(self.program.shape(e.name)) == len(e.slots)
+        return known and any(s is i and n == i.size for s, n in zip(e.slots, self.program.shape(e.name), strict=True))
 
     def _identified(self, t: Term) -> list[Term] | None:
         """Beside [i = k] with both free, k is written i."""
@@ -445,14 +497,15 @@ class Prover:
                 if isinstance(c, Rel) and c.op == "eq":
                     for a, b in ((c.left, c.right), (c.right, c.left)):
                         if isinstance(a, x.Part) and a.slot is i and i not in x.free_indices(b):
-                            if x.slot_size(b) == x.slot_size(a):
+                            if x.within(b, x.slot_size(a), self.program.limits):
                                 digits[a.divisor] = (place, b, x.slot_size(a))
-            slots, below = [], Size.of(1)
+            slots, used, below = [], set(), Size.of(1)
             while below in digits:
-                slots.insert(0, digits[below][1:])
-                below = below * digits[below][2]
+                place, b, n = digits[below]
+                slots.insert(0, (b, n))
+                used.add(place)
+                below = below * n
             if slots and below == i.size:
-                used = {p for p, _, _ in digits.values()}
                 slot = x.join(list(slots))
                 rest = Term(t.coefficient, t.powers, [c for k, c in enumerate(t.conds) if k not in used], t.binders)
                 return [_replaced(rest, None, i, slot, [], bound=True)]
@@ -509,9 +562,9 @@ class Prover:
         if fact.kind == "onehot":
             axis, value, slots = len(base.slots) - 1, x.ONE, {}
         else:
-            body = fact.left.body
-            if not isinstance(fact.left, x.Reduce) or not isinstance(body, Entry):
+            if not isinstance(fact.left, x.Reduce) or not isinstance(fact.left.body, Entry):
                 return None
+            body = fact.left.body
             axis = body.slots.index(fact.left.index)
             slots = dict(zip(body.slots, base.slots, strict=True))
             value = fact.right
@@ -583,6 +636,8 @@ class Prover:
                 return first if outer is x.ZERO else x.add(first, x.mul(e, x.Call("log", (base,)), outer))
             case x.Call(op=op, args=args):
                 return x.add(*(x.mul(OPS[op].slope_at(k, args), self.derivative(a, wrt)) for k, a in enumerate(args)))
+            case x.Reduce(index=i) if i in wrt.free:
+                return self.derivative(x.rename_binder(e), wrt)
             case x.Reduce(op="sum", index=i, body=body, guard=guard):
                 return x.reduce_("sum", i, self.derivative(body, wrt), guard)
             case x.Reduce(op="prod", index=i, body=body, guard=guard):
@@ -622,7 +677,7 @@ def known_positive(e: Expr) -> bool:
         case x.Num(value=value):
             return value > 0
         case x.Whole(slot=x.Affine(terms=(), constant=n)):
-            return all(c > 0 for _, c in n.terms)
+            return bool(n.terms) and all(c > 0 for _, c in n.terms)
         case x.Call(op="exp"):
             return True
         case x.Add(terms=terms):
@@ -662,10 +717,10 @@ def _replaced(t: Term, place: int | None, i: Index, slot: x.Slot, extra: list[x.
 
 
 def _digits(t: Term, place: int, a: x.Join, b: x.Slot) -> Term:
-    """join = b, digit by digit."""
+    """join = b, digit by digit: all but the leading one are less than their sizes."""
     below, conds = Size.of(1), []
-    for s, n in reversed(a.parts):
-        conds.append(x.rel("eq", s, x.part(b, below, n)))
+    for k, (s, n) in reversed(list(enumerate(a.parts))):
+        conds.append(x.rel("eq", s, x.part(b, below, n if k else None)))
         below = below * n
     rest = [c for k, c in enumerate(t.conds) if k != place]
     return Term(t.coefficient, t.powers, rest + conds, t.binders)
@@ -678,15 +733,6 @@ def _solve_affine(a: x.Affine, b: x.Slot, binders: list[Index]) -> tuple[Index, 
             if s not in x.free_indices(rest):
                 return s, x.affine([(b, Size.of(c.number)), (rest, Size.of(-c.number))])
     return None
-
-
-def _within(slot: x.Slot, n: Size, program: Program) -> bool:
-    if isinstance(slot, Entry):
-        limit = getattr(program.by_name.get(slot.name), "limit", None)
-        return limit is None or limit == n
-    if isinstance(slot, x.Affine) and not slot.terms:
-        return slot.constant.number == 0 or (n.number is not None and 0 <= (slot.constant.number or -1) < n.number)
-    return x.slot_size(slot) == n
 
 
 def _range(slot: x.Slot, n: Size) -> list[x.Cond]:

@@ -67,8 +67,8 @@ class Statements:
         key = next((k for k in (f"self.{name}", name) if k in self.inputs), None)
         if key is None or key == name and name in scope:
             return False
-        word = getattr(value.func, "attr", "") if isinstance(value, ast.Call) else ""
-        if isinstance(self.inputs[key], dict) and word in T.LAYERS:
+        word = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
+        if isinstance(self.inputs[key], dict) and (word in T.LAYERS or word in self.code.classes):
             return False  # the parameters of a layer, looked up when it is called
         base.attributes[target.attr] = self.inputs[key]
         return True

@@ -21,7 +21,8 @@ from derive.readers.values import UNIT, Array, Fixed, Pair, Range, Rows, Slots, 
 _SYNONYMS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "a": "x", "arr": "x", "tensor": "x",
              "other": "y", "b": "y", "correction": "ddof", "newshape": "shape", "size": "shape", "min": "a_min",
              "max": "a_max", "arrays": "x", "tensors": "x", "object": "x", "m": "x", "A": "x", "x1": "x", "x2": "y",
-             "axes": "axis", "reps": "shape", "dimension": "axis", "array": "x"}  # fmt: skip
+             "axes": "axis", "reps": "shape", "dimension": "axis", "array": "x",
+             "diagonal": "k", "indices": "index"}  # fmt: skip
 _IGNORED = {"dtype", "device", "requires_grad", "copy", "order", "out", "stable", "casting", "optimize", "generator",
             "memory_format", "layout", "inplace", "_stacklevel", "initial", "non_blocking", "subok"}  # fmt: skip
 
@@ -500,12 +501,16 @@ def trace(run, flavor, x):
     return A.reduced(run, "sum", diagonal(run, flavor, x), None, False)
 
 
-@spelled("gather take_along_axis", "x first second")
-def gather(run, flavor, x, first, second):
-    """x.gather(dim, index) and np.take_along_axis(x, index, axis)."""
+@spelled("take_along_axis take_along_dim", "x index axis")
+def take_along_axis(run, flavor, x, index, axis):
+    return gather(run, flavor, x, axis, index)
+
+
+@spelled("gather", "x axis index")
+def gather(run, flavor, x, axis, index):
+    """x[…, index[…], …]: one entry along the axis for every entry of the index."""
     from derive.readers.indexing import picked_slot
 
-    index, axis = (first, second) if isinstance(second, int) else (second, first)
     a, index = as_array(run, x), as_array(run, index)
     k = A.axis_of(run, as_axis(run, axis), a.rank)
 

@@ -144,7 +144,7 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     if init is None:
         return
     scope = Scope("", run.scopes[0])
-    lengths = length_names(init)
+    lengths = length_names(init) | _passed_on(init, run.scopes[0])
     for arg in (*init.args.args, *init.args.kwonlyargs):
         name = arg.arg
         if name in lengths:
@@ -159,6 +159,20 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
             _attribute(run, inputs, scope, attributes, node)
     finally:
         run.scopes.pop()
+
+
+def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:
+    """Names that a constructor hands to a class of the source as lengths: `self.first = Lora(d, r)`."""
+    found: set[str] = set()
+    for n in ast.walk(init):
+        cls = module.get(_called(n)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) else None
+        inner = cls.methods.get("__init__") if isinstance(cls, ClassOf) else None
+        if inner is not None:
+            lengths = length_names(inner) | (_passed_on(inner, module) if inner is not init else set())
+            names = [a.arg for a in inner.args.args[1:]]
+            pairs = [*zip(names, n.args, strict=False), *((k.arg, k.value) for k in n.keywords)]
+            found |= {m.id for name, v in pairs if name in lengths for m in ast.walk(v) if isinstance(m, ast.Name)}
+    return found
 
 
 def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: ast.stmt) -> None:

@@ -489,7 +489,7 @@ def _define(paper: Paper) -> None:
         for k, _, name, _, _ in chosen:
             paper.notes.defined.discard(name)
             paper.definitions.pop(k, None)
-        paper.notes.sizes.table = held
+        paper.notes.sizes.table, paper.notes.sizes.count = held, -1
         paper.program = paper.notes.program
         paper.backward.clear()
         paper.scopes.clear()

@@ -802,12 +802,13 @@ class Parser:
         """A name that the document uses as a function, or brackets with a comma."""
         if node.name in self.lexicon.functions:
             return True
-        depth = 0
+        depth = braces = 0
         for token in self.tokens[self.place :]:
             depth += {"(": 1, ")": -1}.get(token.text, 0)
+            braces += {"{": 1, "}": -1}.get(token.text, 0)
             if depth == 0:
                 return False
-            if depth == 1 and token.text == ",":
+            if depth == 1 and not braces and token.text == ",":
                 return True
         return False
 

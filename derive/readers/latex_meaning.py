@@ -57,6 +57,7 @@ class Elaborator:
     surrogate: Expr | None = None
     used: set[str] = field(default_factory=set)
     lenient: bool = False
+    proposing: bool = False
 
     def choose(self, key: str, *options: str) -> int:
         """Which option holds for an ambiguity, by default the first."""
@@ -90,7 +91,7 @@ class Elaborator:
 
     def usual(self, name: str, n: Size) -> Size:
         """The size of a letter that nothing in the line determines: the one that it has everywhere else."""
-        known = self.notes.letter_sizes.get(name)
+        known = None if self.proposing else self.notes.letter_sizes.get(name)
         if known is None or n.letter is None or not n.letter.startswith("?"):
             return n
         return self.notes.sizes.resolve(known)
@@ -126,6 +127,12 @@ class Elaborator:
         if place.subs or place.marks or name in self.notes.stand_ins:
             return False
         return name in self.bound or name in self.scope or self.notes.resolve(name)[0] not in self.notes.labels
+
+    def is_letter(self, name: str) -> bool:
+        """Whether a bare letter in a condition is an index, and no number that the document knows."""
+        if name in self.bound:
+            return True
+        return not self.notes.is_array(name) and name not in self.program and (name in self.notes.letters or name in self.scope)
 
     def label(self, place: t.Node, n: Size) -> Entry:
         """A label such as y_i that stands as a place; its values run below n."""
@@ -671,7 +678,7 @@ class Elaborator:
             if node.name in self.notes.stand_ins:
                 return self.label(node, Size.of("?any"))
             name, places, _ = self.notes.spell(node)
-            if not places and self.is_index(node) and not self.notes.is_array(name) and name not in self.notes.size_names:
+            if not places and self.is_index(node) and name not in self.notes.size_names and self.is_letter(name):
                 return self.letter(node.name)
             other = whole.right if node is whole.left else whole.left
             indexlike = isinstance(other, t.Symbol) and not other.subs and self.is_index(other) and (

@@ -32,9 +32,19 @@ class Sizes:
 
     table: dict[str, Size] = field(default_factory=dict)
     strict: bool = False
+    kept: dict[Size, Size] = field(default_factory=dict)
+    count: int = 0
 
     def resolve(self, n: Size) -> Size:
         """The size as far as it is known."""
+        if self.count != len(self.table):
+            self.kept, self.count = {}, len(self.table)
+        found = self.kept.get(n)
+        if found is None:
+            found = self.kept[n] = self._resolved(n)
+        return found
+
+    def _resolved(self, n: Size) -> Size:
         for _ in range(100):
             letters = n.letters & self.table.keys()
             if not letters:

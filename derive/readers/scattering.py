@@ -17,7 +17,9 @@ def scattered(run: Run, name: str, a: Array, args: list) -> Array:
         raise run.unsupported(f"`.{name}()` with these arguments", hint=f"write .{name}(dim, index, value)")
     axis = A.axis_of(run, run.static(args[0]), a.rank)
     index, value = as_array(run, args[1]), as_array(run, args[2])
-    return _added_rows(run, a, axis, index, value) if name == "index_add_" else _spread(run, name, a, axis, index, value)
+    return (
+        _added_rows(run, a, axis, index, value) if name == "index_add_" else _spread(run, name, a, axis, index, value)
+    )
 
 
 def _added_rows(run: Run, a: Array, axis: int, index: Array, value: Array) -> Array:

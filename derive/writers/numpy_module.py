@@ -370,8 +370,12 @@ class _Module:
     def _returned(self, f: _Function, name: str) -> str:
         gradient = self.gradient_of[name]
         if gradient is None:
-            self._load(f, name)
             kind = "ones" if name == self.loss else "zeros"
+            if not self.forward.is_input(name) and all(e.name != name for e in self.ahead):
+                sizes = [f.printer.size(n)[0] for n in self.full.shape(name)]
+                f.printer.used.add("dtype")
+                return f"np.{kind}(({', '.join(sizes)}{',' if len(sizes) == 1 else ''}), {self.names.own('dtype')})"
+            self._load(f, name)
             return f"np.{kind}_like({self.names.array(name)})"
         text = self.names.array(gradient)
         return text if f.fresh.get(gradient) else f"{text}.copy()"

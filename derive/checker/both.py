@@ -1,0 +1,397 @@
+"""Reading backward code: in the state that the forward pass leaves, statement by statement, never executed.
+
+The backward file is read by the reader of forward passes, in one go with the forward pass, so that aliases, versions and
+sizes are the same for both.  Each statement is a `Step`; one that cannot be read is kept with its problem, what it
+would have set stands for the true gradient, and the reading goes on.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import count
+
+from derive.checker.names import candidates, spelled
+from derive.checker.reading import FUEL, Back, Reading, Snapshot, Step, flat, held, named_array
+from derive.checker.recomputed import renamed_copies, with_recomputed
+from derive.checker.statements import copied_gradient, declared, stored_keys, uses, without_branches
+from derive.errors import Problem, Unsupported
+from derive.index import Size
+from derive.program import Equation, Variable, base_name, gradient_name
+from derive.readers.convert import iterated, truth
+from derive.readers.evaluate import evaluate
+from derive.readers.finish import _final_names, finished
+from derive.readers.inputs import Inputs, Source
+from derive.readers.python import ROUNDS, _chosen, _renamed, _round, _shapes_missing, _with_facts, parsed
+from derive.readers.run import Knowledge, Run, without_quotients
+from derive.readers.statements import Returned, assign, execute
+from derive.readers.values import Array, Function, Parameter, Restart, Rows, Scope
+
+MOST_STEPS = 3000
+_STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
+
+
+def read_both(forward: str, back: Back, *, path: str = "", function: str | None = None, shapes: dict | None = None,
+              sample: dict | None = None, facts: tuple[str, ...] = ()) -> Reading:  # fmt: skip
+    """A forward pass and the backward code that belongs to it.  Raises a Problem where the forward pass is unreadable."""
+    tree = parsed(forward, path)
+    chosen = Source(forward, path, tree, *_chosen(tree, function, path, forward))
+    inputs = Inputs.collect(chosen, shapes or {}, sample or {})
+    knowledge = Knowledge()
+    knowledge.lengths.update(inputs.lengths)
+    for _ in range(ROUNDS):
+        try:
+            run, outputs, kind = _round(chosen, inputs, knowledge)
+            if knowledge.guesses:
+                raise _shapes_missing(chosen, inputs, knowledge, run)
+            if _renamed(chosen, inputs, knowledge):
+                continue
+            reader = _Reader(chosen, inputs, run, outputs, kind, back)
+            reader.read()
+            return reader.reading(facts)
+        except Restart:
+            continue
+    raise Unsupported("the sizes of this pass do not settle", hint="declare the shapes: # shapes: X (n, d) · …")
+
+
+@dataclass
+class _Reader:
+    """One round over both passes."""
+
+    source: Source
+    inputs: Inputs
+    run: Run
+    outputs: list[str]
+    kind: str
+    back: Back
+
+    def __post_init__(self):
+        self.steps: list[Step] = []
+        self.upstream: dict[str, str] = {}
+        self.scalar_upstream: str | None = None
+        self.variables: list[Variable] = []
+        self.unread: dict[str, int] = {}
+        self.returned: ast.Return | None = None
+        self.given = self._values_returned()
+        run = self.run
+        self.mark = copy.copy(run)
+        self.mark.equations, self.mark.inputs = list(run.equations), dict(run.inputs)
+        self.mark.locals = {k: replace(v, internals=list(v.internals)) for k, v in run.locals.items()}
+        self.final = _final_names(self.mark)
+        self.outer = run.scopes[-1]
+
+    def _values_returned(self) -> object:
+        """What the forward function hands back, the cache included."""
+        if self.source.function is None:
+            return None
+        found = [n for n in ast.walk(self.source.function) if isinstance(n, ast.Return) and n.value is not None]
+        direct = [n for n in self.source.function.body if n in found]
+        return evaluate(self.run, (direct or found)[-1].value)
+
+    # -- the state in which the backward code begins
+
+    def read(self) -> None:
+        run = self.run
+        run.lines, run.path, run.notes, run.line_shapes, run.free_names = self.back.lines, self.back.path, {}, {}, None
+        run.unify, run.integers = _strict(run), {}
+        scope = self._script() if self.back.function is None else self._function()
+        self.start = self._named(scope)
+        self._body(list(self.back.body))
+
+    def _script(self) -> Scope:
+        scope = self.outer
+        for output in self.outputs:
+            name = base_name(self.final.get(output, output))
+            spellings = [f"d{name}", f"grad_{name}", f"{name}_grad"] + (["dout"] if len(self.outputs) == 1 else [])
+            if self._shape(output):
+                for spelling in spellings:
+                    scope.setdefault(spelling, self._upstream(output))
+        return scope
+
+    def _function(self) -> Scope:
+        """The scope of backward's body, its parameters bound to what the forward pass handed over."""
+        module = Scope("", self.run.scopes[0])
+        for node in self.back.tree.body:
+            if isinstance(node, ast.FunctionDef):
+                module[node.name] = Function(node.name, node, module)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                self.source.bind_import(node, module)
+        scope = Scope("", module)
+        spec = self.back.function.args
+        parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        caches, gradients = self._state(), []
+        for name in parameters:
+            if name == "self" and "self" in self.outer:
+                scope[name] = self.outer["self"]
+            elif name in self.outer and isinstance(self.outer[name], _STATE):
+                scope[name] = self.outer[name]
+            elif spelled(name) is not None or name in ("upstream", "g", "grad", "grads"):
+                gradients.append(name)
+            elif caches:
+                scope[name] = caches.pop(0)
+        self._bind_upstream(scope, gradients)
+        self.run.scopes.append(scope)
+        return scope
+
+    def _state(self) -> list:
+        """The containers that forward returns besides its outputs; else all of what it returns besides them."""
+        values = self.given if isinstance(self.given, tuple) else (self.given,)
+        inner = [v for v in values if isinstance(v, (tuple, dict, list))]
+        return inner or ([self.given] if isinstance(self.given, dict) else [])
+
+    def _bind_upstream(self, scope: Scope, gradients: list[str]) -> None:
+        left = list(self.outputs)
+        plain = {o: base_name(self.final.get(o, o)) for o in left}
+        unmatched = []
+        for name in gradients:
+            found = candidates(spelled(name) or name, [plain[o] for o in left])
+            output = next((o for o in left if plain[o] in found), None)
+            if output is None:
+                unmatched.append(name)
+            else:
+                scope[name] = self._upstream(output)
+                left.remove(output)
+        for name, output in zip(unmatched, left, strict=False):
+            scope[name] = self._upstream(output)
+
+    def _upstream(self, output: str) -> Array:
+        """The gradient that arrives at an output, as an input of its own."""
+        final, shape = self.final.get(output, output), self._shape(output)
+        name = gradient_name(final)
+        if final not in self.upstream:
+            self.upstream[final] = name
+            if shape:
+                self.variables.append(Variable(name, shape))
+            else:
+                self.scalar_upstream = "∂↑"
+                self.variables.append(Variable("∂↑", ()))
+        name = name if shape else "∂↑"
+        return named_array(name, shape)
+
+    def _shape(self, internal: str) -> tuple[Size, ...]:
+        found = next((e for e in self.mark.equations if e.name == internal), None)
+        return found.shape if found is not None else self.mark.inputs[internal].shape
+
+    # -- statements
+
+    def _body(self, body: list[ast.stmt], looped: bool = False) -> object:
+        for node in body:
+            if len(self.steps) > MOST_STEPS:
+                raise Unsupported("this backward pass is too long to read", hint="check its parts one by one")
+            outcome = self._statement(node, looped)
+            if outcome is not None:
+                return outcome
+        return None
+
+    def _statement(self, node: ast.stmt, looped: bool) -> object:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self.source.bind_import(node, self.run.scopes[-1])
+            return None
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            return self._quietly(node)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return None
+        if isinstance(node, ast.With):
+            return self._body(node.body, looped)
+        if isinstance(node, (ast.If, ast.For)):
+            inner = self._inner(node)
+            if inner is not None:
+                return self._rounds(node, inner)
+        if isinstance(node, ast.Return):
+            self._returned_by_key(node)
+        return self._step(node, looped)
+
+    def _returned_by_key(self, node: ast.Return) -> None:
+        """`return {"W": X.T @ dz}`: every entry that is more than a name is a statement of its own."""
+        self.returned = node
+        if not isinstance(node.value, ast.Dict):
+            return
+        self.run.scopes[-1].setdefault("grads", {})
+        for key, value in zip(node.value.keys, node.value.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and not isinstance(value, ast.Name):
+                place = ast.Subscript(ast.Name("grads", ast.Load()), ast.Constant(key.value), ast.Store())
+                made = ast.copy_location(ast.Assign([place], value), value)
+                self._step(ast.fix_missing_locations(made), False)
+
+    def _inner(self, node: ast.If | ast.For) -> list | None:
+        """The branch that is taken, or the rounds of a static loop; None where that is not known."""
+        run, before = self.run, Snapshot.of(self.run)
+        run.node = run.statement = node
+        try:
+            if isinstance(node, ast.If):
+                return [node.body if truth(run, evaluate(run, node.test)) else node.orelse]
+            found = iterated(run, evaluate(run, node.iter))
+            return None if isinstance(found, Rows) else list(found)
+        except Problem:
+            before.restore(run)
+            return None
+
+    def _rounds(self, node: ast.If | ast.For, inner: list) -> object:
+        if isinstance(node, ast.If):
+            return self._body(inner[0])
+        for value in inner:
+            assign(self.run, node.target, value, quiet=True)
+            outcome = self._body(node.body, looped=True)
+            if isinstance(outcome, Returned):
+                return outcome
+            if outcome is not None and outcome.word == "break":
+                break
+        return None
+
+    def _quietly(self, node: ast.stmt) -> None:
+        try:
+            execute(self.run, [node])
+        except Problem:
+            pass
+
+    def _step(self, node: ast.stmt, looped: bool) -> object:
+        run = self.run
+        old = self._named(run.scopes[-1])
+        step = Step(node, uses(node), Snapshot.of(run), looped=looped)
+        self.steps.append(step)
+        run.fuel = FUEL
+        outcome = None
+        try:
+            step.copied = copied_gradient(node)
+            outcome = self._stand_in(step) if step.copied else execute(run, [node])
+        except Problem as problem:
+            outcome = self._chosen_by_value(step, problem)
+        except RecursionError:
+            self._failed(step, Unsupported("this statement nests too deeply to be read", span=run.span(node)))
+        step.values = self._named(run.scopes[-1])
+        step.changed = frozenset(n for n, v in step.values.items() if old.get(n) != v)
+        return outcome
+
+    def _chosen_by_value(self, step: Step, problem: Problem) -> object:
+        """Branches on data that only assign are conditional expressions: the statement is read once more as such."""
+        node = without_branches(step.node) if isinstance(step.node, ast.For) else None
+        if node is not None:
+            self._back_to(step)
+            try:
+                return execute(self.run, [node])
+            except Problem:
+                pass
+        return self._failed(step, problem)
+
+    def _back_to(self, step: Step) -> None:
+        run = self.run
+        step.before.restore(run)
+        run.loops.clear(), run.watched.clear(), run.carried.clear()
+        run.helper, run.depth, run.outer_loops = "", 0, []
+
+    def _failed(self, step: Step, problem: Problem) -> None:
+        self._back_to(step)
+        missing = next((n for n in step.uses.reads if n in self.unread), None)
+        if missing and missing in problem.what:
+            problem.why = f"`{missing}` is set on line {self.unread[missing]}, which could not be read"
+        step.problem = problem
+        self._stand_in(step)
+
+    def _stand_in(self, step: Step) -> None:
+        """Names whose value is not derived here: a gradient stands for the true one, others are forgotten."""
+        scope = self.run.scopes[-1]
+        plain = isinstance(step.node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For))
+        for name in sorted(step.uses.writes) if plain else ():
+            meant = self.meant(name)
+            if meant is not None:
+                shape = self._shape(meant)
+                own = f"∂={self.final.get(meant, meant)}"
+                scope[name] = named_array(own, shape)
+            elif stored_keys(step.node) and isinstance(scope.get(name), dict):
+                self._stand_in_key(scope[name], stored_keys(step.node)[0])
+            elif step.uses.sets & {name} or name not in scope:
+                scope.pop(name, None)
+                self.unread[name] = step.line
+
+    def _stand_in_key(self, owner: dict, name: str) -> None:
+        meant = self.meant(name)
+        if meant is not None:
+            owner[name.split("[")[1].rstrip("]")] = named_array(f"∂={self.final.get(meant, meant)}", self._shape(meant))
+
+    def meant(self, name: str) -> str | None:
+        """The forward array, by its internal name, whose gradient a name is by its spelling."""
+        base = spelled(name)
+        if base is None or name in self.start and not self.start[name].startswith("∂"):
+            return None
+        found = candidates(base, self.start)
+        return self.start[found[0]] if found and not self.start[found[0]].startswith("∂") else None
+
+    def _named(self, scope: Scope) -> dict[str, str]:
+        """The array that each name (or dict entry) in reach holds; gradients get an equation where they have none."""
+        chain, found = [], {}
+        while scope is not None:
+            chain.insert(0, scope)
+            scope = scope.parent
+        for part in chain:
+            for name, value in flat(part).items():
+                internal = held(self.run, value, name if spelled(name) else None)
+                if internal is not None:
+                    found[name] = internal
+        return found
+
+    def _sizes(self) -> dict[str, Size]:
+        """What the author calls the sizes: names that hold them, else the first axes of arrays in reach."""
+        found: dict[str, Size] = {}
+        for scope in self.run.scopes:
+            found |= {n: v for n, v in scope.items() if isinstance(v, Size) and v.number is None}
+        known = set(found.values())
+        for name, value in self.run.scopes[-1].items():
+            for k, n in enumerate(value.shape if isinstance(value, Array) and name.isidentifier() else ()):
+                if n.number is None and n not in known:
+                    known.add(n)
+                    found[f"{name}.shape[{k}]"] = n
+        return found
+
+    # -- the result
+
+    def reading(self, facts: tuple[str, ...]) -> Reading:
+        forward = finished(self.source, self.inputs, self.mark, self.outputs, self.kind)
+        forward = _with_facts(forward, (*facts, *self.source.facts))
+        run, names = self.run, dict(self.final)
+        made = run.equations[len(self.mark.equations) :]
+        for e in made:
+            names[e.name] = _own_name(e, names)
+        variables = (*self.variables, *(v for n, v in run.inputs.items() if n not in self.mark.inputs))
+        start = {n: names.get(v, v) for n, v in self.start.items()}
+        reading = Reading(forward, self.back, run, names, self.steps, (), variables, start, self.upstream,
+                          self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
+        made = tuple(reading.renamed(e) for e in made)
+        reading.copies, reading.sizes = renamed_copies(made), self._sizes()
+        reading.forward = with_recomputed(forward, made)
+        reading.equations = tuple(e for e in made if e.name not in reading.forward)
+        return reading
+
+
+def _own_name(e: Equation, names: Mapping[str, str]) -> str:
+    """`dX@12`: the version of a name that line 12 makes."""
+    base = f"{e.name.split(':')[1].split('=')[0]}@{e.span.line if e.span else 0}"
+    taken = set(names.values())
+    return base if base not in taken else next(n for k in count(2) if (n := f"{base}.{k}") not in taken)
+
+
+def _strict(run: Run):
+    """Sizes of the forward pass stay different where the backward code would need them equal: its shapes do not fit."""
+    fixed = {a for v in run.inputs.values() for n in v.shape for a in n.letters}
+    fixed |= {a for e in run.equations for n in e.shape for a in n.letters}
+
+    def unify(a: Size, b: Size, what: str = "these axes") -> None:
+        if a == b or without_quotients(a) == without_quotients(b):
+            return
+        run.check_lengths(a, b, what)
+        letter, value = run.solved(a - b)
+        if letter is None or letter in fixed:
+            raise run.mismatch(
+                f"{what} have the sizes {run.show(a)} and {run.show(b)}", "they differ in the forward pass"
+            )
+        run.knowledge.set_size(letter, value)
+
+    return unify
+
+
+def _aliases(*texts: str) -> dict[str, str]:
+    """`# check: alias dq = dQ ; Y = labels`: names by the names that they stand for."""
+    pairs = [entry.partition("=") for text in texts for entry in declared(text, "alias")]
+    return {a.strip(): b.strip() for a, _, b in pairs}

@@ -1,0 +1,151 @@
+"""The verdicts of one backward pass: conventions and side conditions named, parts listed, everything in its place."""
+
+from __future__ import annotations
+
+import ast
+
+from derive.checker.claims import Claim, claims_of
+from derive.checker.codes import KIND_CODES
+from derive.checker.cut import fits
+from derive.checker.explained import Explainer
+from derive.checker.judged import RIGHT, Finding
+from derive.claim import Place, Verdict
+from derive.program import Fact, parse_fact
+
+
+class Checker(Explainer):
+    """The verdicts of one reading."""
+
+    def verdicts(self) -> list[Verdict]:
+        """One verdict for every claim and every part of one, in the order in which they are complete."""
+        for claim in claims_of(self.reading):
+            finding = Finding(claim)
+            self._guarded(self._judge, finding)
+            self.findings.append(finding)
+        for f in self.findings:
+            if f.word == "wrong":
+                self._guarded(self._explain, f)
+        self._conventions()
+        self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
+        self._leftover()
+        extra = {f.line: f for f in reversed(self.extra)}.values()
+        found = [v for f in [*self.findings, *extra] for v in self._shown(f)]
+        return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
+
+    # -- conventions and leftovers
+
+    def _conventions(self) -> None:
+        """`dZ = A - Y`, m times the gradient, where later lines divide by m: right under that convention."""
+        for f in self.findings:
+            if f.word != "wrong" or f.kind != "mean-factor" or "× " not in (f.reason or ""):
+                continue
+            group = self._scaled_with(f)
+            ends = [g for g in self._readers(group) if g not in group]
+            inputs = any(self.reading.forward.is_input(g.meant) for g in group if g.meant)
+            divided = any(g.holds and g.follows is False for g in ends)
+            if divided and not inputs and all(g.holds for g in ends):
+                size = f.reason.rpartition("× ")[2]
+                for g in group:
+                    g.word, g.kind, g.correction = "right-if", "convention", None
+                    g.reason = f"right if `{g.claim.name}` means {size} times the gradient; later lines divide by it"
+                for g in ends:
+                    g.word, g.kind, g.reason = "right", None, f"with `{f.claim.name}` as {size} times the gradient"
+
+    def _scaled_with(self, f: Finding) -> list[Finding]:
+        """A claim and those that only carry its factor on."""
+        group = [f]
+        for g in self.findings:
+            if g.cut and g.word == "carried" and {h.claim.array for h in group} & set(g.cut.reached.values()):
+                group.append(g)
+        return group
+
+    def _readers(self, group: list[Finding]) -> list[Finding]:
+        arrays = {g.claim.array for g in group}
+        return [g for g in self.findings if g.cut and arrays & set(g.cut.reached.values())]
+
+    def _conditions(self) -> None:
+        """Wrong lines that are right where the rows of an input that nobody differentiates by sum to one."""
+        bad = [f for f in self.findings if f.word in ("wrong", "carried") and f.goal is not None and f.meant
+               and f.holds is False and f.claim.fate != "failed" and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"]  # fmt: skip
+        if not bad or bad[0].word != "wrong":
+            return
+        for fact in self._facts():
+            for f in bad:
+                sides = self.court.written(f.claim.array, f.indices), self.court.true(f.meant, f.indices)
+                if self.court.under(fact, *sides):
+                    f.word, f.kind, f.holds, f.follows, f.where = "right-if", "side-condition", None, None, None
+                    f.correction, f.line, f.certainty, f.reason = None, None, "tested", f"right if {fact.text}"
+            if bad[0].word == "right-if":
+                return
+
+    def _facts(self) -> list[Fact]:
+        """Sums over the last axis of the inputs that no claim differentiates by."""
+        found, meant = [], {f.meant for f in self.findings}
+        for v in self.reading.forward.inputs:
+            if (
+                v.sort == "real"
+                and v.shape
+                and v.name not in meant
+                and all(f.array != v.name for f in self.court.program.facts)
+            ):
+                letters = "ijklmpq"[: len(v.shape)]
+                text = f"sum[{letters[-1]}] {v.name}[{','.join(letters)}] = 1"
+                found.append(parse_fact(text, self.reading.forward))
+        return found
+
+    def _leftover(self) -> None:
+        """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
+        for f in self.nameless.values():
+            if f.word == "open":
+                f.word = "no-claim"
+                f.reason = f"`{f.claim.name}` is the gradient of no array by name; it is judged where it is used"
+
+    # -- the text of a verdict
+
+    def _shown(self, f: Finding) -> list[Verdict]:
+        if not f.word:
+            return []
+        lines, nodes = self.reading.back.lines, [s.node for s in f.claim.steps]
+        first, last = min(nodes, key=lambda n: n.lineno), max(nodes, key=lambda n: n.end_lineno)
+        text = "\n".join(dict.fromkeys(_segment(lines, n) for n in nodes))
+        reason = f.reason or self._side_effect(f)
+        if f.line is not None and f.kind != "overwritten" and first.lineno != last.end_lineno:
+            reason = f"line {f.line}: {reason}"
+        kind = f.kind or ("wrong" if f.word == "wrong" else None)
+        place = Place(first.lineno, _column(lines, first), last.end_lineno, _end_column(lines, last))
+        main = Verdict(place, text, f.word, f.certainty if f.word in RIGHT else None, f.follows, f.holds, kind, reason,
+                       f.correction, f.where if f.word == "wrong" else None, KIND_CODES.get(kind))  # fmt: skip
+        return [*self._partials(f), main]
+
+    def _side_effect(self, f: Finding) -> str | None:
+        """`dscores = probs; dscores[…] -= 1` changes probs as well."""
+        for step in f.claim.steps:
+            for name in sorted(step.changed & self.reading.start.keys() - step.uses.writes):
+                if not self.reading.start[name].startswith("∂"):
+                    return f"line {step.line} changes `{name}` of the forward pass too: both names are one array"
+        return None
+
+    def _partials(self, f: Finding) -> list[Verdict]:
+        lines, found = self.reading.back.lines, []
+        for step in f.claim.steps[:-1] if f.claim.fate != "dead" else []:
+            n = step.node
+            place = Place(n.lineno, _column(lines, n), n.end_lineno, _end_column(lines, n))
+            reason = f"a part of `{f.claim.name}`, complete on line {f.claim.last.line}"
+            found.append(
+                Verdict(
+                    place, _segment(lines, n), "no-claim", kind="partial", reason=reason, code=KIND_CODES["partial"]
+                )
+            )
+        return list(dict.fromkeys(found))
+
+
+def _segment(lines: list[str], node: ast.stmt) -> str:
+    return "\n".join(lines[node.lineno - 1 : node.end_lineno]).strip()
+
+
+def _column(lines: list[str], node: ast.stmt) -> int:
+    return len(lines[node.lineno - 1].encode()[: node.col_offset].decode(errors="replace")) + 1
+
+
+def _end_column(lines: list[str], node: ast.stmt) -> int:
+    return len(lines[node.end_lineno - 1].encode()[: node.end_col_offset].decode(errors="replace")) + 1

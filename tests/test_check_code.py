@@ -1,0 +1,421 @@
+"""`derive check` on backward code: right files stay right, every known mistake is found at its line with its kind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from backward_cases import CASES
+
+from derive.checker.code import check_code
+from derive.claim import Checked, Verdict
+from derive.readers.python import read_python
+
+SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "passes"
+BAD = ("wrong", "carried")
+
+
+def first_wrong(checked: Checked) -> Verdict | None:
+    return next((v for v in checked.verdicts if v.verdict == "wrong"), None)
+
+
+def words(checked: Checked) -> list[tuple[int, str, str | None]]:
+    """Line, verdict and kind of every claim, parts left out."""
+    return [(v.place.line, v.verdict, v.kind) for v in checked.verdicts if v.kind != "partial"]
+
+
+def gradients_of(checked: Checked) -> dict[str, str]:
+    """The last verdict on each name that a claim's first line sets."""
+    return {
+        v.text.split("=")[0].split("[")[0].strip(" +-*/"): v.verdict for v in checked.verdicts if v.kind != "partial"
+    }
+
+
+# ---------------------------------------------------------------- the fourteen samples
+
+KINDS = {
+    "bessel": "bias", "branch_not_added": "forgotten-path", "embedding_overwritten": "repeated-index",
+    "mean_factor_lost": "mean-factor", "mean_path_lost": "forgotten-path", "tanh_of_input": "wrong-value",
+    "bias_mean": "mean-factor", "reciprocal_sign": "sign", "row_sum_misread": "factor-out-of-sum",
+    "diagonal_only": "softmax-diagonal", "quotient_rule": "power", "no_batch": "mean-factor", "sign": "sign",
+    "sum_over_samples": "axis", "log_derivative": "sign", "only_the_label": "forgotten-path", "bias_total": "extra-sum",
+    "minus_one_after_mean": "mean-factor", "softmax_axis": "axis", "elementwise_softmax": "softmax-diagonal",
+    "target_not_divided": "missing-factor", "transposed_weights": "reshaped", "bracket_sign": "sign",
+    "residual_sign": "sign", "two_lost": "factor", "istd_power": "power", "no_bessel_factor": "bias",
+    "variance_constant": "forgotten-path", "double_tanh": "wrong-value", "fancy_index_plus_equals": "repeated-index",
+    "gamma_not_passed": "missing-factor", "mean_subtracted_twice": "factor", "sqrt_derivative": "missing-factor",
+    "variance_row_not_averaged": "mean-factor", "candidate_as_sigmoid": "activation",
+    "cell_upstream_ignored": "forgotten-path", "gate_order": "order", "new_cell_for_forget": "wrong-value",
+    "axes_order": "reshaped", "overlap_overwritten": "assigned", "transpose_missing": "reshaped",
+    "diagonal_softmax": "softmax-diagonal", "keys_untransposed": "transposed", "scale_forgotten": "missing-factor",
+}  # fmt: skip
+
+
+def samples(which: str) -> list:
+    """(case, file) of the samples; one skipped row where the folder is missing."""
+    if not SAMPLES.is_dir():
+        return [pytest.param(None, "", marks=pytest.mark.skip(reason=f"{SAMPLES} is not there"))]
+    sys.path.insert(0, str(SAMPLES))
+    import suite
+
+    return [pytest.param(c, name, id=f"{c.id[:3]}-{name[9:-3]}") for c in suite.cases() for name in getattr(c, which)]
+
+
+def checked_sample(case, name: str) -> Checked:
+    given, _ = case.sample(0)
+    return check_code(case.source(name), name, forward=case.forward_source, sample=given)
+
+
+@pytest.mark.parametrize("case, name", samples("right"))
+def test_right_samples(case, name):
+    checked = checked_sample(case, name)
+    assert all(v.verdict in ("right", "no-claim") for v in checked.verdicts), words(checked)
+    found = gradients_of(checked)
+    returned = case.meta.get("returns", ())
+    assert {n: found.get(f"d{n}") for n in case.diff if f"d{n}" in found or n in returned} == {
+        n: "right" for n in case.diff if f"d{n}" in found or n in returned
+    }
+
+
+@pytest.mark.parametrize("case, name", samples("wrong"))
+def test_wrong_samples(case, name):
+    found, meta = first_wrong(checked_sample(case, name)), case.wrong_meta(name)
+    assert found is not None
+    assert any(found.place.line <= k <= found.place.end_line for k in meta["lines"]), (meta["lines"], found)
+    assert found.kind == KINDS[name.removeprefix("backward_wrong_").removesuffix(".py")]
+    assert found.counterexample and found.reason
+
+
+# ---------------------------------------------------------------- our own right passes
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_right_passes(case):
+    checked = check_code(case.backward, "backward.py", forward=case.forward, shapes=case.shapes, facts=case.facts)
+    assert {v.verdict for v in checked.verdicts} <= {"right", "no-claim"}, words(checked)
+    assert any(v.certainty == "proved" for v in checked.verdicts)
+
+
+# ---------------------------------------------------------------- rows: one mistake, its kind, its correction
+
+SOFTMAX = """
+# shapes: x (n, d) · w (d, c) · b (c,) · y int (n,)
+def forward(x, w, b, y):
+    n = x.shape[0]
+    scores = x @ w + b
+    e = np.exp(scores)
+    probs = e / e.sum(axis=1, keepdims=True)
+    loss = -np.log(probs[np.arange(n), y]).mean()
+    return loss
+"""
+TANH = """
+# shapes: x (n, d) · w (d, h) · b (h,)
+def forward(x, w, b):
+    a = x @ w + b
+    h = np.tanh(a)
+    return h
+"""
+NORM = """
+# shapes: x (n, d) · g (d,)
+def forward(x, g):
+    n = x.shape[0]
+    mu = x.sum(0) / n
+    c = x - mu
+    q = c ** 2
+    var = q.sum(0) / (n - 1)
+    r = var ** -0.5
+    xhat = c * r
+    out = g * xhat
+    return out
+"""
+SCORES = "dscores = probs.copy()\ndscores[np.arange(n), y] -= 1\ndscores /= n\n"
+NORM_BACK = """dxhat = dout * g
+dr = (dxhat * c).sum(0)
+dvar = -0.5 * r ** 3 * dr
+dq = np.ones_like(q) * dvar / (n - 1)
+dc = dxhat * r
+dc += 2 * c * dq
+dmu = -dc.sum(0)
+dx = dc + dmu / n
+"""
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+ROWS = (
+    (TANH, "da = dh * (h ** 2 - 1)", 1, "sign", "da = -(dh * (h ** 2 - 1))"),
+    (TANH, "da = dh * h * (1 - h)", 1, "activation", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = dh * (1 - h)", 1, "power", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = 1 - h ** 2", 1, "upstream", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = dh * (1 - np.tanh(h) ** 2)", 1, "wrong-value", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = dh * (1 - a ** 2)", 1, "wrong-value", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = dh", 1, "activation", "da = dh * (1 - h ** 2)"),
+    (TANH, "da = dh * (1 - h ** 2)\ndw = x @ da", 2, "transposed", "dw = x.T @ da"),
+    (TANH, "da = dh * (1 - h ** 2)\ndw = da.T @ x", 2, "transposed", "dw = (da.T @ x).T"),
+    (TANH, "da = dh * (1 - h ** 2)\ndx = w @ da", 2, "order", None),
+    (TANH, "da = dh * (1 - h ** 2)\ndb = da.mean(0)", 2, "mean-factor", None),
+    (TANH, "da = dh * (1 - h ** 2)\ndb = da.sum(1)", 2, "axis", "db = da.sum(0)"),
+    (TANH, "da = dh * (1 - h ** 2)\ndb = da", 2, "missing-sum", "db = da.sum(0)"),
+    (TANH, "da = dh * (1 - h ** 2)\ndb = da.sum() * np.ones_like(b)", 2, "extra-sum", None),
+    (TANH, "da = dh * (1 - h ** 2) / 2", 1, "factor", None),
+    (SOFTMAX, "dscores = probs.copy()\ndscores[np.arange(n), y] -= 1", 1, "mean-factor", "dscores /= n"),
+    (SOFTMAX, changed(SCORES, "-= 1", "+= 1"), 1, "sign", "dscores[np.arange(n), y] -= 1"),
+    (SOFTMAX, SCORES + "dx = dscores @ w", 4, "transposed", "dx = dscores @ w.T"),
+    (SOFTMAX, SCORES + "dw = x.T @ probs", 4, "wrong-value", "dw = x.T @ dscores"),
+    (NORM, changed(NORM_BACK, "/ (n - 1)", "/ n"), 4, "bias", "dq = np.ones_like(q) * dvar / (n - 1)"),
+    (NORM, changed(NORM_BACK, "dc += 2", "dc = 2"), 6, "assigned", None),
+    (NORM, changed(NORM_BACK, "dc += 2 * c * dq\n", ""), 5, "forgotten-path", None),
+    (NORM, changed(NORM_BACK, " + dmu / n", ""), 8, "forgotten-path", "dx = dc + dmu / n"),
+    (NORM, changed(NORM_BACK, "dmu / n", "dmu"), 8, "factor", None),
+    (NORM, changed(NORM_BACK, "r ** 3", "r ** 2"), 3, "power", "dvar = -0.5 * r ** 3 * dr"),
+    (NORM, changed(NORM_BACK, "dr = (dxhat * c)", "dr = (dxhat * x)"), 2, "wrong-value", "dr = (dxhat * c).sum(0)"),
+)
+
+
+@pytest.mark.parametrize(
+    "forward, backward, line, kind, correction", ROWS, ids=[r[1].splitlines()[r[2] - 1] for r in ROWS]
+)
+def test_mistakes(forward, backward, line, kind, correction):
+    found = first_wrong(check_code(backward, "b.py", forward=forward))
+    assert found is not None
+    assert (found.place.line <= line <= found.place.end_line, found.kind) == (True, kind), found
+    assert found.correction is not None or kind == "forgotten-path"
+    if correction is not None:
+        assert found.correction == correction
+
+
+def test_corrections_are_right():
+    """Every correction, put in the place of the wrong line, makes that claim right."""
+    for forward, backward, line, kind, _ in ROWS:
+        found = first_wrong(check_code(backward, "b.py", forward=forward))
+        lines = backward.splitlines()
+        if found.correction is None or found.place.line != found.place.end_line:
+            continue
+        lines[line - 1] = found.correction
+        again = check_code("\n".join(lines), "b.py", forward=forward)
+        assert not any(v.verdict == "wrong" and v.place.line == line for v in again.verdicts), (found.correction, kind)
+
+
+# ---------------------------------------------------------------- carried, cancelling, conventions, shapes, parts
+
+
+def test_a_right_line_after_a_wrong_one_is_carried():
+    checked = check_code("da = 2 * dh * (1 - h ** 2)\ndw = x.T @ da\n", "b.py", forward=TANH)
+    assert [(v.verdict, v.follows, v.holds) for v in checked.verdicts] == [
+        ("wrong", False, False),
+        ("carried", True, False),
+    ]
+    assert checked.first_wrong == "b.py:1"
+
+
+def test_errors_that_cancel_are_said():
+    checked = check_code("da = -dh * (1 - h ** 2)\ndw = -x.T @ da\n", "b.py", forward=TANH)
+    assert [v.verdict for v in checked.verdicts] == ["wrong", "wrong"]
+    assert (checked.verdicts[1].kind, checked.verdicts[1].follows, checked.verdicts[1].holds) == (
+        "repairs-earlier-slip", False, True)  # fmt: skip
+
+
+def test_the_course_convention_is_named():
+    forward = """
+# shapes: X (d, m) · W1 (h, d) · W2 (1, h) · Y (1, m)
+def forward(X, W1, W2, Y):
+    m = X.shape[1]
+    A1 = np.tanh(W1 @ X)
+    Z2 = W2 @ A1
+    A2 = 1 / (1 + np.exp(-Z2))
+    cost = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
+    return cost
+"""
+    backward = """dZ2 = A2 - Y
+dW2 = dZ2 @ A1.T / m
+dA1 = W2.T @ dZ2
+dW1 = dA1 * (1 - A1 ** 2) @ X.T / m
+"""
+    checked = check_code(backward, "b.py", forward=forward)
+    assert words(checked) == [
+        (1, "right-if", "convention"),
+        (2, "right", None),
+        (3, "right-if", "convention"),
+        (4, "right", None),
+    ]
+    assert "m times the gradient" in checked.verdicts[0].reason
+
+
+def test_right_values_in_another_shape():
+    checked = check_code("da = dh * (1 - h ** 2)\ndb = da.sum(axis=0, keepdims=True)\n", "b.py", forward=TANH)
+    assert words(checked) == [(1, "right", None), (2, "right-if", "shape")]
+    assert "(1, h)" in checked.verdicts[1].reason
+
+
+def test_parts_are_partial():
+    checked = check_code(SCORES, "b.py", forward=SOFTMAX)
+    assert [(v.place.line, v.place.end_line, v.verdict, v.kind) for v in checked.verdicts] == [
+        (1, 1, "no-claim", "partial"), (2, 2, "no-claim", "partial"), (1, 3, "right", None)]  # fmt: skip
+
+
+def test_a_value_replaced_before_its_use_is_no_claim():
+    checked = check_code("da = np.zeros_like(a)\nda = dh * (1 - h ** 2)\n", "b.py", forward=TANH)
+    assert words(checked) == [(2, "right", None)]
+
+
+def test_values_of_autograd_are_not_derived():
+    checked = check_code("dscores = scores.grad.clone()\ndw = x.T @ dscores\n", "b.py", forward=SOFTMAX)
+    assert words(checked) == [(1, "no-claim", "not-derived"), (2, "right", None)]
+
+
+def test_an_alias_changes_the_forward_array():
+    checked = check_code(SCORES.replace(".copy()", "") + "db = (probs * 1).sum(0)\n", "b.py", forward=SOFTMAX)
+    assert [v.verdict for v in checked.verdicts if v.kind != "partial"] == ["right", "right"]
+    assert "changes `probs`" in [v for v in checked.verdicts if v.verdict == "right"][0].reason
+
+
+def test_an_overwritten_array_is_named():
+    checked = check_code("h *= 2\nda = dh * (1 - h ** 2)\n", "b.py", forward=TANH)
+    found = first_wrong(checked)
+    assert (found.kind, found.place.line) == ("overwritten", 2)
+    assert "line 1" in found.reason
+
+
+def test_an_undeclared_condition_is_named():
+    forward = """
+# shapes: x (N, C) · Y (N, C)
+def forward(x, Y):
+    N = x.shape[0]
+    e = np.exp(x)
+    s = e / e.sum(1, keepdims=True)
+    loss = -(Y * np.log(s)).sum() / N
+    return loss
+"""
+    loose = check_code("dx = (s - Y) / N\n", "b.py", forward=forward)
+    assert words(loose) == [(1, "right-if", "side-condition")]
+    known = check_code("dx = (s - Y) / N\n", "b.py", forward=forward, facts=("sum[j] Y[i,j] = 1",))
+    assert words(known) == [(1, "right", None)]
+
+
+# ---------------------------------------------------------------- styles
+
+
+STYLES = {
+    "function": (TANH, "def backward(dh, x, w, h):\n    da = dh * (1 - h ** 2)\n    return da @ w.T, x.T @ da\n"),
+    "names": (TANH, "grad_a = dh * (1 - h * h)\nw_grad = x.T @ grad_a\n"),
+    "dict": (TANH, "grads = {}\ngrads['a'] = dh * (1 - h * h)\ngrads['w'] = x.T @ grads['a']\n"),
+    "returned dict": (
+        TANH,
+        "def backward(dh, x, h):\n    da = dh * (1 - h * h)\n    return {'w': x.T @ da, 'b': da.sum(0)}\n",
+    ),
+    "recomputed": (TANH, "t = np.tanh(x @ w + b)\ndw = x.T @ (dh * (1 - t ** 2))\n"),
+    "other case": (TANH, "dA = dh * (1 - h ** 2)\ndW = x.T @ dA\n"),
+    "alias": (TANH, "# check: alias pre = a\ndpre = dh * (1 - h ** 2)\n"),
+    "same name twice": (TANH, "da = dh.copy()\nda *= 1 - h ** 2\ndb = da.sum(0)\n"),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_styles(style):
+    forward, backward = STYLES[style]
+    checked = check_code(backward, "b.py", forward=forward)
+    assert {v.verdict for v in checked.verdicts} <= {"right", "no-claim"} and checked.verdicts, words(checked)
+    assert any(v.verdict == "right" for v in checked.verdicts)
+
+
+def test_the_same_file_holds_both_passes():
+    function = TANH + "\n\ndef backward(dh, x, h):\n    da = dh * (1 - h ** 2)\n    dw = x.T @ da\n    return dw\n"
+    assert words(check_code(function, "b.py")) == [(10, "right", None), (11, "right", None)]
+    cell = "# shapes: x (n, d) · w (d,) · y (n,)\nr = x @ w - y\nloss = (r ** 2).sum()\ndr = 2 * r\ndw = dr @ x.T\n"
+    assert [w[:2] for w in words(check_code(cell, "b.py"))] == [(4, "right"), (5, "wrong")]
+
+
+def test_a_class_with_forward_and_backward():
+    text = """
+import numpy as np
+class Tanh:
+    # shapes: x (n, d)
+    def forward(self, x):
+        self.out = np.tanh(x)
+        return self.out
+    def backward(self, dout):
+        dx = dout * (1 - self.out ** 2)
+        return dx
+"""
+    assert words(check_code(text, "b.py")) == [(9, "right", None)]
+
+
+def test_a_program_as_the_forward_pass():
+    program = read_python(TANH)
+    assert words(check_code("da = dh * (1 - h ** 2)\n", "b.py", forward=program)) == [(1, "right", None)]
+
+
+def test_the_forward_file_is_named_in_a_comment(tmp_path):
+    (tmp_path / "tanh.py").write_text(TANH)
+    checked = check_code("# check: forward tanh.py\nda = dh * (1 - h ** 2)\n", str(tmp_path / "b.py"))
+    assert words(checked) == [(2, "right", None)]
+
+
+# ---------------------------------------------------------------- bad input
+
+REFUSED = (
+    ("x = = 3\n", 1, "unreadable", "invalid syntax"),
+    ("", 1, "unreadable", "nothing to read"),
+    ("da = nothing * dh\n", 1, "unknown", "`nothing` is not defined"),
+    ("while dh.sum() > 0:\n    da = dh\n", 1, "unreadable", "while"),
+    ("da = dh\nif da.sum() > 0:\n    da = 2 * da\n", 1, "unreadable", "depends on the data"),
+    ("da = np.fft.fft(dh)\n", 1, "unreadable", "fft"),
+    ("da = dh * np.random.rand(3)\n", 1, "unreadable", "random"),
+)
+
+
+@pytest.mark.parametrize(
+    "backward, line, word, said", REFUSED, ids=[r[0].splitlines()[0] if r[0] else "empty" for r in REFUSED]
+)
+def test_refused(backward, line, word, said):
+    rest = (
+        "" if word == "unreadable" and "syntax" in said or not backward else "db2 = 1\ndw = x.T @ (dh * (1 - h ** 2))\n"
+    )
+    checked = check_code(backward + rest, "b.py", forward=TANH)
+    found = next(v for v in checked.verdicts if v.verdict in ("unreadable", "unknown"))
+    assert (found.place.line, found.verdict) == (line, word)
+    assert said in found.reason
+    if rest:
+        assert checked.verdicts[-1].verdict == "right", words(checked)
+
+
+def test_without_a_forward_pass_it_says_what_to_give():
+    (found,) = check_code("dw = x.T @ da\n", "b.py").verdicts
+    assert (found.verdict, "--forward" in found.reason) == ("unknown", True)
+
+
+def test_a_forward_pass_that_cannot_be_read():
+    (found,) = check_code("dw = x.T @ da\n", "b.py", forward="def forward(x):\n    while x > 0:\n        x = x - 1\n    return x\n",
+                          forward_path="f.py").verdicts  # fmt: skip
+    assert found.verdict == "unknown" and "f.py:2" in found.reason
+
+
+def test_no_traceback_for_odd_text():
+    for text in ("\0", "dx", "d = d", "def backward(): pass", "return 3", "da = da", "da, db = dh", "grads['w'] = 1", "da[0] = 1",
+                 "for i in dh: da = i", "da: int = 3", "da = lambda: 3", "da = [dh]", "da = dh @ dh @ dh", "class A: pass"):  # fmt: skip
+        assert isinstance(check_code(text, "b.py", forward=TANH), Checked)
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_thirty_gradients_take_less_than_a_second():
+    layers = 10
+    lines = ["# shapes: x (n, d) · t (n, d)" + "".join(f" · w{k} (d, d)" for k in range(layers))]
+    lines += [f"def forward(x, t, {', '.join(f'w{k}' for k in range(layers))}):", "    h0 = x"]
+    for k in range(layers):
+        lines += [f"    a{k} = h{k} @ w{k}", f"    h{k + 1} = np.tanh(a{k})"]
+    forward = "\n".join([*lines, f"    loss = ((h{layers} - t) ** 2).sum()", "    return loss", ""])
+    back = [f"dh{layers} = 2 * (h{layers} - t)"]
+    for k in reversed(range(layers)):
+        back += [f"da{k} = dh{k + 1} * (1 - h{k + 1} ** 2)", f"dw{k} = h{k}.T @ da{k}", f"dh{k} = da{k} @ w{k}.T"]
+    begin = time.perf_counter()
+    checked = check_code("\n".join(back) + "\n", "b.py", forward=forward)
+    took = time.perf_counter() - begin
+    assert len(checked.verdicts) == 31 and all(v.verdict == "right" for v in checked.verdicts), words(checked)
+    assert took < 2, took  # one second on a quiet machine; benchmarks measure it
