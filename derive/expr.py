@@ -747,7 +747,7 @@ def _never(op: str, left: Slot, right: Slot) -> bool:
     """Whether the left side is certainly not below the right one: `j + d < d` for an index j."""
     gap = affine([(left, Size.of(1)), (right, Size.of(-1))], 0 if op == "lt" else -1)
     if not isinstance(gap, Affine):
-        return False
+        return isinstance(gap, Index)
     low = gap.constant
     for s, c in gap.terms:
         if not isinstance(s, Index) or not (c.never_negative or (-c).never_negative):

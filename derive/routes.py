@@ -98,6 +98,8 @@ def _normalised(e: Equation, written: Expr) -> Normalised | None:
     if over is None or under is None or not isinstance(under.base, x.Reduce):
         return None
     total = under.base
+    if total.op != "sum" or total.guard is not None:
+        return None
     for axis in e.indices:
         if axis.size == total.index.size and x.substitute(over, {axis: total.index}).key == total.body.key:
             argument = _unshifted(over.args[0], axis)

@@ -49,7 +49,8 @@ def case(name: str, forward: str, backward: str, inputs: str, sizes: str, output
     """A case from its texts: inputs "X: n d; b: d", sizes "n=5 d=3"."""
     pairs = [p.split(":") for p in inputs.split(";")]
     numbers = {a: int(b) for a, b in (p.split("=") for p in sizes.split())}
-    return Case(name, dedent(forward).lstrip(), dedent(backward).lstrip(), {a.strip(): b.strip() for a, b in pairs}, numbers,
+    shapes = {a.strip(): b.strip() for a, b in pairs}
+    return Case(name, dedent(forward).lstrip(), dedent(backward).lstrip(), shapes, numbers,
                 tuple(outputs.split()), **more)  # fmt: skip
 
 

@@ -236,8 +236,9 @@ def equivalent(mutant: Mutant) -> bool:
     wanted = {f"d{n}" for n in mutant.case.inputs} | {f"grads[{n}]" for n in mutant.case.inputs}
     for seed in range(3):
         old, new = gradients(mutant.case, mutant.case.backward, seed), gradients(mutant.case, mutant.source, seed)
-        if new is None or not all(_same(old[n], new.get(n)) for n in old if n in wanted
-                                  or mutant.kind != "overwritten buffer" and n.startswith(("d", "grads["))):  # fmt: skip
+        every = mutant.kind != "overwritten buffer"
+        names = [n for n in old if n in wanted or every and n.startswith(("d", "grads["))]
+        if new is None or not all(_same(old[n], new.get(n)) for n in names):
             return False
     return True
 

@@ -25,7 +25,8 @@ KINK = 1e-3  # where the complex step and plain differences differ by more, a br
 UNARY = ("np.tanh({a})", "np.exp(-{a} ** 2)", "np.log(1 + {a} ** 2)", "np.sqrt(1 + {a} * {a})", "-{a}", "np.abs({a})",
          "1 / (1 + np.exp(-{a}))", "np.maximum({a}, 0.21)", "np.where({a} > 0.13, {a}, 0.3 * {a})", "{a} * ({a} > -0.17)",
          "np.clip({a}, -0.53, 0.61)", "0.7 * {a} ** 3", "np.sin({a})", "np.square({a})", "np.minimum({a}, 0.37)")  # fmt: skip
-BINARY = ("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / (1.5 + {b} ** 2)", "np.maximum({a}, {b})",
+# no np.maximum of two arrays: at a tie its slope is 0 for both by convention, which is no slope where all entries tie
+BINARY = ("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / (1.5 + {b} ** 2)", "np.where({a} > {b}, {a}, {b})",
           "np.where({a} > {b}, {a}, {b} * 0.5)", "np.where({b} > 0.11, {a}, 0.2)", "{a} * ({b} < 0.19)",
           "np.tanh({a}) * {b}")  # fmt: skip
 
@@ -91,7 +92,7 @@ class Writer:
     def binary(self):
         a, b = self.array(0, 1, 2, 3), self.array(0, 1, 2, 3)
         shape = broadcast(self.arrays[a], self.arrays[b])
-        if shape is not None and a != b:  # np.maximum(a, a) ties everywhere
+        if shape is not None:
             self.assign(self.pick(BINARY).format(a=a, b=b), shape)
 
     def matmul(self):

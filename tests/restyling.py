@@ -22,7 +22,8 @@ def renamed(text: str, rng: random.Random) -> str:
     def group(m: re.Match) -> str:
         return "_" + "".join(table.get(c, c) for c in m[1])
 
-    return re.sub(r"_(\{[a-z,=1]+\}|[a-z]\b)", group, text)
+    text = re.sub(r"_(\{[a-z,=1]+\}|[a-z]\b)", group, text)
+    return re.sub(r"& ([a-z]) (=|\\neq) ([a-z])", lambda m: f"& {table.get(m[1], m[1])} {m[2]} {table.get(m[3], m[3])}", text)
 
 
 def reordered(u: T, rng: random.Random) -> T:

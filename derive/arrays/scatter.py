@@ -330,7 +330,7 @@ def _shaped(low: Lowering, name: str, v: Value, axes: Axes, indices, piece: Size
         return fitted.node
     sizes = tuple(Size.of(1) if a is None else a.size for a in axes)
     missing = axes[: len(axes) - len(fitted.axes)]
-    if all(a is None for a in missing) and fitted.axes == axes[len(missing) :]:
+    if v.sort != "number" and all(a is None for a in missing) and fitted.axes == axes[len(missing) :]:
         return _led(fitted, len(missing))
     like = _like(low.program, name) if piece is None else None
     return Full(sizes, fitted.node, like, v.sort == "number")

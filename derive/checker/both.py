@@ -1,8 +1,8 @@
 """Reading backward code: in the state that the forward pass leaves, statement by statement, never executed.
 
-The backward file is read by the reader of forward passes, in one go with the forward pass, so that aliases, versions and
-sizes are the same for both.  Each statement is a `Step`; one that cannot be read is kept with its problem, what it
-would have set stands for the true gradient, and the reading goes on.
+The backward file is read by the reader of forward passes, in one go with the forward pass, so that aliases,
+versions and sizes are the same for both.  Each statement is a `Step`; one that cannot be read is kept with its
+problem, what it would have set stands for the true gradient, and the reading goes on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
 
 def read_both(forward: str, back: Back, *, path: str = "", function: str | None = None, shapes: dict | None = None,
               sample: dict | None = None, facts: tuple[str, ...] = ()) -> Reading:  # fmt: skip
-    """A forward pass and the backward code that belongs to it.  Raises a Problem where the forward pass is unreadable."""
+    """A forward pass and the backward code that belongs to it; raises a Problem where the forward is unreadable."""
     tree = parsed(forward, path)
     chosen = Source(forward, path, tree, *_chosen(tree, function, path, forward))
     inputs = Inputs.collect(chosen, shapes or {}, sample or {})

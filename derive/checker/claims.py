@@ -1,4 +1,4 @@
-"""Claims of backward code: a gradient's complete value, from its first statement to its first use, rebinding or the end."""
+"""Claims of backward code: a gradient's value, complete at its first use, its rebinding or the end."""
 
 from __future__ import annotations
 

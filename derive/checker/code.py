@@ -38,7 +38,16 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
         return Checked(path, tuple(Checker(reading, Court(reading)).verdicts()))
     except Problem as problem:
         return Checked(path, (_refused(problem, source, path),))
-    except (RecursionError, Undecided, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
+    except (
+        RecursionError,
+        Undecided,
+        ArithmeticError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:
         problem = Problem("this backward pass could not be judged", f"{type(error).__name__}: {error}")
         return Checked(path, (_refused(problem, source, path),))
 
@@ -73,27 +82,35 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
     chosen = _backward_function(functions, alone=forward is not None)
     if forward is not None:
         text = forward.source if isinstance(forward, Program) else forward
-        body = chosen.body if chosen else tree.body
-        return Back(source, path, tree, tuple(body), chosen), text, None
+        return Back(source, path, tree, tuple((chosen or tree).body), chosen), text, None
     if any(f.name == "forward" for f in functions):
         rest = [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
         if chosen or any(_sets_gradient(n) for n in rest):
             return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source, "forward"
+    found = _in_a_class(source, path, tree) or (None if chosen else _in_a_cell(source, path, tree))
+    if found is None:
+        raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
+                      "give it: --forward forward.py, or a comment `# check: forward F.py`", path=path)  # fmt: skip
+    return found
+
+
+def _in_a_class(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str | None] | None:
+    """A class with the methods forward and backward."""
     for owner in (n for n in tree.body if isinstance(n, ast.ClassDef)):
         methods = {m.name: m for m in owner.body if isinstance(m, ast.FunctionDef)}
         if {"forward", "backward"} <= methods.keys():
-            return (
-                Back(source, path, tree, tuple(methods["backward"].body), methods["backward"]),
-                source,
-                f"{owner.name}.forward",
-            )
-    first = next((k for k, n in enumerate(tree.body) if _sets_gradient(n)), None)
-    if first and not chosen:
-        head = source.splitlines()[: tree.body[first].lineno - 1]
-        if any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
-            return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
-    raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
-                  "give it: --forward forward.py, or a comment `# check: forward forward.py`", path=path)  # fmt: skip
+            back = methods["backward"]
+            return Back(source, path, tree, tuple(back.body), back), source, f"{owner.name}.forward"
+    return None
+
+
+def _in_a_cell(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str | None] | None:
+    """A script whose statements before the first gradient are the forward pass."""
+    first = next((k for k, n in enumerate(tree.body) if _sets_gradient(n)), 0)
+    if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
+        return None
+    head = source.splitlines()[: tree.body[first].lineno - 1]
+    return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
 
 
 def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.FunctionDef | None:
@@ -117,8 +134,10 @@ def _sets_gradient(node: ast.stmt) -> bool:
     return any((spelled(n) or "") and (n[0] != "d" or len(n) > 1 and n not in _WORDS) for n in names)
 
 
-_WORDS = {"data", "dataset", "dim", "dims", "device", "dtype", "d_model", "d_k", "den", "denom", "diff", "dist", "dot", "depth",
-          "df", "delta", "dropout", "display", "do_plot", "dev", "digits", "decay", "default", "words"}  # fmt: skip
+_WORDS = set(
+    "data dataset dim dims device dtype d_model d_k den denom diff dist dot depth df delta dropout display do_plot dev "
+    "digits decay default words".split()
+)
 
 
 def _options(forward: Program | str | None, shapes: dict | None, sample: dict | None, facts: tuple[str, ...]) -> dict:

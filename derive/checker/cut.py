@@ -1,8 +1,8 @@
 """The cut rule: what a gradient must be, given the author's own gradients further up; and how that is decided.
 
 Let U be the arrays whose gradients the author's right side of dX reads.  If every way from X to the outputs passes
-through some U, then dX must be Σ dU·∂U/∂X.  The engine's equation ∂X = Σ ∂Y·∂Y/∂X over the users Y of X holds for any
-gradients ∂Y that satisfy their own equations; so the expected value is the engine's equation in which ∂U stands for the
+through some U, then dX must be Σ dU·∂U/∂X.  The engine's equation ∂X = Σ ∂Y·∂Y/∂X over the users Y of X holds
+for any gradients ∂Y that satisfy their own equations; so the expected value is the engine's equation in which ∂U stands for the
 author's dU, and equations of the arrays between X and the cut are kept.
 """
 
@@ -54,7 +54,7 @@ class Court:
         self._kept: dict[tuple[str, str], Answer] = {}
 
     def _doubted(self) -> frozenset[str]:
-        """Arrays whose gradient by the engine the forward sweep of dual numbers does not confirm: nothing rests on them."""
+        """Arrays whose gradient a forward sweep of dual numbers does not confirm: nothing rests on them."""
         found, known = self.gradients, {n: t for n, t in self.targets.items() if t in self.gradients.program}
         judged = judge_gradients(found.program, known, found.upstream, outputs=found.of) if known else {}
         return frozenset(name for name, j in judged.items() if not j.equal)
@@ -183,7 +183,7 @@ class Court:
         return copied(array), list(made.values())
 
     def part(self, above: str, gradient: str, t: Expr, own: tuple[Index, ...]) -> str:
-        """The array of the gradient at a nameless part `t` of a forward equation, from the author's gradient of its array."""
+        """The array of the gradient at a nameless part `t` of a forward line, from the author's gradient above."""
         self.count += 1
         e = self.reading.forward.equation(above)
         name = f"part‹{self.count}›"
@@ -285,7 +285,7 @@ class Court:
 
 @dataclass(frozen=True)
 class Cut:
-    """The author's gradients `reached` (by forward array) from a claim, the arrays between, and whether they separate."""
+    """The author's gradients `reached` by a claim (by forward array), the arrays between, and whether they separate."""
 
     meant: str
     reached: Mapping[str, str]

@@ -21,6 +21,7 @@ from derive.judges.data import judging_sizes
 from derive.judges.evaluate import Undecided
 from derive.judges.normal import known_positive, prove_equal
 from derive.program import Program, Variable
+from derive.routes import unfold
 
 LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
 MORE_SIGNS = 6
@@ -102,6 +103,7 @@ class Decider:
             if not base and seed:
                 break
         shown = "; ".join(", ".join(f"{k}={n}" for k, n in s.items()) for s in sizes)
+        positive |= any(_wants_positive(u, program) for e in (a, b) for u in x.walk(e))
         condition = "where its logarithms and roots exist (their arguments positive)" if positive else ""
         parts = [u for e in (a, b, *(q.rhs for q in program.equations)) for u in x.walk(e)]
         whole = {v.name for v in (*program.inputs, *program.equations) if v.sort != "real"}
@@ -192,6 +194,13 @@ def _kinked(u: object) -> bool:
     if isinstance(u, x.Reduce):
         return u.op in ("max", "min")
     return isinstance(u, x.Pow) and isinstance(u.exponent, x.Num) and u.exponent.value.denominator != 1 and not known_positive(u.base)
+
+
+def _wants_positive(u: object, program: Program) -> bool:
+    """Whether a part is a logarithm or root of something that may be negative."""
+    rooted = isinstance(u, x.Pow) and isinstance(u.exponent, x.Num) and u.exponent.value.denominator != 1
+    inner = u.base if rooted else u.args[0] if isinstance(u, x.Call) and u.op == "log" else None
+    return inner is not None and not known_positive(unfold(inner, program))
 
 
 def _jumps(u: object, whole: set[str]) -> bool:

@@ -16,6 +16,7 @@ from derive.readers.documents import Block, Document
 from derive.readers.latex import Paper, read_paper
 from derive.readers.latex_code import _read as read_block
 from derive.readers.latex_declared import declared
+from derive.readers.latex_notes import FAILED
 
 KINDS = {".md": "md", ".markdown": "md", ".txt": "md", ".tex": "tex", ".ipynb": "ipynb", ".py": "code"}
 _GRADIENT = re.compile(r"^\s*(d[A-Za-z_]\w*|\w+_grad|grad_\w+|grads\[[^\]]*\])(\[[^\]]*\])?\s*([-+*/]?=)(?!=)", re.M)
@@ -30,7 +31,11 @@ def check_text(text: str, path: str, *, kind: str | None = None, forward=None) -
     if kind == "code":
         return _code(text, path, forward)
     program = _forward(forward)
-    paper = read_paper(text, path, kind, program or _declared_forward(text, path, kind))
+    program = program or _declared_forward(text, path, kind)
+    try:
+        paper = read_paper(text, path, kind, program)
+    except FAILED as problem:
+        raise Unreadable("this document cannot be read", f"{type(problem).__name__}: {problem}", path=path) from problem
     verdicts = FormulaChecker(paper).check() + _blocks(paper, text, path, forward)
     return Checked(path, tuple(sorted(verdicts, key=lambda v: (v.place.cell or 0, v.place.line, v.place.column))))
 

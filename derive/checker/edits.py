@@ -23,8 +23,15 @@ REDUCTIONS = {
 }
 JOINS = {"concatenate", "cat", "stack", "hstack", "vstack", "concat"}
 PRODUCTS = {"dot", "matmul", "mm"}
-COMPARISONS = {ast.Gt: (">", "<"), ast.Lt: ("<", ">"), ast.GtE: (">=", "<="), ast.LtE: ("<=", ">="), ast.Eq: ("==", "!="),
-               ast.NotEq: ("!=", "==")}  # fmt: skip
+LIBRARIES = ("np", "torch", "F", "numpy", "jnp")
+COMPARISONS = {
+    ast.Gt: (">", "<"),
+    ast.Lt: ("<", ">"),
+    ast.GtE: (">=", "<="),
+    ast.LtE: ("<=", ">="),
+    ast.Eq: ("==", "!="),
+    ast.NotEq: ("!=", "=="),
+}
 
 
 @dataclass(frozen=True)
@@ -147,100 +154,115 @@ def _inside(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
 
 
 def _binary(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
-    start, end = text.span(n)
-    left, right = text.of(n.left), text.of(n.right)
+    for make in _BINARY.get(type(n.op), ()):
+        yield from make(text, n, names)
+
+
+def _turned(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """+ for -, * for /, and the reverse."""
+    old, new = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*")}[type(n.op)]
     gap = (text.span(n.left)[1], text.span(n.right)[0])
     between = text.source[gap[0] : gap[1]].decode()
-    turned = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*")}.get(type(n.op))
-    if turned and turned[0] in between:
+    if old in between:
         kind = "sign" if isinstance(n.op, (ast.Add, ast.Sub)) else "operation"
-        said = f"`{turned[0]}` where `{turned[1]}` is right"
-        yield kind, *gap, between.replace(turned[0], turned[1], 1), said
-    if isinstance(n.op, (ast.Mult, ast.Div)):
-        yield from _product(text, n, names)
-    if isinstance(n.op, (ast.Add, ast.Sub)):
-        yield "extra-path", start, end, left, f"the term `{right}` belongs to no path"
-        yield (
-            "extra-path",
-            start,
-            end,
-            right if isinstance(n.op, ast.Add) else f"-{right}",
-            f"the term `{left}` belongs to no path",
-        )
-        for side in (n.left, n.right):
-            yield "power", *text.span(side), f"{_wrapped(text, side)} ** 2", f"`{text.of(side)}` must be squared"
-            for size in names.sizes:
-                said = f"the factor {size} is lost in one term"
-                yield "factor", *text.span(side), f"{_wrapped(text, side)} * {size}", said
-                yield "factor", *text.span(side), f"{_wrapped(text, side)} / {size}", said
-                said = "biased and unbiased variance are mixed up"
-                yield "bias", *text.span(side), f"{size} / ({size} - 1) * {_wrapped(text, side)}", said
-    if isinstance(n.op, ast.Pow):
-        yield from _powers(text, n)
-    if isinstance(n.op, ast.MatMult):
-        yield from _matrix(text, n, n.left, n.right)
-        yield "order", start, end, f"{right} @ {left}", "the factors stand in the wrong order"
-    if isinstance(n.op, (ast.Sub, ast.Div)):
-        sign = "-" if isinstance(n.op, ast.Sub) else "/"
-        yield (
-            "order",
-            start,
-            end,
-            f"({_wrapped(text, n.right)} {sign} {_wrapped(text, n.left)})",
-            "the operands are exchanged",
-        )
-    if re.fullmatch(r"\(?\s*\w+ - 1\s*\)?", f"{left} - {right}".strip()) and isinstance(n.op, ast.Sub):
-        yield "bias", start, end, left, "n - 1 where n is right: biased and unbiased variance"
+        yield kind, *gap, between.replace(old, new, 1), f"`{old}` where `{new}` is right"
 
 
-def _product(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
-    start, end = text.span(n)
+def _terms(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """A term too many, a term that must be squared or scaled."""
     left, right = text.of(n.left), text.of(n.right)
+    span = text.span(n)
+    yield "extra-path", *span, left, f"the term `{right}` belongs to no path"
+    yield (
+        "extra-path",
+        *span,
+        right if isinstance(n.op, ast.Add) else f"-{right}",
+        f"the term `{left}` belongs to no path",
+    )
+    for side in (n.left, n.right):
+        inner, place = _wrapped(text, side), text.span(side)
+        yield "power", *place, f"{inner} ** 2", f"`{text.of(side)}` must be squared"
+        for size in names.sizes:
+            yield "factor", *place, f"{inner} * {size}", f"the factor {size} is lost in one term"
+            yield "factor", *place, f"{inner} / {size}", f"the factor 1/{size} is lost in one term"
+            said = "biased and unbiased variance are mixed up"
+            yield "bias", *place, f"{size} / ({size} - 1) * {inner}", said
+
+
+def _bessel(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """n - 1 for n, and the reverse."""
+    left, right = text.of(n.left), text.of(n.right)
+    if isinstance(n.op, ast.Sub) and right == "1" and left.isidentifier():
+        yield "bias", *text.span(n), left, "n - 1 where n is right: biased and unbiased variance"
+    if isinstance(n.op, ast.Div) and right.strip("()").strip() in names.sizes:
+        yield "bias", *text.span(n.right), f"({right} - 1)", "n where n - 1 is right: biased and unbiased variance"
+
+
+def _swapped(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    sign = "-" if isinstance(n.op, ast.Sub) else "/"
+    changed = f"({_wrapped(text, n.right)} {sign} {_wrapped(text, n.left)})"
+    yield "order", *text.span(n), changed, "the operands are exchanged"
+
+
+def _matmul(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    yield from _matrix(text, n, n.left, n.right)
+    changed = f"{text.of(n.right)} @ {text.of(n.left)}"
+    yield "order", *text.span(n), changed, "the factors stand in the wrong order"
+
+
+def _dropped(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """A factor too many."""
     for kept, dropped in ((n.left, n.right), (n.right, n.left)):
         if isinstance(n.op, ast.Div) and kept is n.right:
             continue
         what = text.of(dropped)
         number = isinstance(dropped, ast.Constant) or what.strip("()") in names.sizes
-        kind = "factor" if number else "extra-path"
-        yield kind, start, end, text.of(kept), f"the factor `{what}` is one too many"
-    if isinstance(n.op, ast.Mult):
-        for side, other in ((n.left, n.right), (n.right, n.left)):
-            total = _total(text, side)
-            if total is not None:
-                yield (
-                    "factor-out-of-sum",
-                    start,
-                    end,
-                    total.format(_wrapped(text, other)),
-                    f"`{text.of(other)}` must stay inside the sum",
-                )
-    if isinstance(n.op, ast.Div):
-        for power in (2, 3):
-            yield (
-                "power",
-                *text.span(n.right),
-                f"{_wrapped(text, n.right)} ** {power}",
-                f"the divisor needs the power {power}",
-            )
+        yield "factor" if number else "extra-path", *text.span(n), text.of(kept), f"the factor `{what}` is one too many"
+
+
+def _under_the_sum(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """A factor beside a sum that belongs under it."""
+    for side, other in ((n.left, n.right), (n.right, n.left)):
+        total = _total(text, side)
+        if total is not None:
+            said = f"`{text.of(other)}` must stay inside the sum"
+            yield "factor-out-of-sum", *text.span(n), total.format(_wrapped(text, other)), said
+
+
+def _raised(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """A divisor or a factor that needs a power."""
+    for power in (2, 3) if isinstance(n.op, ast.Div) else ():
+        said = f"the divisor needs the power {power}"
+        yield "power", *text.span(n.right), f"{_wrapped(text, n.right)} ** {power}", said
     for side in (n.left, n.right):
-        inner = _wrapped(text, side)
-        yield "power", *text.span(side), f"{inner} ** 2", f"`{text.of(side)}` must be squared"
+        yield "power", *text.span(side), f"{_wrapped(text, side)} ** 2", f"`{text.of(side)}` must be squared"
+
+
+_SIGMOID = re.compile(r"\(?1(?:\.0?)? - (\w+)\)?")
+_TANH = re.compile(r"\(?1(?:\.0?)? - (\w+) ?\*\* ?2\)?")
+
+
+def _activation(text: Text, n: ast.BinOp, names: Names) -> Iterator[Change]:
+    """h (1 - h) where 1 - h² is right, and the reverse."""
+    span, said = text.span(n), "the derivative of another function"
     for a, b in ((n.left, n.right), (n.right, n.left)):
-        if isinstance(n.op, ast.Mult) and re.fullmatch(r"\(?1(\.0?)? - (\w+)\)?", text.of(b)):
-            said = "the derivative of another function"
-            owner = re.search(r"- (\w+)", text.of(b))[1]
-            if owner == text.of(a):
-                yield "activation", start, end, f"(1 - {owner} ** 2)", said
-            inner = a.right if isinstance(a, ast.BinOp) and isinstance(a.op, ast.Mult) else None
-            if inner is not None and text.of(inner) == owner:
-                yield "activation", start, end, f"{text.of(a.left)} * (1 - {owner} ** 2)", said
-    if re.search(r"1(\.0?)? - \w+ ?\*\* ?2", left) or re.search(r"1(\.0?)? - \w+ ?\*\* ?2", right):
-        owner = re.search(r"- (\w+) ?\*\*", text.of(n))
-        if owner:
-            changed = re.sub(r"\(?1(\.0?)? - (\w+) ?\*\* ?2\)?", r"\2 * (1 - \2)", text.of(n))
-            yield "activation", start, end, changed, "the derivative of another function"
-    if isinstance(n.op, ast.Div) and right.strip("()").strip() in names.sizes:
-        yield "bias", *text.span(n.right), f"({right} - 1)", "n where n - 1 is right: biased and unbiased variance"
+        found = _SIGMOID.fullmatch(text.of(b))
+        if found and found[1] == text.of(a):
+            yield "activation", *span, f"(1 - {found[1]} ** 2)", said
+        elif found and isinstance(a, ast.BinOp) and isinstance(a.op, ast.Mult) and text.of(a.right) == found[1]:
+            yield "activation", *span, f"{text.of(a.left)} * (1 - {found[1]} ** 2)", said
+    if _TANH.search(text.of(n.left)) or _TANH.search(text.of(n.right)):
+        yield "activation", *span, _TANH.sub(r"\1 * (1 - \1)", text.of(n)), said
+
+
+_BINARY: dict[type, tuple[Callable, ...]] = {
+    ast.Add: (_turned, _terms),
+    ast.Sub: (_turned, _terms, _swapped, _bessel),
+    ast.Mult: (_turned, _dropped, _under_the_sum, _raised, _activation),
+    ast.Div: (_turned, _dropped, _raised, _bessel, _swapped),
+    ast.Pow: (lambda text, n, names: _powers(text, n),),
+    ast.MatMult: (_matmul,),
+}
 
 
 def _total(text: Text, n: ast.AST) -> str | None:
@@ -292,72 +314,122 @@ def _matrix(text: Text, n: ast.AST, left: ast.expr, right: ast.expr) -> Iterator
 def _call(text: Text, n: ast.Call, names: Names) -> Iterator[Change]:
     func = n.func
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    start, end = text.span(n)
-    library = isinstance(func, ast.Attribute) and text.of(func.value) in ("np", "torch", "F", "numpy", "jnp")
-    if name in REDUCTIONS:
-        yield from _axes(text, n, name, library)
-    if name in PRODUCTS and (len(n.args) == 2 if library else len(n.args) == 1):
-        left, right = (n.args[0], n.args[1]) if library else (func.value, n.args[0])
+    call = Called(name, isinstance(func, ast.Attribute) and text.of(func.value) in LIBRARIES)
+    for names_, make in _CALLS:
+        if name in names_:
+            yield from make(text, n, call)
+
+
+@dataclass(frozen=True)
+class Called:
+    """A function's name, and whether it is called as a library's function (its array the first argument)."""
+
+    name: str
+    library: bool
+
+    def owner(self, n: ast.Call) -> ast.expr | None:
+        """The array that the function is applied to."""
+        if self.library:
+            return n.args[0] if n.args else None
+        return getattr(n.func, "value", None)
+
+
+def _dots(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    if len(n.args) == (2 if call.library else 1):
+        left, right = call.owner(n), n.args[-1]
         yield from _matrix(text, n, left, right)
-        yield "order", start, end, f"({text.of(right)} @ {text.of(left)})", "the factors stand in the wrong order"
-    if name in JOINS and n.args and isinstance(n.args[0], (ast.List, ast.Tuple)):
+        yield "order", *text.span(n), f"({text.of(right)} @ {text.of(left)})", "the factors stand in the wrong order"
+
+
+def _joins(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    if n.args and isinstance(n.args[0], (ast.List, ast.Tuple)):
         yield from _joined(text, n.args[0])
-    if name in ("reshape", "view") and isinstance(func, ast.Attribute) and not library:
-        inner = _wrapped(text, func.value)
-        yield "reshaped", start, end, f"{inner}.T", "a reshape where a transpose is meant"
-        rest = text.source[text.span(func.value)[1] : end].decode()
+
+
+def _reshapes(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    owner = None if call.library else call.owner(n)
+    if owner is not None:
+        inner = _wrapped(text, owner)
+        yield "reshaped", *text.span(n), f"{inner}.T", "a reshape where a transpose is meant"
+        rest = text.source[text.span(owner)[1] : text.span(n)[1]].decode()
         for swap in ("swapaxes(0, 1)", "swapaxes(1, 2)", "swapaxes(-1, -2)"):
-            yield "reshaped", start, end, f"{inner}.{swap}{rest}", "axes must be exchanged before the reshape"
-    if name in ("transpose", "permute", "swapaxes") and isinstance(func, ast.Attribute) and not library:
-        yield "transposed", start, end, text.of(func.value), "the transpose is one too many"
-    if name in ("tanh", "exp", "sigmoid", "log", "sqrt", "abs", "sign"):
-        inner = n.args[0] if library and n.args else getattr(func, "value", None)
-        if inner is not None:
-            yield "wrong-value", start, end, _wrapped(text, inner), f"`{name}` is applied once more than needed"
-    if name in ("diag", "diagflat") and n.args:
-        found = re.fullmatch(r"(\w+) \* \(1(?:\.0)? - \1\)", text.of(n.args[0]))
-        if found:
-            p, root = found[1], text.of(func).rpartition(".")[0]
-            said = "only the diagonal p (1 - p) of the softmax Jacobian is used"
-            yield "softmax-diagonal", start, end, f"{root}.diag({p}) - {root}.outer({p}, {p})", said
-    if name == "einsum" and n.args and isinstance(n.args[0], ast.Constant):
+            yield "reshaped", *text.span(n), f"{inner}.{swap}{rest}", "axes must be exchanged before the reshape"
+
+
+def _untransposed(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    if not call.library and call.owner(n) is not None:
+        yield "transposed", *text.span(n), text.of(call.owner(n)), "the transpose is one too many"
+
+
+def _unapplied(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    if call.owner(n) is not None:
+        said = f"`{call.name}` is applied once more than needed"
+        yield "wrong-value", *text.span(n), _wrapped(text, call.owner(n)), said
+
+
+def _diagonal(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    found = re.fullmatch(r"(\w+) \* \(1(?:\.0)? - \1\)", text.of(n.args[0])) if n.args else None
+    if found:
+        p, root = found[1], text.of(n.func).rpartition(".")[0]
+        said = "only the diagonal p (1 - p) of the softmax Jacobian is used"
+        yield "softmax-diagonal", *text.span(n), f"{root}.diag({p}) - {root}.outer({p}, {p})", said
+
+
+def _subscripts(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    if n.args and isinstance(n.args[0], ast.Constant):
         yield from _einsum(text, n.args[0])
 
 
-def _axes(text: Text, n: ast.Call, name: str, library: bool) -> Iterator[Change]:
-    start, end = text.span(n)
+def _axes(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    """Another axis, or one where none is given."""
     axis = next((k.value for k in n.keywords if k.arg in ("axis", "dim")), None)
-    rest = n.args[1:] if library else n.args
+    rest = n.args[1:] if call.library else n.args
     axis = axis if axis is not None else next((a for a in rest if _number(a) is not None), None)
-    if axis is not None:
-        old = _number(axis)
-        for new in (0, 1, 2, -1, None):
-            if new != old and old is not None:
-                yield (
-                    "axis",
-                    *text.span(axis),
-                    str(new),
-                    f"over axis {old} where {'all axes' if new is None else new} is right",
-                )
-    elif name not in JOINS:
-        word = "dim" if "torch" in text.of(n) else "axis"
+    old = _number(axis) if axis is not None else None
+    for new in (0, 1, 2, -1, None) if old is not None else ():
+        if new != old:
+            said = f"over axis {old} where {'all axes' if new is None else new} is right"
+            yield "axis", *text.span(axis), str(new), said
+    if axis is None and call.name not in JOINS:
+        end, word = text.span(n)[1], "dim" if "torch" in text.of(n) else "axis"
         for k in (0, 1):
             for keep in ("", ", keepdims=True"):
                 more = f"{', ' if n.args or n.keywords else ''}{word}={k}{keep})"
                 yield "extra-sum", end - 1, end, more, f"over all axes where axis {k} is right"
-    if name in ("sum", "mean"):
-        spot = text.at(n.func.end_lineno, n.func.end_col_offset)
-        other = "mean" if name == "sum" else "sum"
-        kind = "mean-factor"
-        yield kind, spot - len(name), spot, other, f"the {name} where the {other} is right"
-        inner = n.args[0] if library and n.args else getattr(n.func, "value", None)
-        if inner is not None:
-            yield "extra-sum", start, end, _wrapped(text, inner), f"the {name} is one too many"
+
+
+def _sums(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    """A sum for a mean and the reverse; a sum too many."""
+    spot = text.at(n.func.end_lineno, n.func.end_col_offset)
+    other = "mean" if call.name == "sum" else "sum"
+    yield "mean-factor", spot - len(call.name), spot, other, f"the {call.name} where the {other} is right"
+    if call.owner(n) is not None:
+        yield "extra-sum", *text.span(n), _wrapped(text, call.owner(n)), f"the {call.name} is one too many"
+
+
+def _kept(text: Text, n: ast.Call, call: Called) -> Iterator[Change]:
+    """keepdims missing, or one too many."""
     keep = next((k for k in n.keywords if k.arg in ("keepdims", "keepdim")), None)
-    if keep is None and name in ("sum", "mean", "max"):
-        yield "does-not-fit", end - 1, end, ", keepdims=True)", "the reduced axis must be kept for broadcasting"
-    elif keep is not None and isinstance(keep.value, ast.Constant) and keep.value.value is True:
+    end = text.span(n)[1]
+    if keep is None:
+        said = "the reduced axis must be kept for broadcasting"
+        yield "does-not-fit", end - 1, end, ", keepdims=True)", said
+    elif isinstance(keep.value, ast.Constant) and keep.value.value is True:
         yield "does-not-fit", *text.span(keep.value), "False", "the reduced axis must not be kept"
+
+
+_CALLS: tuple[tuple[set[str], Callable], ...] = (
+    (REDUCTIONS, _axes),
+    ({"sum", "mean"}, _sums),
+    ({"sum", "mean", "max"}, _kept),
+    (PRODUCTS, _dots),
+    (JOINS, _joins),
+    ({"reshape", "view"}, _reshapes),
+    ({"transpose", "permute", "swapaxes"}, _untransposed),
+    ({"tanh", "exp", "sigmoid", "log", "sqrt", "abs", "sign"}, _unapplied),
+    ({"diag", "diagflat"}, _diagonal),
+    ({"einsum"}, _subscripts),
+)
 
 
 def _number(n: ast.AST) -> int | None:
@@ -415,6 +487,8 @@ def _comparison(text: Text, n: ast.Compare, names: Names) -> Iterator[Change]:
     between = text.source[gap[0] : gap[1]].decode()
     if old and old in between:
         yield "mask", *gap, between.replace(old, new), "the mask is turned around"
+        if new in ("<", ">"):
+            yield "mask", *gap, between.replace(old, new + "="), "the mask is turned around"
 
 
 def _constant(text: Text, n: ast.Constant, names: Names) -> Iterator[Change]:
@@ -483,8 +557,8 @@ def _factors(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
                           ("activation", f"{inner} * (1 - {v} ** 2)"), ("activation", f"{inner} * {v} * (1 - {v})"),
                           ("mask", f"{inner} * ({v} > 0)"), ("power", f"{inner} / {v} ** 2")):  # fmt: skip
             yield kind, start, end, new, f"the factor `{new.removeprefix(inner).strip(' */')}` is left out"
-    for new in (f"{inner}.sum(0)", f"{inner}.sum(1)", f"{inner}.sum(0, keepdims=True)", f"{inner}.sum(1, keepdims=True)",
-                f"{inner}.sum()"):  # fmt: skip
+    for sums in ("sum(0)", "sum(1)", "sum(0, keepdims=True)", "sum(1, keepdims=True)", "sum()"):
+        new = f"{inner}.{sums}"
         yield "missing-sum", start, end, new, "the sum over the axis of broadcasting is missing"
 
 

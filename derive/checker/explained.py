@@ -1,4 +1,4 @@
-"""Which mistake a wrong gradient is: the change that repairs it, in its own line or in one before it, or the lost path."""
+"""Which mistake a wrong gradient is: the change of a line that repairs it, or the path that is lost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from derive.checker.claims import Claim
 from derive.checker.cut import fits
 from derive.checker.judged import Finding, Judge
 from derive.checker.mending import Repair, equals, repaired
+from derive.checker.reading import Step
 from derive.expr import Entry, Expr
 from derive.program import base_name
 
@@ -35,15 +36,20 @@ class Explainer(Judge):
             self._missing_path(f)
 
     def _scaled(self, f: Finding) -> bool:
-        """Whether a value of several statements is the right one times a number or a size; one more statement mends it."""
+        """Whether a value of several statements is a multiple of the right one; one more statement mends it."""
         if f.claim.array not in self.court.program or fits(self.court.shape(f.claim.array), f.shape) == "other":
             return False
         written, name = self.court.written(f.claim.array, f.indices), f.claim.name
         choices = [("sign", x.MINUS_ONE, f"{name} *= -1", "the sign is the opposite")]
+        for above in (n for n, v in self.reading.start.items() if v == self.reading.scalar_upstream):
+            said = f"the gradient `{above}` from above is left out"
+            choices.append(("upstream", Entry(self.reading.scalar_upstream, ()), f"{name} *= {above}", said))
         for said, n in self.reading.sizes.items():
             over = x.power(x.size(n), x.MINUS_ONE)
-            choices += [("mean-factor", over, f"{name} /= {said}", f"it equals the right answer × {said}"),
-                        ("mean-factor", x.size(n), f"{name} *= {said}", f"it equals the right answer × 1/{said}")]  # fmt: skip
+            choices += [
+                ("mean-factor", over, f"{name} /= {said}", f"it equals the right answer × {said}"),
+                ("mean-factor", x.size(n), f"{name} *= {said}", f"it equals the right answer × 1/{said}"),
+            ]
         choices += [("factor", x.num(2), f"{name} *= 2", "it equals the right answer × ½"),
                     ("factor", x.num("1/2"), f"{name} /= 2", "it equals the right answer × 2")]  # fmt: skip
         for kind, factor, correction, said in choices:
@@ -101,10 +107,17 @@ class Explainer(Judge):
                     continue
                 array, equations = self.court.variant(f.claim.array, {new: old})
                 if equations and self.court.agrees(array, equations, f.goal, f.indices):
-                    f.kind, f.line = "overwritten", step.line
-                    f.reason = f"line {step.line} has changed `{name}` of the forward pass; it must work on a copy"
+                    self._blame_change(f, step, name)
                     return True
         return False
+
+    def _blame_change(self, f: Finding, step: Step, name: str) -> None:
+        """The line that changes an array of the forward pass is wrong, the claim that reads it carried."""
+        f.word, f.follows, f.kind = "carried", True, None
+        f.reason = f"right if line {step.line} leaves `{name}` as it is"
+        line = Finding(Claim("", [step]), word="wrong", follows=False, holds=False, where=f.where, kind="overwritten")
+        line.reason, line.line = f"it changes `{name}` of the forward pass, which is used again", step.line
+        self.extra.append(line)
 
     def _blame(self, other: Finding, part: str) -> None:
         other.shape = self.court.shape(part)

@@ -70,16 +70,12 @@ def _fallback(checker, one, chain, n, found, program=None) -> Diagnosis:
     if n - 1 > checker.base(chain, n) and found.before is not None and checker.decider.equal(found.left, found.before, found.cond).equal:
         source = chain[n - 1].statement.block.source.text
         return Diagnosis(kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split()))
-    kind = _path_kind(found)
+    kind = "wrong"
     left = found.left
     if program is not None and isinstance(left, x.Entry) and program.equation(left.name) is not None:
         left = program.equation(left.name).instance(left.slots)
     text = latex(left, checker.paper)
     return Diagnosis(kind, CODES[KIND_CODES[kind]][1] if kind != "wrong" else "the two sides differ", text)
-
-
-def _path_kind(found) -> str:
-    return "wrong"
 
 
 @dataclass

@@ -17,7 +17,7 @@ from derive.program import Equation, Program, Variable
 from derive.readers.convert import as_array
 from derive.readers.run import Run, entries, whole_view
 from derive.readers.statements import Returned, execute
-from derive.readers.values import Array, Buffer, Function, Instance, Pair, Restart, Scope
+from derive.readers.values import Array, Buffer, Instance, Pair, Restart, Scope
 
 FUEL = 20_000
 
@@ -39,7 +39,7 @@ class Back:
 
 @dataclass
 class Snapshot:
-    """What names and buffers hold at one point of the reading, so that a statement can be read again in another form."""
+    """What names and buffers hold at one point of the reading, so that a statement can be read again, changed."""
 
     scopes: list[tuple[Scope, dict, dict]]
     buffers: list[tuple[Buffer, tuple]]
@@ -170,31 +170,29 @@ def held(run: Run, value: object, name: str | None) -> str | None:
     """The array that a value is; one that is no plain array gets an equation under `name`."""
     if isinstance(value, Pair):
         value = value.values
-    if isinstance(value, bool) or isinstance(value, Function):
-        return None
     if not isinstance(value, Array):
-        if name is None or not isinstance(value, (int, Fraction, Size)):
-            return None
-        value = as_array(run, value)
-        if ("", f"{name}={value.body(())}") in run.locals:
-            return run.locals["", f"{name}={value.body(())}"].internals[0]
-        internal = run.new_internal(f"{name}={value.body(())}", "")
-        run.define(internal, value)
-        return internal
+        number = isinstance(value, (int, Fraction, Size)) and not isinstance(value, bool)
+        return _number(run, value, name) if name is not None and number else None
     value = run.current(value)
     slots = run.fresh(value.shape)
     e = value.body(slots)
-    if (
-        isinstance(e, Entry)
-        and len(e.slots) == value.rank
-        and all(s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True))
-    ):
-        return e.name
+    if isinstance(e, Entry) and len(e.slots) == value.rank:
+        if all(s is i or i.size.number == 1 for s, i in zip(e.slots, slots, strict=True)):
+            return e.name
     if name is None:
         return None
     internal = run.new_internal(name, "")
     run.define(internal, value.detached())
     return internal
+
+
+def _number(run: Run, value: int | Fraction | Size, name: str) -> str:
+    """The array, made once, of a number that a name holds."""
+    array = as_array(run, value)
+    own = f"{name}={array.body(())}"
+    if ("", own) not in run.locals:
+        run.define(run.new_internal(own, ""), array)
+    return run.locals["", own].internals[0]
 
 
 def named_array(name: str, shape: tuple[Size, ...]) -> Array:

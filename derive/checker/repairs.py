@@ -61,21 +61,28 @@ def repairs(p: Patient) -> Iterator[Repair]:
 
 
 def signs(p: Patient) -> Iterator[Repair]:
-    """A sign turned around: of the whole, or of one term."""
-    yield Repair("sign", ((*p.span, _negated(p.of(p.node), p.node)),), p.span)
-    for u in p.each(t.Sum):
-        for k, (sign, term) in enumerate(u.terms):
-            start = u.span[0] if k == 0 else u.terms[k - 1][1].span[1]
-            new = ("+" if k else "") if sign < 0 else "-"
-            between = p.text[start : term.span[0]]
-            if all(c in "+-−& \n\t\\" for c in between.replace("\\\\", "").replace("\\,", "").replace("\\left", "")):
-                yield Repair("sign", ((start, term.span[0], f" {new} "),), term.span)
+    """A sign turned around: a minus in a bracket of its own, a term, a case, the whole, a factor."""
+    sums = list(p.each(t.Sum))
+    lone = [u for u in sums if len(u.terms) == 1 and u.terms[0][0] < 0]
+    for u in [*reversed([u for u in lone if u is not p.node]), *(u for u in sums if u not in lone), *(u for u in lone if u is p.node)]:
+        yield from _flips(p, u)
     for u in p.each(t.Cases):
         for value, _ in u.branches:
             yield Repair("sign", ((*value.span, _negated(p.of(value), value)),), value.span)
-    for u in p.each(t.Fraction_, t.Big, t.Symbol, t.Function, t.Paren):
-        if not isinstance(u, t.Symbol) and u is not p.node:
+    yield Repair("sign", ((*p.span, _negated(p.of(p.node), p.node)),), p.span)
+    for u in p.each(t.Fraction_, t.Big, t.Function, t.Paren):
+        if u is not p.node:
             yield Repair("sign", ((u.span[0], u.span[0], "(-1)"),), u.span)
+
+
+def _flips(p: Patient, u: t.Sum) -> Iterator[Repair]:
+    for k, (sign, term) in enumerate(u.terms):
+        start = u.span[0] if k == 0 else u.terms[k - 1][1].span[1]
+        new = ("+" if k else "") if sign < 0 else "-"
+        between = p.text[start : term.span[0]]
+        if all(c in "+-−& \n\t\\" for c in between.replace("\\\\", "").replace("\\,", "").replace("\\left", "")):
+            place = (start, term.span[1]) if len(u.terms) == 1 and u is not p.node else term.span
+            yield Repair("sign", ((start, term.span[0], f" {new} "),), place)
 
 
 def _negated(text: str, node: t.Node) -> str:
@@ -124,6 +131,10 @@ def brackets(p: Patient) -> Iterator[Repair]:
 
 def means(p: Patient) -> Iterator[Repair]:
     """1/n missing or too many."""
+    for u in p.each(t.Number):
+        for n in p.sizes:
+            if u.value == 1 and isinstance(p.node, t.Product):
+                yield Repair("mean-factor", ((*u.span, f"\\frac{{1}}{{{n}}}"),), u.span)
     for n in p.sizes:
         yield Repair("mean-factor", ((*p.span, _times(f"\\frac{{1}}{{{n}}}", p)),), p.span)
         yield Repair("mean-factor", ((*p.span, _times(n, p)),), p.span)
@@ -152,18 +163,18 @@ def _terms(p: Patient) -> list[t.Node]:
 
 
 def numbers(p: Patient) -> Iterator[Repair]:
-    """A 2, ½ or 3 missing or too many."""
+    """A 2, ½ or 3 missing or too many: a number that stands there, else a new one."""
+    exponents = [u.exponent.span for u in p.each(t.Power)]
+    written = [u for u in p.each(t.Number) if u.value.denominator == 1 and abs(u.value) <= 9]
+    for c in (1, 2, 0, 3, 4):
+        for u in written:
+            raised = any(a <= u.span[0] and u.span[1] <= b for a, b in exponents)
+            if c != u.value:
+                yield Repair("elementary-derivative" if raised else "factor", ((*u.span, f"{{{c}}}"),), u.span)
     for c in ("2", "\\frac{1}{2}", "3", "4"):
         yield Repair("factor", ((*p.span, _times(c, p)),), p.span)
         for term in _terms(p):
             yield Repair("factor", ((term.span[0], term.span[0], c + " "),), term.span)
-    exponents = [u.exponent.span for u in p.each(t.Power)]
-    for u in p.each(t.Number):
-        if u.value.denominator == 1 and abs(u.value) <= 9:
-            raised = any(a <= u.span[0] and u.span[1] <= b for a, b in exponents)
-            for c in (1, 2, 0, 3, 4):
-                if c != u.value:
-                    yield Repair("elementary-derivative" if raised else "factor", ((*u.span, f"{{{c}}}"),), u.span)
 
 
 def lost_factors(p: Patient) -> Iterator[Repair]:

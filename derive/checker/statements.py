@@ -88,8 +88,12 @@ def fills(node: ast.stmt) -> bool:
 def stored_keys(node: ast.stmt) -> list[str]:
     """`grads[W1]` for a store `grads["W1"] = …`."""
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [f"{t.value.id}[{t.slice.value}]" for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)
-            and isinstance(t.slice, ast.Constant) and isinstance(t.slice.value, str)]  # fmt: skip
+    found = []
+    for target in targets:
+        match target:
+            case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant(value=str() as key)):
+                found.append(f"{owner}[{key}]")
+    return found
 
 
 def copied_gradient(node: ast.stmt) -> bool:

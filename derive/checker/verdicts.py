@@ -65,8 +65,7 @@ class Checker(Explainer):
 
     def _conditions(self) -> None:
         """Wrong lines that are right where the rows of an input that nobody differentiates by sum to one."""
-        bad = [f for f in self.findings if f.word in ("wrong", "carried") and f.goal is not None and f.meant
-               and f.holds is False and f.claim.fate != "failed" and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"]  # fmt: skip
+        bad = [f for f in self.findings if f.word in ("wrong", "carried") and self._comparable(f)]
         if not bad or bad[0].word != "wrong":
             return
         for fact in self._facts():
@@ -77,6 +76,12 @@ class Checker(Explainer):
                     f.correction, f.line, f.certainty, f.reason = None, None, "tested", f"right if {fact.text}"
             if bad[0].word == "right-if":
                 return
+
+    def _comparable(self, f: Finding) -> bool:
+        """Whether a claim has a value of the right shape that is not the true gradient."""
+        if f.goal is None or f.meant is None or f.holds is not False or f.claim.fate == "failed":
+            return False
+        return f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"
 
     def _facts(self) -> list[Fact]:
         """Sums over the last axis of the inputs that no claim differentiates by."""

@@ -435,17 +435,20 @@ class Prover:
 
     def _contract(self, t: Term) -> list[Term] | None:
         """One delta removed: a bound index replaced by what it equals, or two free indices identified."""
+        bounded: Term | None = None
         for place, c in enumerate(t.conds):
             if not (isinstance(c, Rel) and c.op == "eq"):
                 continue
             for a, b in ((c.left, c.right), (c.right, c.left)):
                 found = self._solved(a, b, t)
-                if found is not None:
-                    i, slot = found
-                    extra = [] if self._inside_axis(slot, i, t) else _range(slot, i.size)
-                    return [_replaced(t, place, i, slot, extra, bound=True)]
+                if found is not None and self._inside_axis(found[1], found[0], t):
+                    return [_replaced(t, place, *found, [])]
+                if found is not None and bounded is None:
+                    bounded = _replaced(t, place, *found, _range(found[1], found[0].size))
                 if isinstance(a, x.Join) and all(x.within(s, n, self.program.limits) for s, n in a.parts[1:]):
                     return [_digits(t, place, a, b)]
+        if bounded is not None:
+            return [bounded]
         return self._joined(t) or self._identified(t)
 
     def _solved(self, a: x.Slot | Expr, b: x.Slot | Expr, t: Term) -> tuple[Index, x.Slot] | None:
@@ -508,14 +511,14 @@ class Prover:
             if slots and below == i.size:
                 slot = x.join(list(slots))
                 rest = Term(t.coefficient, t.powers, [c for k, c in enumerate(t.conds) if k not in used], t.binders)
-                return [_replaced(rest, None, i, slot, [], bound=True)]
+                return [_replaced(rest, None, i, slot, [])]
         return None
 
     def _idle(self, t: Term) -> list[Term] | None:
         """A sum whose index does not occur counts its length; a sum over joined digits is split."""
         for i in t.binders:
             if i.size.number == 1:
-                return [_replaced(t, None, i, x.whole_slot(0), [], bound=True)]
+                return [_replaced(t, None, i, x.whole_slot(0), [])]
             if not any(i in b.free for b, _ in t.powers) and not any(i in c.free for c in t.conds):
                 rest = Term(t.coefficient, t.powers, t.conds, [b for b in t.binders if b is not i])
                 return [rest.times(u) for u in self.expand(x.size(i.size))]
@@ -541,7 +544,7 @@ class Prover:
         if not slots or below != i.size:
             return None
         slot = x.join(list(slots))
-        moved = _replaced(t, None, i, slot, [], bound=True)
+        moved = _replaced(t, None, i, slot, [])
         return Term(moved.coefficient, moved.powers, moved.conds, [*moved.binders, *(s for s, _ in slots)])
 
     def _use_fact(self, t: Term) -> list[Term] | None:
@@ -710,7 +713,7 @@ def _mentioned(t: Term, i: Index, besides: x.Cond) -> bool:
     return any(i in b.free for b, _ in t.powers) or any(i in c.free for c in t.conds if c is not besides)
 
 
-def _replaced(t: Term, place: int | None, i: Index, slot: x.Slot, extra: list[x.Cond], bound: bool) -> Term:
+def _replaced(t: Term, place: int | None, i: Index, slot: x.Slot, extra: list[x.Cond]) -> Term:
     conds = [x.substitute(c, {i: slot}) for k, c in enumerate(t.conds) if k != place]
     powers = [(x.substitute(b, {i: slot}), n) for b, n in t.powers]
     return Term(t.coefficient, powers, conds + extra, [b for b in t.binders if b is not i])

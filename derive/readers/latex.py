@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
-from derive.errors import Problem, Unreadable
+from derive.errors import Unreadable
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.program import Equation, Fact, Program, Variable
@@ -21,7 +21,7 @@ from derive.readers.latex_code import forward_of
 from derive.readers.latex_declared import as_latex, assumed, declared, layers, learn, virtual
 from derive.readers.latex_grammar import WORDS, Lexicon
 from derive.readers.latex_meaning import Elaborator, Value
-from derive.readers.latex_notes import LOSSES, Notes, Unknown, index_letters
+from derive.readers.latex_notes import FAILED, LOSSES, Notes, index_letters
 from derive.readers.latex_statements import Statement, parse, statements
 from derive.readers.latex_tokens import Token, Unread, tokenize
 
@@ -614,7 +614,7 @@ def _try_define(paper: Paper, one: Statement, name: str, left: t.Symbol, member:
     try:
         indices = [elaborator.letter(p.name) for p in places]
         value = elaborator.value(one.members[member].node)
-    except (Unknown, Problem):
+    except FAILED:
         return None
     rank = max(len(indices) + len(value.open), notes.ranks.get(name, 0) if not indices and not value.open else 0)
     free = [i for i in value.expr.free if i not in indices and i not in value.open]
@@ -644,7 +644,7 @@ def _spread_out(paper: Paper, one: Statement, name: str, left: t.Symbol, member:
         return None
     try:
         value = elaborator.value(right)
-    except (Unknown, Problem):
+    except FAILED:
         return None
     return Equation(name, value.open, value.expr) if len(value.open) == rank else None
 
@@ -791,7 +791,7 @@ def _try(elaborator: Elaborator, node: t.Node) -> Value | None:
     elaborator.lenient = True
     try:
         return elaborator.value(node)
-    except (Unknown, Problem):
+    except FAILED:
         return None
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from derive.errors import Problem
 from derive.index import Size
 from derive.program import Fact, Program
 from derive.readers import latex_tree as t
@@ -24,6 +25,10 @@ class Unknown(Exception):
     def __init__(self, reason: str, span: t.Span | None = None):
         super().__init__(reason)
         self.reason, self.span = reason, span
+
+
+# What trying to give a broken formula a meaning may raise.
+FAILED = (Unknown, Problem, ValueError, LookupError, TypeError, RecursionError, ArithmeticError)
 
 
 @dataclass

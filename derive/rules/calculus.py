@@ -53,6 +53,8 @@ def _linear(e: Expr, wrt: Entry) -> Expr | None:
     match e:
         case x.Add(terms=terms):
             return x.add(*(inside(t) for t in terms))
+        case x.Reduce(op="sum", index=i) if i in wrt.free:
+            return _linear(x.rename_binder(e), wrt)
         case x.Reduce(op="sum", index=i, body=body, guard=guard):
             return x.reduce_("sum", i, inside(body), guard)
         case x.Mul(factors=factors):

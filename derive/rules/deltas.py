@@ -43,11 +43,9 @@ def contract(e: Expr, context: Context, said: list[str]) -> Expr | None:
 def _contract_here(i: Index, body: Expr, guard: x.Cond | None, context: Context, said: list[str]) -> Expr | None:
     """Contract one delta over index i among the factors of the body (through inner sums)."""
     binders, factors = _flatten(body)
-    for place, f in enumerate(factors):
-        solved = _solve(f, i, context)
-        if solved is None or x.free_indices(solved[0]) & {b.index for b in binders}:
-            continue
-        slot, extra = solved
+    found = _determined(i, factors, {b.index for b in binders}, context)
+    if found is not None:
+        place, slot, extra = found
         rest = [g for k, g in enumerate(factors) if k != place]
         if extra is not None:
             rest.append(x.indicator(extra))
@@ -56,7 +54,20 @@ def _contract_here(i: Index, body: Expr, guard: x.Cond | None, context: Context,
         names = letters(Mul((Ind(Rel("eq", i, slot)), *rest))) if rest else letters(Ind(Rel("eq", i, slot)))
         said.append(f"{names[i]} → {text_slot(slot, names)}")
         return x.substitute(_wrap(binders, x.mul(*rest)), {i: slot})
-    return _join_digits(i, binders, factors, guard, said)
+    return _join_digits(i, binders, factors, guard, said, context)
+
+
+def _determined(i: Index, factors: list[Expr], bound: set[Index], context: Context):
+    """The place of a delta over i, the slot that i equals, and the range that remains: the first that leaves none."""
+    found = None
+    for place, f in enumerate(factors):
+        solved = _solve(f, i, context)
+        if solved is None or x.free_indices(solved[0]) & bound:
+            continue
+        if solved[1] is None:
+            return place, *solved
+        found = found or (place, *solved)
+    return found
 
 
 def _flatten(body: Expr) -> tuple[list[Reduce], list[Expr]]:
@@ -85,7 +96,7 @@ def _solve(f: Expr, i: Index, context: Context) -> tuple[x.Slot, x.Cond | None] 
     if not (isinstance(f, Ind) and isinstance(f.cond, Rel) and f.cond.op == "eq"):
         return None
     for a, b in ((f.cond.left, f.cond.right), (f.cond.right, f.cond.left)):
-        if not isinstance(a, (*x.SLOTS,)) or i in x.free_indices(b):
+        if i in x.free_indices(b) or not (_integral(a, context) and _integral(b, context)):
             continue
         if a is i:
             return b, None if in_range(b, i.size, context) else _range(b, i.size)
@@ -93,10 +104,20 @@ def _solve(f: Expr, i: Index, context: Context) -> tuple[x.Slot, x.Cond | None] 
             rest = x.affine([(s, c) for s, c in a.terms if s is not i], a.constant)
             slot = x.affine([(b, Size.of(unit)), (rest, Size.of(-unit))])
             return slot, None if in_range(slot, i.size, context) else _range(slot, i.size)
-        if isinstance(a, x.Join) and (part := _part_of(a, i, b)) is not None:
-            rest = x.join([(s, n) for s, n in a.parts])
-            return part, _other_parts(a, i, b) if rest is not None else None
+        if isinstance(a, x.Join) and all(in_range(s, n, context) for s, n in a.parts[1:]):
+            if (part := _part_of(a, i, b)) is not None:
+                bound = None if in_range(part, i.size, context) else _range(part, i.size)
+                return part, _other_parts(a, i, b, bound)
     return None
+
+
+def _integral(s: x.Slot | Expr, context: Context) -> bool:
+    """Whether a side of an equation is a whole number: a real entry need not equal any index."""
+    if isinstance(s, x.Entry):
+        return s.name in context.program and context.program.sort(s.name) != "real"
+    if isinstance(s, (x.Affine, x.Join, x.Part)):
+        return all(_integral(p, context) for p in x.parts(s))
+    return isinstance(s, (Index, x.ArgBest))
 
 
 def _unit_coefficient(a: x.Affine, i: Index) -> int | None:
@@ -109,57 +130,36 @@ def _unit_coefficient(a: x.Affine, i: Index) -> int | None:
 def _part_of(a: x.Join, i: Index, b: x.Slot) -> x.Slot | None:
     """The digit of b that stands where i stands in the join."""
     below = Size.of(1)
-    for s, n in reversed(a.parts):
+    for place, (s, n) in reversed(list(enumerate(a.parts))):
         if s is i:
-            return x.part(b, below, n) if n == i.size else None
+            return x.part(b, below, n if place else None) if n == i.size else None
         if i in x.free_indices(s):
             return None
         below = below * n
     return None
 
 
-def _other_parts(a: x.Join, i: Index, b: x.Slot) -> x.Cond | None:
-    """What remains of `join = b` once i is its digit of b: the other slots are their digits."""
-    below, conds = Size.of(1), []
-    for s, n in reversed(a.parts):
+def _other_parts(a: x.Join, i: Index, b: x.Slot, bound: x.Cond | None) -> x.Cond | None:
+    """What remains of `join = b` once i is its digit of b: the other slots are their digits, and i in its range."""
+    below, conds = Size.of(1), [] if bound is None else [bound]
+    for place, (s, n) in reversed(list(enumerate(a.parts))):
         if s is not i:
-            conds.append(x.rel("eq", s, x.part(b, below, n)))
+            conds.append(x.rel("eq", s, x.part(b, below, n if place else None)))
         below = below * n
     return x.both(*conds) if conds else None
 
 
 def in_range(slot: x.Slot, n: Size, context: Context) -> bool:
-    """Whether a slot certainly stays below n: an index or digit of that size, or a label whose limit it is."""
-    if isinstance(slot, x.Entry):
-        item = context.program.by_name.get(slot.name)
-        limit = getattr(item, "limit", None)
-        return limit is None or limit == n
-    if isinstance(slot, x.Affine) and not slot.terms and slot.constant.number is not None:
-        return n.number is None and slot.constant.number == 0 or n.number is not None and slot.constant.number < n.number
-    if x.slot_size(slot) == n:
-        return True
-    return _affine_in_range(slot, n)
-
-
-def _affine_in_range(slot: x.Slot, n: Size) -> bool:
-    """An affine form with non-negative coefficients whose largest value is n − 1 minus a non-negative number."""
-    if not isinstance(slot, x.Affine) or (slot.constant.number or 0) < 0 or slot.constant.number is None:
-        return False
-    largest = slot.constant
-    for s, c in slot.terms:
-        size = x.slot_size(s)
-        if size is None or c.number is None or c.number < 0:
-            return False
-        largest = largest + c * (size - 1)
-    slack = n - 1 - largest
-    return slack.number is not None and slack.number >= 0
+    """Whether a slot certainly stays below n: by its form, or a label whose limit it is or that reads such an axis."""
+    return x.within(slot, n, context.program.limits)
 
 
 def _range(slot: x.Slot, n: Size) -> x.Cond:
     return x.both(x.rel("le", x.whole_slot(0), slot), x.rel("lt", slot, x.whole_slot(n)))
 
 
-def _join_digits(i: Index, binders: list, factors: list, guard: x.Cond | None, said: list[str]) -> Expr | None:
+def _join_digits(i: Index, binders: list, factors: list, guard: x.Cond | None, said: list[str],
+                 context: Context) -> Expr | None:  # fmt: skip
     """Deltas for all digits of i at once: [t = i // E]·[e = i % E] picks i = (t, e)."""
     digits: dict[tuple, tuple[int, x.Slot, x.Part]] = {}
     bound = {b.index for b in binders}
@@ -167,7 +167,7 @@ def _join_digits(i: Index, binders: list, factors: list, guard: x.Cond | None, s
         if isinstance(f, Ind) and isinstance(f.cond, Rel) and f.cond.op == "eq":
             for a, b in ((f.cond.left, f.cond.right), (f.cond.right, f.cond.left)):
                 if isinstance(a, x.Part) and a.slot is i and i not in x.free_indices(b):
-                    if not x.free_indices(b) & bound and x.slot_size(b) == x.slot_size(a):
+                    if not x.free_indices(b) & bound and in_range(b, x.slot_size(a), context):
                         digits[(a.divisor, a.modulus)] = (place, b, a)
     slots, below = [], Size.of(1)
     left = dict(digits)

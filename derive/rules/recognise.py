@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
 from derive import expr as x
@@ -53,13 +54,14 @@ def with_known_functions(e: Expr) -> Expr:
 @rule("call by name", "exp(x[i]) = e[i] where e[i] := exp(x[i])", "exp(x[i])*y[i] -> e[i]*y[i]", NAMEABLE, phase="fold")
 def call_by_name(e: Expr, context: Context) -> Move | None:
     """What the forward pass has given a name is called by it."""
+    limits = context.program.limits
     for equation in context.program.within(e.names):
         if equation.name == context.target or equation.name in context.hidden or not _foldable(equation):
             continue
         found = occurrences(equation.rhs, e, equation.indices)
         if found is None and any(isinstance(t, x.Call) and OPS[t.op].known for t in x.walk(e)):
             found = occurrences(with_known_functions(equation.rhs), e, equation.indices)
-        if found is None or not all(_fits(found.slots[i], i.size, context) for i in equation.indices):
+        if found is None or not all(x.within(found.slots[i], i.size, limits) for i in equation.indices):
             continue
         named = x.Entry(equation.name, tuple(found.slots[i] for i in equation.indices))
         after = named if found.rest is None else _with_rest(e, named, found.rest)
@@ -71,31 +73,6 @@ def call_by_name(e: Expr, context: Context) -> Move | None:
 
 def _with_rest(e: Expr, named: Expr, rest: Expr) -> Expr:
     return x.mul(named, rest) if isinstance(e, x.Mul) else x.add(named, rest)
-
-
-def _fits(slot: x.Slot, n: Size, context: Context) -> bool:
-    """Whether a position stays inside an axis, as far as can be seen; labels do unless their limit says otherwise."""
-    match slot:
-        case Index(size=own) | x.ArgBest(index=Index(size=own)):
-            return own == n
-        case x.Entry(name=name):
-            limit = getattr(context.program.by_name.get(name), "limit", None)
-            return limit is None or limit == n
-        case x.Affine(terms=terms, constant=low):
-            if not all(isinstance(i, Index) and (c.number or 0) > 0 for i, c in terms):
-                return False
-            high = low
-            for i, c in terms:
-                high = high + c * (i.size - 1)
-            return _at_least_zero(low) and _at_least_zero(n - 1 - high)
-    return x.slot_size(slot) == n
-
-
-def _at_least_zero(n: Size) -> bool:
-    """Whether a size is ≥ 0 for all letters ≥ 1; False where quotients leave it open."""
-    if any(not isinstance(atom, str) for monomial, _ in n.terms for atom in monomial):
-        return False
-    return all(c >= 0 for _, c in n.substitute({a: Size.of(a) + 1 for a in n.letters}).terms)
 
 
 def _foldable(equation: Equation) -> bool:
@@ -182,7 +159,8 @@ def one_hot_sum(e: x.Reduce, context: Context) -> Move | None:
     """A one-hot row has a single 1, so it sums to one."""
     for fact in context.program.facts:
         if fact.kind == "onehot" and isinstance(e.body, x.Entry) and e.body.name == fact.array and e.op == "sum":
-            if e.body.slots[-1] is e.index and e.guard is None and e.index not in _others(e.body):
+            whole = context.program.shape(fact.array)[-1] == e.index.size
+            if whole and e.body.slots[-1] is e.index and e.guard is None and e.index not in _others(e.body):
                 return Move(x.ONE, fact.text, (fact.text,))
     return None
 
@@ -225,6 +203,8 @@ def write_out_and_cancel(e: x.Mul, context: Context) -> Move | None:
         if equation is None or not isinstance(equation.rhs, x.Mul) or equation.name in context.hidden:
             continue
         n = f.exponent if isinstance(f, x.Pow) else x.ONE
+        if not (isinstance(n, x.Num) and Fraction(n.value).denominator == 1):
+            continue  # a root of a product is the product of the roots of positive numbers only
         parts = [x.power(p, n) for p in equation.instance(base.slots).factors]
         after = collected(x.mul(*e.factors[:place], *parts, *e.factors[place + 1 :]))
         if _weight(after) < _weight(e):

@@ -9,7 +9,10 @@ from derive.expr import Add, Expr, Mul, Reduce
 from derive.judges.normal import known_positive
 from derive.matching import as_powers
 from derive.notation import text
+from derive.program import Program
 from derive.rule import Context, Move, rule
+
+SETTLED = ": true, it is positive"
 
 
 @rule("combine powers", "x[i]^n*x[i]^C = x[i]^(n + C)", "x[i]*y[j]*x[i]^2 -> x[i]^3*y[j]", (Mul,), level=2, phase="tidy")
@@ -28,8 +31,19 @@ def cancel(e: Mul, context: Context) -> Move | None:
     sums, cancelled = _collected(e)
     if not cancelled:
         return None
-    return Move(_rebuilt(sums), f"{', '.join(text(b) for b in cancelled)} over itself",
-                conditions=tuple(f"{text(b)} ≠ 0" for b in cancelled if not known_positive(b)))  # fmt: skip
+    needs = tuple(_nonzero(b, context.program) for b in cancelled if not known_positive(b))
+    return Move(_rebuilt(sums), f"{', '.join(text(b) for b in cancelled)} over itself", conditions=needs)
+
+
+def _nonzero(e: Expr, program: Program) -> str:
+    """The side condition of cancelling: settled where the definitions make the factor positive."""
+
+    def written(t: x.Entry) -> Expr | None:
+        equation = program.equation(t.name)
+        return None if equation is None else x.replace_entries(equation.instance(t.slots), written)
+
+    settled = known_positive(x.replace_entries(e, written))
+    return f"{text(e)} ≠ 0" + (SETTLED if settled else "")
 
 
 def _collected(e: Mul) -> tuple[list[tuple[Expr, Fraction]], list[Expr]]:

@@ -17,6 +17,7 @@ from derive.engine import Gradients
 from derive.index import Index, Size
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable
+from derive.rules.scalars import SETTLED
 from derive.writers.cards import CLOSED, Book, card_numbers, shown_closed, step_numbers, whole
 from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, RuleUse, Verification
 from derive.writers.formula import equation_node, formula, gradient_node
@@ -93,7 +94,7 @@ def report(
 
 
 def badges(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[Badge, ...]:
-    """How many gradients are proved, tested and open, and how many steps have a name."""
+    """How many gradients are proved, tested and open, how many steps have a name, how many side conditions are left."""
     held = whole(gradients, closed).values()
     known = {d.name: d.certainty for d in held}
     tally = {c: sum(found == c for found in known.values()) for c in CERTAINTIES}
@@ -101,7 +102,9 @@ def badges(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[Badg
     kind = "proved" if tally["proved"] == len(known) else "plain"
     tested = (Badge(f"{tally['tested']} tested", "tested"),) if tally["tested"] else ()
     left = Badge(f"{tally['open']} open", "open" if tally["open"] else "plain")
-    return (Badge(f"{tally['proved']} of {len(known)} proved", kind), *tested, Badge(f"{steps} named steps"), left)
+    assumed = {c for d in held for s in d.steps for c in s.conditions if not c.endswith(SETTLED)}
+    notes = (Badge(f"{len(assumed)} assumed"),) if assumed else ()
+    return (Badge(f"{tally['proved']} of {len(known)} proved", kind), *tested, Badge(f"{steps} named steps"), left, *notes)
 
 
 def titles(program: Program, gradients: Gradients, source_name: str = "") -> tuple[str, str]:
