@@ -22,6 +22,7 @@ SLACK = 2
 SHORT = 6
 PATIENCE = 14
 FUEL = 60
+LONG = 48  # brackets of a line longer than this are not multiplied out: nothing short comes of them
 SIMPLIFY = ("deltas", "facts", "tidy", "reciprocal", "cancel by definition", "fold")
 
 
@@ -81,7 +82,8 @@ def _collapse(gradients: Gradients, found: Derivation, known: Mapping[str, Expr]
     indices = {g: gradients.program.equation(g) for g in known}
     context = Context(gradients.forward, found.target.name, frozenset())
     steps = _simplified(found, known, indices, context, False)
-    if any(_opens(t) for s in steps for t in x.walk(s.line)):
+    short = measure(steps[-1].line) <= LONG
+    if short and any(_opens(t) for s in steps for t in x.walk(s.line)):
         steps = min(steps, _simplified(found, known, indices, context, True), key=lambda s: measure(s[-1].line))
     return Derivation(found.name, found.target, found.indices, tuple(steps), kind="closed")
 

@@ -849,8 +849,8 @@ def _key(t: Term | Index, depth: dict[Index, int | str]) -> str:
 
 
 def _deeper(depth: dict[Index, int | str], i: Index) -> dict[Index, int | str]:
-    """One binder further in; a binder of an index that is bound already must not share a number with another."""
+    """One binder further in, with a number of its own (where an index is bound twice, the count alone is taken)."""
     number = len(depth)
-    while i in depth and number in depth.values():
+    while number in depth.values():
         number += 1
     return {**depth, i: number}

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PASSES = ROOT / "tests" / "passes"
+HEADER = re.compile(r"# idioms:((?:.*)(?:\n#    .*)*)\n")
 BEGIN, END = "<!-- idioms -->", "<!-- /idioms -->"
 
 
@@ -155,7 +157,7 @@ IDIOMS = (
     Idiom("np.outer", "C", "np.outer(a, b)", r"np\.outer\("),
     Idiom("np.expand_dims", "C", "np.expand_dims(x, 1)", r"np\.expand_dims\("),
     Idiom("np.matmul", "C", "np.matmul(a, b)", r"\.matmul\("),
-    Idiom("helper function", "–", "def softmax(z): …", r"\A(?:.*\n)*?(?:def |    def (?!__|forward))\w+(?:.*\n)*?(?:def |    def )"),
+    Idiom("helper function", "–", "def softmax(z): …", r"(?s)(?:\A|\n)(?:    )?def (?!forward)\w+\(.*\n(?:    )?def \w+\((?!self)"),
     Idiom("class of the source", "–", "class Linear: …", r"^class \w+(\(object\))?:"),
     Idiom("nn.Module", "–", "class Net(nn.Module): …", r"nn\.Module"),
     Idiom("notebook cells", "–", "loss.backward()", r"\.backward\(\)"),
@@ -183,16 +185,18 @@ def held(text: str) -> list[str]:
 
 
 def said(text: str) -> list[str]:
-    """The idioms that the first line of a pass names."""
-    first = text.split("\n", 1)[0]
-    return [part.strip() for part in first.removeprefix("# idioms:").split(";") if part.strip()]
+    """The idioms that the first lines of a pass name."""
+    found = HEADER.match(text)
+    body = re.sub(r"\n# +", " ", found[1]) if found else ""
+    return [part.strip() for part in body.split(";") if part.strip()]
 
 
 def label(path: Path) -> None:
     """Write the first line of a pass anew."""
     text = path.read_text()
-    body = text.split("\n", 1)[1] if text.startswith("# idioms:") else text
-    path.write_text(f"# idioms: {'; '.join(held(body))}\n{body}")
+    body = text[len(found[0]) :] if (found := HEADER.match(text)) else text
+    lines = textwrap.wrap("; ".join(held(body)), 105, break_on_hyphens=False)
+    path.write_text("# idioms: " + "\n#    ".join(lines) + "\n" + body)
 
 
 def shown() -> dict[str, list[str]]:

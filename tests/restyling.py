@@ -14,7 +14,9 @@ LETTERS = "ikjbcpdnmqrt"
 
 def renamed(text: str, rng: random.Random) -> str:
     """Index letters exchanged throughout."""
-    used = sorted({c for group in re.findall(r"_\{([a-z,=1]+)\}|_([a-z])\b", text) for c in "".join(group) if c in LETTERS})
+    used = sorted(
+        {c for group in re.findall(r"_\{([a-z,=1]+)\}|_([a-z])\b", text) for c in "".join(group) if c in LETTERS}
+    )
     free = [c for c in "abcdfgijklmnoqruv" if c not in used and not re.search(rf"(?<![\\a-z]){c}(?![a-z])", text)]
     rng.shuffle(free)
     table = dict(zip(used, free, strict=False))
@@ -23,7 +25,9 @@ def renamed(text: str, rng: random.Random) -> str:
         return "_" + "".join(table.get(c, c) for c in m[1])
 
     text = re.sub(r"_(\{[a-z,=1]+\}|[a-z]\b)", group, text)
-    return re.sub(r"& ([a-z]) (=|\\neq) ([a-z])", lambda m: f"& {table.get(m[1], m[1])} {m[2]} {table.get(m[3], m[3])}", text)
+    return re.sub(
+        r"& ([a-z]) (=|\\neq) ([a-z])", lambda m: f"& {table.get(m[1], m[1])} {m[2]} {table.get(m[3], m[3])}", text
+    )
 
 
 def reordered(u: T, rng: random.Random) -> T:
@@ -64,7 +68,13 @@ def macros(text: str) -> str:
 
 def spelled(text: str, rng: random.Random) -> str:
     """Other spellings of the same signs."""
-    for old, new in ((r"\frac", r"\dfrac"), (r"\left(", "("), (r"\right)", ")"), ("e^{", r"\mathrm{e}^{"), (r"\sum", r"\sum\limits")):
+    for old, new in (
+        (r"\frac", r"\dfrac"),
+        (r"\left(", "("),
+        (r"\right)", ")"),
+        ("e^{", r"\mathrm{e}^{"),
+        (r"\sum", r"\sum\limits"),
+    ):
         if rng.random() < 0.5:
             text = text.replace(old, new)
     return text

@@ -1,4 +1,4 @@
-"""The promise on many documents: broken derivations are never right, traps are never right, restyled ones stay right."""
+"""The promise on many documents: broken derivations and traps are never right, restyled ones stay right."""
 
 from collections import Counter
 

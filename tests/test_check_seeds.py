@@ -13,11 +13,19 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the shared seeds ar
 FORWARD = {"004": str(SHARED / "seeds" / "makemore_forward.py")}
 # the wrong statements that are claims: seed, id, line, kind
 WRONG = [
-    ("000", "D12a", 76, "wrong"), ("000", "D12b", 76, "factor-out-of-sum"), ("001", "D18b", 167, "sign"),
-    ("001", "D22", 184, "not-implied"), ("001", "D23", 186, "not-implied"), ("001", "D24", 188, "not-implied"),
-    ("001", "D25a", 192, "missing-sum"), ("001", "D25c", 192, "missing-sum"), ("002", "D13", 48, "index"),
-    ("002", "D14", 50, "index"), ("004", "D6", 194, "extra-sum"), ("004", "D15b", 346, "mean-factor"),
-]  # fmt: skip
+    ("000", "D12a", 76, "wrong"),
+    ("000", "D12b", 76, "factor-out-of-sum"),
+    ("001", "D18b", 167, "sign"),
+    ("001", "D22", 184, "not-implied"),
+    ("001", "D23", 186, "not-implied"),
+    ("001", "D24", 188, "not-implied"),
+    ("001", "D25a", 192, "missing-sum"),
+    ("001", "D25c", 192, "missing-sum"),
+    ("002", "D13", 48, "index"),
+    ("002", "D14", 50, "index"),
+    ("004", "D6", 194, "extra-sum"),
+    ("004", "D15b", 346, "mean-factor"),
+]
 NEVER_RIGHT = [("001", 158), ("001", 181), ("003", 33)]
 
 
@@ -39,7 +47,9 @@ def formulas(seed: str):
     code = ("U301", "N111") if seed in ("000", "004") else ()
     for v in checked(seed).verdicts:
         held = [line for line in lines if line <= v.place.line <= line + 8]
-        if held and not (v.text.lstrip().startswith("d") and "=" in v.text and v.code in (*code, None) and "_" not in v.text[:3]):
+        if held and not (
+            v.text.lstrip().startswith("d") and "=" in v.text and v.code in (*code, None) and "_" not in v.text[:3]
+        ):
             found[max(held)].append(v)
     return found
 
@@ -100,8 +110,14 @@ def test_the_scan_is_refused_with_spans():
 
 SAMPLES = sorted((SHARED / "samples" / "hand").glob("*.json")) if SHARED.exists() else []
 MATH = [p for p in SAMPLES if json.loads(p.read_text())["kind"] in ("math", "mixed")]
-KINDS = {"sign": {"sign", "parenthesis"}, "missing sum": {"missing-sum"}, "wrong elementary derivative": {"elementary-derivative"},
-         "wrong 1/n": {"mean-factor"}, "wrong axis / broadcast": {"axis"}, "lost/extra factor": {"factor-out-of-sum"}}  # fmt: skip
+KINDS = {
+    "sign": {"sign", "parenthesis"},
+    "missing sum": {"missing-sum"},
+    "wrong elementary derivative": {"elementary-derivative"},
+    "wrong 1/n": {"mean-factor"},
+    "wrong axis / broadcast": {"axis"},
+    "lost/extra factor": {"factor-out-of-sum"},
+}
 # Lines that rest on what the author would have to declare: right-if or unknown is the honest answer.
 UNDECLARED = {"mlp_layer_superscripts", "layernorm_wrong_axis", "ce_batch_forgot_mean"}
 
@@ -133,7 +149,13 @@ def _at(result, line):
     """The verdict on the line's formula: it overlaps the snippet, the last of several."""
     cell = None if line.get("cell") is None else line["cell"] + 1
     end = line["col"] + len(line["snippet"])
-    found = [v for v in result.verdicts if v.place.cell == cell and v.place.line <= line["line"] <= v.place.end_line
-             and v.place.column < end and (v.place.end_column > line["col"] or v.place.end_line > line["line"])
-             and v.verdict != "no-claim"]  # fmt: skip
+    found = [
+        v
+        for v in result.verdicts
+        if v.place.cell == cell
+        and v.place.line <= line["line"] <= v.place.end_line
+        and v.place.column < end
+        and (v.place.end_column > line["col"] or v.place.end_line > line["line"])
+        and v.verdict != "no-claim"
+    ]
     return found[-1] if found else None

@@ -50,9 +50,9 @@ def written(outcomes: list[Outcome], same: int, single: int) -> None:
 # Machine-made mistakes in right backward code
 
 {len(outcomes) + same:,} mutants of the passes in tests/backward_cases.py, seed {SEED}, on top of commit {commit}:
-{single} with one mistake, the others with two on different lines. {same} compute what the original computes and are not counted.
-`at the line`: the first wrong verdict spans a mutated line. `open`: neither right nor wrong (not decided, not read, or
-right under a named condition).
+{single} with one mistake, the others with two on different lines. {same} compute what the original computes and are not
+counted. `at the line`: the first wrong verdict spans a mutated line. `open`: neither right nor wrong (not decided, not
+read, or right under a named condition).
 
 """
     RESULTS.write_text(head + table(outcomes), encoding="utf8")

@@ -1,7 +1,7 @@
 """The fourteen sample passes of the design folder: every named intermediate right at every size, in both code styles.
 
-The truth of the inputs' gradients is each sample's own truth.py (torch); that of the intermediates is the complex step of
-the sample's source by the separate interpreter.
+The truth of the inputs' gradients is each sample's own truth.py (torch); that of the intermediates is the complex step
+of the sample's source by the separate interpreter.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import count
 
 from derive.checker.names import candidates, spelled
-from derive.checker.reading import FUEL, Back, Reading, Snapshot, Step, flat, held, named_array
+from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
 from derive.checker.statements import copied_gradient, declared, stored_keys, uses, without_branches
 from derive.errors import Problem, Unsupported
@@ -259,8 +259,9 @@ class _Reader:
             outcome = self._stand_in(step) if step.copied else execute(run, [node])
         except Problem as problem:
             outcome = self._chosen_by_value(step, problem)
-        except RecursionError:
-            self._failed(step, Unsupported("this statement nests too deeply to be read", span=run.span(node)))
+        except INNER as error:
+            why = f"{type(error).__name__}: {error}"
+            self._failed(step, Unsupported("this statement could not be read", why, span=run.span(node)))
         step.values = self._named(run.scopes[-1])
         step.changed = frozenset(n for n, v in step.values.items() if old.get(n) != v)
         return outcome

@@ -1,9 +1,9 @@
 """The cut rule: what a gradient must be, given the author's own gradients further up; and how that is decided.
 
 Let U be the arrays whose gradients the author's right side of dX reads.  If every way from X to the outputs passes
-through some U, then dX must be Σ dU·∂U/∂X.  The engine's equation ∂X = Σ ∂Y·∂Y/∂X over the users Y of X holds
-for any gradients ∂Y that satisfy their own equations; so the expected value is the engine's equation in which ∂U stands for the
-author's dU, and equations of the arrays between X and the cut are kept.
+through some U, then dX must be Σ dU·∂U/∂X.  The engine's equation ∂X = Σ ∂Y·∂Y/∂X over the users Y of X holds for any
+gradients ∂Y that satisfy their own equations; so the expected value is the engine's equation in which ∂U stands for
+the author's dU, and equations of the arrays between X and the cut are kept.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from derive.routes import unfold
 
 LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
 MORE_SIGNS = 6
+MOST_DEGREES = 30
 KINKED = {"abs", "sign", "relu", "floor", "maximum", "minimum"}
 
 
@@ -45,6 +46,7 @@ class Decider:
 
     program: Program
     answers: dict[tuple[str, str, str], Answer] = field(default_factory=dict)
+    zeros: dict[str, bool] = field(default_factory=dict)
 
     def equal(self, a: Expr, b: Expr, cond: x.Cond | None = None) -> Answer:
         """Whether two formulas are equal for every value of their free indices at which the condition holds."""
@@ -80,9 +82,17 @@ class Decider:
             return clash
         for e in (a, b, *(q.rhs for q in program.equations)):
             for u in x.walk(e):
-                if isinstance(u, x.Pow) and _negative(u.exponent) and not isinstance(u.base, x.Entry) and vanishes(u.base, program):
+                if isinstance(u, x.Pow) and _negative(u.exponent) and self._vanishes(u.base, program):
                     return f"the denominator {u.base} is zero"
         return None
+
+    def _vanishes(self, base: Expr, program: Program) -> bool:
+        """Whether a denominator is zero by the facts; kept, for the same ones come again and again."""
+        if isinstance(base, x.Entry):
+            return False
+        if base.key not in self.zeros:
+            self.zeros[base.key] = vanishes(base, program)
+        return self.zeros[base.key]
 
     def _tested(self, program: Program, a: Expr, b: Expr, refute: bool = True) -> Answer:
         """Exact residues at several sizes; a difference must be confirmed by rational numbers."""
@@ -91,8 +101,17 @@ class Decider:
         for seed in range(4, 4 + MORE_SIGNS):  # further data at small sizes: other signs, other regions
             if Bench(program, seed, extra=(a, b)).same_value(a, b) is False:
                 return self._refuted(program, a, b) if refute else Answer(None)
+        for more in range(1, size_degree(a, b) + 3):  # more lengths than a polynomial in the sizes has zeros
+            longer = {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())}
+            if base and Bench(program, more, longer, (a, b)).same_value(a, b) is False:
+                return self._refuted(program, a, b) if refute else Answer(None)
         for seed, more in enumerate(LARGER):
-            bench = Bench(program, seed, {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())} if more else None, (a, b))
+            bench = Bench(
+                program,
+                seed,
+                {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())} if more else None,
+                (a, b),
+            )
             verdict = bench.same(a, b)
             if verdict.equal is False:
                 return self._refuted(program, a, b) if refute else Answer(None)
@@ -111,7 +130,12 @@ class Decider:
             condition = "away from ties and kinks"
         elif any(_kinked(u) for u in parts):
             condition = "in every region that was tried"
-        return Answer(True, "tested", f"equal in exact arithmetic at {shown}" if shown else "equal in exact arithmetic", condition=condition)
+        return Answer(
+            True,
+            "tested",
+            f"equal in exact arithmetic at {shown}" if shown else "equal in exact arithmetic",
+            condition=condition,
+        )
 
     def _refuted(self, program: Program, a: Expr, b: Expr) -> Answer:
         found = counterexample(program, a, b)
@@ -183,7 +207,12 @@ def contradiction(program: Program) -> str | None:
                 return f"the facts about {name} contradict each other"
             for g in sums:
                 same_axis = isinstance(g.left, x.Reduce) and g.left.body.slots.index(g.left.index) == axis
-                if same_axis and isinstance(f.right, x.Num) and isinstance(g.right, x.Num) and f.right.value != g.right.value:
+                if (
+                    same_axis
+                    and isinstance(f.right, x.Num)
+                    and isinstance(g.right, x.Num)
+                    and f.right.value != g.right.value
+                ):
                     return f"the facts about {name} contradict each other"
     return None
 
@@ -193,7 +222,30 @@ def _kinked(u: object) -> bool:
         return u.op in KINKED
     if isinstance(u, x.Reduce):
         return u.op in ("max", "min")
-    return isinstance(u, x.Pow) and isinstance(u.exponent, x.Num) and u.exponent.value.denominator != 1 and not known_positive(u.base)
+    return (
+        isinstance(u, x.Pow)
+        and isinstance(u.exponent, x.Num)
+        and u.exponent.value.denominator != 1
+        and not known_positive(u.base)
+    )
+
+
+def size_degree(*formulas: Expr) -> int:
+    """How often sizes are written in formulas, powers counted: no polynomial in them has a higher degree."""
+    degree = 0
+    for e in formulas:
+        for u in x.walk(e):
+            if isinstance(u, x.Whole) and isinstance(u.slot, x.Affine) and u.slot.constant.letters:
+                degree += max(len(m) for m, _ in u.slot.constant.terms)
+            if (
+                isinstance(u, x.Pow)
+                and isinstance(u.exponent, x.Num)
+                and any(isinstance(w, x.Whole) for w in x.walk(u.base))
+            ):
+                degree += abs(int(u.exponent.value)) + 1
+    if degree > MOST_DEGREES:
+        raise Undecided("sizes in too high powers to be tested")
+    return degree
 
 
 def _wants_positive(u: object, program: Program) -> bool:
@@ -209,7 +261,8 @@ def _jumps(u: object, whole: set[str]) -> bool:
         return True
     return isinstance(u, x.Rel) and any(
         isinstance(s, x.Expr) and not isinstance(s, x.Whole) and not (isinstance(s, x.Entry) and s.name in whole)
-        for s in (u.left, u.right))  # fmt: skip
+        for s in (u.left, u.right)
+    )
 
 
 def restricted(program: Program, formulas: Iterable[Expr]) -> Program:
@@ -230,7 +283,7 @@ def restricted(program: Program, formulas: Iterable[Expr]) -> Program:
 
 
 def generalised(program: Program, a: Expr, b: Expr) -> Program:
-    """The program with the names that both formulas rest on taken as free: what holds for all their values holds for theirs."""
+    """The program with the names that both formulas rest on taken as free: what holds for all values holds for these."""
     mentioned = {n for n in a.names | b.names if program.equation(n) is not None}
     roots = {n for n in mentioned if not (mentioned - {n}) & restricted(program, (x.Entry(n, ()),)).by_name.keys()}
     roots -= {n for n in roots if program.shape(n) == () and n in a.names ^ b.names}

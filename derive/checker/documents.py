@@ -12,7 +12,7 @@ from derive.checker.formulas import FormulaChecker
 from derive.claim import Checked, Place, Verdict, exit_code
 from derive.errors import Problem, Unreadable, Usage
 from derive.program import Program
-from derive.readers.documents import Block, Document
+from derive.readers.documents import Block
 from derive.readers.latex import Paper, read_paper
 from derive.readers.latex_code import _read as read_block
 from derive.readers.latex_declared import declared
@@ -105,8 +105,19 @@ def _block(block: Block, earlier: list[str], given, path: str) -> list[Verdict] 
     before = "".join(f"{code.rstrip()}\n" for code in earlier) if not _has_function(block.text) else ""
     shift = before.count("\n")
     found = [v for v in check_code(before + code, path, forward=given).verdicts if v.place.line > shift]
-    moved = [replace(v, place=replace(v.place, line=v.place.line - shift, end_line=v.place.end_line - shift,
-                                      column=v.place.column + indent, end_column=v.place.end_column + indent)) for v in found]  # fmt: skip
+    moved = [
+        replace(
+            v,
+            place=replace(
+                v.place,
+                line=v.place.line - shift,
+                end_line=v.place.end_line - shift,
+                column=v.place.column + indent,
+                end_column=v.place.end_column + indent,
+            ),
+        )
+        for v in found
+    ]
     if not moved:
         return _block(block, [], given, path) if before else []
     return moved
@@ -166,8 +177,13 @@ def _moved(v: Verdict, block: Block) -> Verdict:
     line, column = block.source.place(block.start)
     shift = line - 1
     more = column - 1 if v.place.line == 1 else 0
-    place = replace(v.place, line=v.place.line + shift, end_line=v.place.end_line + shift, column=v.place.column + more,
-                    cell=block.source.cell)  # fmt: skip
+    place = replace(
+        v.place,
+        line=v.place.line + shift,
+        end_line=v.place.end_line + shift,
+        column=v.place.column + more,
+        cell=block.source.cell,
+    )
     return replace(v, place=place)
 
 

@@ -25,10 +25,10 @@ JOINS = {"concatenate", "cat", "stack", "hstack", "vstack", "concat"}
 PRODUCTS = {"dot", "matmul", "mm"}
 LIBRARIES = ("np", "torch", "F", "numpy", "jnp")
 COMPARISONS = {
-    ast.Gt: (">", "<"),
-    ast.Lt: ("<", ">"),
-    ast.GtE: (">=", "<="),
-    ast.LtE: ("<=", ">="),
+    ast.Gt: (">", "<=", "<"),
+    ast.Lt: ("<", ">", ">="),
+    ast.GtE: (">=", "<", "<="),
+    ast.LtE: ("<=", ">", ">="),
     ast.Eq: ("==", "!="),
     ast.NotEq: ("!=", "=="),
 }
@@ -482,13 +482,11 @@ def _unary(text: Text, n: ast.UnaryOp, names: Names) -> Iterator[Change]:
 
 
 def _comparison(text: Text, n: ast.Compare, names: Names) -> Iterator[Change]:
-    old, new = COMPARISONS.get(type(n.ops[0]), ("", ""))
+    old, *others = COMPARISONS.get(type(n.ops[0]), ("",))
     gap = text.span(n.left)[1], text.span(n.comparators[0])[0]
     between = text.source[gap[0] : gap[1]].decode()
-    if old and old in between:
+    for new in others if old in between else ():
         yield "mask", *gap, between.replace(old, new), "the mask is turned around"
-        if new in ("<", ">"):
-            yield "mask", *gap, between.replace(old, new + "="), "the mask is turned around"
 
 
 def _constant(text: Text, n: ast.Constant, names: Names) -> Iterator[Change]:

@@ -31,7 +31,18 @@ from derive.readers.latex_tokens import Unread, tokenize
 
 MOST_READINGS = 12
 # What bad input may still break inside: such a claim is unknown, and the rest goes on.
-BROKEN = (Unknown, Problem, Undecided, Unread, RecursionError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+BROKEN = (
+    Unknown,
+    Problem,
+    Undecided,
+    Unread,
+    RecursionError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 EQUALS = {"=", ":=", r"\Rightarrow", r"\to"}
 
 
@@ -159,7 +170,9 @@ class FormulaChecker:
         if first == 0 and one.members[0].problem is not None:
             made.insert(0, self.unread(one, one.members[0]))
         if not made:
-            made.append(self.verdict(one, _whole(one), "unknown", reason="nothing stands before the relation", code="U301"))
+            made.append(
+                self.verdict(one, _whole(one), "unknown", reason="nothing stands before the relation", code="U301")
+            )
         return made
 
     def claim(self, k: int, one: Statement, chain: list[Link], n: int) -> Verdict:
@@ -192,8 +205,13 @@ class FormulaChecker:
             return None
         one = self.paper.statements[k]
         member = chain[n].member
-        if one.members and member is one.members[-1] and isinstance(member.node, t.Symbol) and n > 1 or (
-                one.continues and member is one.members[-1] and isinstance(member.node, t.Symbol)):  # fmt: skip
+        if (
+            one.members
+            and member is one.members[-1]
+            and isinstance(member.node, t.Symbol)
+            and n > 1
+            or (one.continues and member is one.members[-1] and isinstance(member.node, t.Symbol))
+        ):
             left = self.paper.notes.resolve(self.paper.notes.spell(member.node)[0])[0]
             return name if left == name else None
         first = chain[0].member.node
@@ -226,9 +244,18 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason=f"nothing says what {name} is", code="U301")
         if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
             return self.wrong(one, chain, n, main)
-        reason = main.reason or next((a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided")
-        return self.verdict(one, member.span, "unknown", reason=reason, code="U301",
-                            follows=_truth(main.follows), holds=_truth(main.holds))  # fmt: skip
+        reason = main.reason or next(
+            (a.reason for a in (main.holds, main.follows) if a is not None and a.reason), "not decided"
+        )
+        return self.verdict(
+            one,
+            member.span,
+            "unknown",
+            reason=reason,
+            code="U301",
+            follows=_truth(main.follows),
+            holds=_truth(main.holds),
+        )
 
     def undefined_left(self, chain: list[Link], n: int) -> str | None:
         """The name on the left that nothing defines: no equation for it can be disproved."""
@@ -250,7 +277,7 @@ class FormulaChecker:
         return new[0] if new else None
 
     def undefined_loss(self, found: Finding) -> str | None:
-        """Why a difference disproves nothing: the loss is not defined, and what is compared is not linear in its gradient."""
+        """Why a difference disproves nothing: the loss is undefined, and the line is not linear in its gradient."""
         pairs = [e for e in (found.left, found.right, found.before) if e is not None]
         given = [{n for n in (*e.names, *_reached(self.paper.program, (e,))) if n.startswith("U~")} for e in pairs]
         if not any(given):
@@ -298,7 +325,12 @@ class FormulaChecker:
         left = right = before = None
         if here is not None and values[base_at] is not None:
             holds, left, right = self.compare(values[base_at], here, cond, elaborator)
-        if here is not None and n - 1 != base_at and values[n - 1] is not None and not self.stray(chain, base_at, n, values):
+        if (
+            here is not None
+            and n - 1 != base_at
+            and values[n - 1] is not None
+            and not self.stray(chain, base_at, n, values)
+        ):
             follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
             right = right if right is not None else again
             if holds is None or holds.equal is None or any(k.startswith("values") for k in earlier.choices):
@@ -354,8 +386,15 @@ class FormulaChecker:
 
     def right(self, one: Statement, member: Member, found: Finding) -> Verdict:
         reason = self.inferred(found)
-        return self.verdict(one, member.span, "right", certainty=found.certainty, follows=_truth(found.follows),
-                            holds=_truth(found.holds), reason=reason or None)  # fmt: skip
+        return self.verdict(
+            one,
+            member.span,
+            "right",
+            certainty=found.certainty,
+            follows=_truth(found.follows),
+            holds=_truth(found.holds),
+            reason=reason or None,
+        )
 
     def rests_on(self, found: Finding) -> tuple[str, ...]:
         """The assumed definitions that a comparison went through."""
@@ -368,7 +407,9 @@ class FormulaChecker:
 
     def inferred(self, found: Finding) -> str:
         """The facts and tests that a right line rests on."""
-        tested = [a.reason for a in (found.holds, found.follows) if a is not None and a.equal and a.certainty == "tested"]
+        tested = [
+            a.reason for a in (found.holds, found.follows) if a is not None and a.equal and a.certainty == "tested"
+        ]
         names = set().union(*(e.names for e in (found.left, found.right, found.before) if e is not None))
         facts = [f"uses {f.text}" for f in self.paper.program.facts if f.array in names]
         return "; ".join([*tested[:1], *facts])
@@ -376,8 +417,16 @@ class FormulaChecker:
     def right_if(self, one: Statement, member: Member, found: Finding, words: Sequence[str]) -> Verdict:
         codes = {"reads": "W101", "holds": "W102", "assumes": "W103"}
         code = codes.get(words[0].split(" ")[0], "W101")
-        return self.verdict(one, member.span, "right-if", certainty=found.certainty, follows=_truth(found.follows),
-                            holds=_truth(found.holds), reason="; ".join(words), code=code)  # fmt: skip
+        return self.verdict(
+            one,
+            member.span,
+            "right-if",
+            certainty=found.certainty,
+            follows=_truth(found.follows),
+            holds=_truth(found.holds),
+            reason="; ".join(words),
+            code=code,
+        )
 
     def wrong(self, one: Statement, chain: list[Link], n: int, found: Finding) -> Verdict:
         """A disproved line: carried where it follows from a wrong one, else with its mistake and a correction."""
@@ -390,12 +439,30 @@ class FormulaChecker:
         answer = found.holds if found.holds is not None and found.holds.equal is False else found.follows
         example = answer.counterexample if answer is not None else None
         if combined(follows, holds) == "carried":
-            return self.verdict(one, member.span, "carried", follows=True, holds=False, kind="carried", code="E321",
-                                reason="follows from the wrong line before it", counterexample=example,
-                                correction=diagnosed(self, one, chain, n, found).correction)  # fmt: skip
+            return self.verdict(
+                one,
+                member.span,
+                "carried",
+                follows=True,
+                holds=False,
+                kind="carried",
+                code="E321",
+                reason="follows from the wrong line before it",
+                counterexample=example,
+                correction=diagnosed(self, one, chain, n, found).correction,
+            )
         if holds is True:
-            return self.verdict(one, member.span, "wrong", follows=False, holds=True, kind="repairs-earlier-slip", code="E320",
-                                reason="right, but it does not follow from the line before", counterexample=example)  # fmt: skip
+            return self.verdict(
+                one,
+                member.span,
+                "wrong",
+                follows=False,
+                holds=True,
+                kind="repairs-earlier-slip",
+                code="E320",
+                reason="right, but it does not follow from the line before",
+                counterexample=example,
+            )
         self.remember(one, chain, n, found)
         verdict = diagnosed(self, one, chain, n, found)
         if verdict.kind == "mean-factor" and self.paper.surrogate is not None and _differentials(chain, n):
@@ -404,9 +471,18 @@ class FormulaChecker:
         assumed = "; ".join(self.rests_on(found))
         if assumed:
             verdict = replace(verdict, reason=f"{verdict.reason} ({assumed})")
-        return self.verdict(one, verdict.span or member.span, "wrong", follows=follows, holds=holds, kind=verdict.kind,
-                            code=KIND_CODES.get(verdict.kind, "E300"), reason=verdict.reason, correction=verdict.correction,
-                            counterexample=example)  # fmt: skip
+        return self.verdict(
+            one,
+            verdict.span or member.span,
+            "wrong",
+            follows=follows,
+            holds=holds,
+            kind=verdict.kind,
+            code=KIND_CODES.get(verdict.kind, "E300"),
+            reason=verdict.reason,
+            correction=verdict.correction,
+            counterexample=example,
+        )
 
     def remember(self, one: Statement, chain: list[Link], n: int, found: Finding) -> None:
         """A wrong re-expression of a defined name is a premise that later lines may carry."""
@@ -501,7 +577,9 @@ def _spans(one: Statement) -> list[t.Span]:
     return [m.span for m in (one.members if one.continues else one.members[1:] or one.members)]
 
 
-_DECLARATION = re.compile(r"^\s*[a-zA-Z](_\w)?\s*=\s*(1|0)\s*,?\s*(\\l?dots|\\ldots|\\cdots|\.\.\.|…)|^[^=]*\\in[^=]*$|^\s*[a-z]\s*(=|\\neq?|\\ne)\s*[a-z]\s*$")
+_DECLARATION = re.compile(
+    r"^\s*[a-zA-Z](_\w)?\s*=\s*(1|0)\s*,?\s*(\\l?dots|\\ldots|\\cdots|\.\.\.|…)|^[^=]*\\in[^=]*$|^\s*[a-z]\s*(=|\\neq?|\\ne)\s*[a-z]\s*$"
+)
 
 
 def _is_declaration(one: Statement) -> bool:
@@ -512,8 +590,11 @@ def _is_declaration(one: Statement) -> bool:
 def _about(node: t.Node, elaborator: Elaborator) -> bool:
     """Whether a condition speaks of letters that the line has."""
     letters = {u.name for u in t.walk(node) if isinstance(u, t.Symbol) and not u.subs}
-    return all(a in elaborator.scope or a in elaborator.notes.stand_ins for a in letters if a in elaborator.notes.letters
-               or a in elaborator.notes.stand_ins)  # fmt: skip
+    return all(
+        a in elaborator.scope or a in elaborator.notes.stand_ins
+        for a in letters
+        if a in elaborator.notes.letters or a in elaborator.notes.stand_ins
+    )
 
 
 def _empty(cond: x.Cond) -> bool:
@@ -523,7 +604,9 @@ def _empty(cond: x.Cond) -> bool:
 
 
 _CASE = re.compile(r"(?:^|\W)(?:if|case|when|for|assume|suppose|whenever|case\s+\w+:?)\s*[*_(]*\s*$", re.I)
-_TOGETHER = re.compile(r"\b(both|together|overall|combin\w+|altogether|general|summar\w+|regardless|either|all cases)\b", re.I)
+_TOGETHER = re.compile(
+    r"\b(both|together|overall|combin\w+|altogether|general|summar\w+|regardless|either|all cases)\b", re.I
+)
 
 
 def restrictions(paper: Paper) -> dict[int, list]:
@@ -560,9 +643,15 @@ def _sets_case(blocks: Sequence[Block], k: int) -> bool:
         return False
     before = blocks[k - 1] if k else None
     after = blocks[k + 1] if k + 1 < len(blocks) else None
-    if before is not None and before.kind == "heading" and before.start <= blocks[k].start < before.start + len(before.text):
+    if (
+        before is not None
+        and before.kind == "heading"
+        and before.start <= blocks[k].start < before.start + len(before.text)
+    ):
         return bool(re.search(r"case|if|when|for", before.text, re.I))
     if before is not None and before.kind == "prose" and _CASE.search(before.text):
         return True
-    fresh = before is None or before.kind != "prose" or not before.text.strip() or before.text.endswith(("\n", "- ", "* "))
+    fresh = (
+        before is None or before.kind != "prose" or not before.text.strip() or before.text.endswith(("\n", "- ", "* "))
+    )
     return fresh and after is not None and after.text.lstrip().startswith(":")

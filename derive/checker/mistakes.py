@@ -67,13 +67,20 @@ def _fallback(checker, one, chain, n, found, program=None) -> Diagnosis:
     if found.left is None:
         return Diagnosis(kind)
     before = chain[n - 1].member
-    if n - 1 > checker.base(chain, n) and found.before is not None and checker.decider.equal(found.left, found.before, found.cond).equal:
+    if (
+        n - 1 > checker.base(chain, n)
+        and found.before is not None
+        and checker.decider.equal(found.left, found.before, found.cond).equal
+    ):
         source = chain[n - 1].statement.block.source.text
-        return Diagnosis(kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split()))
+        return Diagnosis(
+            kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split())
+        )
     kind = "wrong"
     left = found.left
-    if program is not None and isinstance(left, x.Entry) and program.equation(left.name) is not None:
-        left = program.equation(left.name).instance(left.slots)
+    whole = program or checker.paper.program
+    if isinstance(left, x.Entry) and whole.equation(left.name) is not None:
+        left = whole.equation(left.name).instance(left.slots)
     text = latex(left, checker.paper)
     return Diagnosis(kind, CODES[KIND_CODES[kind]][1] if kind != "wrong" else "the two sides differ", text)
 
@@ -197,13 +204,31 @@ def _patient(checker, one, chain, n, found, program) -> Patient:
     left = found.left if found.left is not None else found.before
     extra = [a for a, i in scope.items() if i in found.right.free and i not in left.free]
     more = [a for a in sorted(notes.letters) if len(a) == 1 and a not in scope and a not in bound][:1]
-    sizes = [s for s in sorted(notes.size_names | program.sizes) if len(s) <= 3 and s in program.sizes | _sizes_of(left, found.right)]
+    sizes = [
+        s
+        for s in sorted(notes.size_names | program.sizes)
+        if len(s) <= 3 and s in program.sizes | _sizes_of(left, found.right)
+    ]
     letters = list(dict.fromkeys([*scope, *sorted(bound)]))
     text = one.block.source.text if chain[n].statement is one else chain[n].statement.block.source.text
-    return Patient(member.node, text, member.node.span, tuple(a for a, i in scope.items() if i in left.free), (),
-                   tuple([*extra, *(more if not extra else [])]), tuple(letters), tuple(sizes), _factors(chain, n), _terms(chain, n),
-                   any(isinstance(u, t.Transposed) or not getattr(u, "subs", (1,)) and notes.ranks.get(getattr(u, "name", ""), 0) == 2
-                       for u in t.walk(member.node)))  # fmt: skip
+    return Patient(
+        member.node,
+        text,
+        member.node.span,
+        tuple(a for a, i in scope.items() if i in left.free),
+        (),
+        tuple([*extra, *(more if not extra else [])]),
+        tuple(letters),
+        tuple(sizes),
+        _factors(chain, n),
+        _terms(chain, n),
+        any(
+            isinstance(u, t.Transposed)
+            or not getattr(u, "subs", (1,))
+            and notes.ranks.get(getattr(u, "name", ""), 0) == 2
+            for u in t.walk(member.node)
+        ),
+    )
 
 
 def _sizes_of(*formulas: Expr) -> set[str]:
@@ -217,7 +242,7 @@ def _terms(chain, n: int) -> tuple[str, ...]:
     found: list[str] = []
     for u in t.walk(node) if node is not None else ():
         if isinstance(u, t.Sum):
-            found += [f"{'+' if sign > 0 else '-'} {source[term.span[0]:term.span[1]]}" for sign, term in u.terms]
+            found += [f"{'+' if sign > 0 else '-'} {source[term.span[0] : term.span[1]]}" for sign, term in u.terms]
     return tuple(found)[:6]
 
 
@@ -231,6 +256,10 @@ def _factors(chain, n: int) -> tuple[str, ...]:
             continue
         source = link.statement.block.source.text
         for u in t.walk(node):
-            if isinstance(u, (t.Symbol, t.Derivative)) and u.span[1] - u.span[0] < 60 and (isinstance(u, t.Derivative) or u.subs or u.marks):
+            if (
+                isinstance(u, (t.Symbol, t.Derivative))
+                and u.span[1] - u.span[0] < 60
+                and (isinstance(u, t.Derivative) or u.subs or u.marks)
+            ):
                 found[source[u.span[0] : u.span[1]]] = None
     return tuple(found)[:12]

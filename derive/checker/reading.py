@@ -20,6 +20,7 @@ from derive.readers.statements import Returned, execute
 from derive.readers.values import Array, Buffer, Instance, Pair, Restart, Scope
 
 FUEL = 20_000
+INNER = (RecursionError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError)  # of the reader itself
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Reading:
             internal = held(run, flat(run.scopes[-1]).get(name), name)
             made = [self.renamed(e) for e in run.equations[count:]]
             return None if internal is None else (self.array(internal), made)
-        except (Problem, Restart, RecursionError):
+        except (Problem, Restart, *INNER):
             return None
         finally:
             del run.equations[count:]

@@ -25,7 +25,7 @@ class Repair:
 
 @dataclass
 class Patient:
-    """A wrong line: its tree, the source text, the letters in reach (by the axis that they run over), sizes, factors."""
+    """A wrong line: its tree, the source text, the letters in reach, sizes, factors and terms to try."""
 
     node: t.Node
     text: str
@@ -64,7 +64,11 @@ def signs(p: Patient) -> Iterator[Repair]:
     """A sign turned around: a minus in a bracket of its own, a term, a case, the whole, a factor."""
     sums = list(p.each(t.Sum))
     lone = [u for u in sums if len(u.terms) == 1 and u.terms[0][0] < 0]
-    for u in [*reversed([u for u in lone if u is not p.node]), *(u for u in sums if u not in lone), *(u for u in lone if u is p.node)]:
+    for u in [
+        *reversed([u for u in lone if u is not p.node]),
+        *(u for u in sums if u not in lone),
+        *(u for u in lone if u is p.node),
+    ]:
         yield from _flips(p, u)
     for u in p.each(t.Cases):
         for value, _ in u.branches:
@@ -119,7 +123,7 @@ def brackets(p: Patient) -> Iterator[Repair]:
     for u in p.each(t.Product):
         for place, (_, f) in enumerate(u.factors):
             if isinstance(f, t.Paren) and isinstance(f.inner, t.Sum) and len(f.inner.terms) > 1:
-                (_, first), (sign, second) = f.inner.terms[0], f.inner.terms[1]
+                first = f.inner.terms[0][1]
                 head = p.text[u.span[0] : f.span[0]] + p.text[f.inner.span[0] : first.span[1]]
                 tail = p.text[first.span[1] : f.inner.span[1]]
                 if place == len(u.factors) - 1:
@@ -317,8 +321,18 @@ def transposes(p: Patient) -> Iterator[Repair]:
         return
     for u in p.each(t.Symbol, t.Differential, t.Derivative):
         if not getattr(u, "subs", ()):
-            yield Repair("transposed", ((*u.span, f"{{{p.of(u)}}}^\\top" if isinstance(u, t.Symbol) and not u.marks
-                                         else f"\\left({p.of(u)}\\right)^\\top"),), u.span)  # fmt: skip
+            yield Repair(
+                "transposed",
+                (
+                    (
+                        *u.span,
+                        f"{{{p.of(u)}}}^\\top"
+                        if isinstance(u, t.Symbol) and not u.marks
+                        else f"\\left({p.of(u)}\\right)^\\top",
+                    ),
+                ),
+                u.span,
+            )
     for u in p.each(t.Transposed):
         yield Repair("transposed", ((*u.span, p.text[u.base.span[0] : u.base.span[1]].split("^")[0]),), u.span)
     for u in p.each(t.Product):
@@ -333,7 +347,18 @@ def powers(p: Patient) -> Iterator[Repair]:
         text = p.text[u.exponent.span[0] : u.exponent.span[1]]
         base = p.text[u.span[0] : u.base.span[1]]
         kind = "elementary-derivative"
-        for new in (f"{text}-1", f"{text}+1", f"-({text})", "2", "3", "-2", "-1", "\\frac{1}{2}", "-\\frac{1}{2}", "-\\frac{3}{2}"):
+        for new in (
+            f"{text}-1",
+            f"{text}+1",
+            f"-({text})",
+            "2",
+            "3",
+            "-2",
+            "-1",
+            "\\frac{1}{2}",
+            "-\\frac{1}{2}",
+            "-\\frac{3}{2}",
+        ):
             yield Repair(kind, ((*u.span, f"{base}^{{{new}}}"),), u.span)
         yield Repair("power", ((*u.span, base),), u.span)
     for u in p.each(t.Symbol, t.Paren, t.Big, t.Function, t.Fraction_):
@@ -432,6 +457,23 @@ def _turned(p: Patient, bigs: list[t.Node], letter: str, root: str, other: str, 
 
 
 TABLE: tuple[Callable[[Patient], Iterator[Repair]], ...] = (
-    signs, into_sums, missing_sums, extra_sums, means, numbers, case_swaps, deltas, brackets, signs_twice, transposes,
-    bound_letters, indices, powers, axes, fractions, lost_factors, missing_terms, functions,
-)  # fmt: skip
+    signs,
+    into_sums,
+    missing_sums,
+    extra_sums,
+    means,
+    numbers,
+    case_swaps,
+    deltas,
+    brackets,
+    signs_twice,
+    transposes,
+    bound_letters,
+    indices,
+    powers,
+    axes,
+    fractions,
+    lost_factors,
+    missing_terms,
+    functions,
+)

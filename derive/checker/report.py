@@ -46,7 +46,9 @@ def _github(files: list[Checked], texts: Mapping[str, str]) -> str:
     for c in files:
         for v in c.verdicts:
             if v.verdict in level:
-                place = f"file={c.path},line={v.place.line},col={v.place.column},title={v.code or ''} {v.kind or v.verdict}"
+                place = (
+                    f"file={c.path},line={v.place.line},col={v.place.column},title={v.code or ''} {v.kind or v.verdict}"
+                )
                 lines.append(f"::{level[v.verdict]} {place}::{_sentence(v)}")
     return "\n".join([*lines, headline(files), *(coverage(c) for c in files)]) + "\n"
 
@@ -59,14 +61,24 @@ def _sarif(files: list[Checked], texts: Mapping[str, str]) -> str:
             "ruleId": v.code or v.verdict,
             "level": level[v.verdict],
             "message": {"text": _sentence(v)},
-            "locations": [{"physicalLocation": {
-                "artifactLocation": {"uri": c.path},
-                "region": {"startLine": v.place.line, "startColumn": v.place.column,
-                           "endLine": v.place.end_line, "endColumn": v.place.end_column},
-            }}],
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": c.path},
+                        "region": {
+                            "startLine": v.place.line,
+                            "startColumn": v.place.column,
+                            "endLine": v.place.end_line,
+                            "endColumn": v.place.end_column,
+                        },
+                    }
+                }
+            ],
         }
-        for c in files for v in c.verdicts if v.verdict in level
-    ]  # fmt: skip
+        for c in files
+        for v in c.verdicts
+        if v.verdict in level
+    ]
     run = {"tool": {"driver": {"name": "derive check", "rules": []}}, "results": results}
     return json.dumps({"version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1) + "\n"
 
@@ -94,7 +106,13 @@ def _place(path: str, v: Verdict) -> str:
 
 
 def _sentence(v: Verdict) -> str:
-    words = {"wrong": "wrong", "carried": "carried", "unreadable": "not read", "unknown": "not decided", "right-if": "right if"}
+    words = {
+        "wrong": "wrong",
+        "carried": "carried",
+        "unreadable": "not read",
+        "unknown": "not decided",
+        "right-if": "right if",
+    }
     reason = f": {v.reason}" if v.reason else ""
     return f"{words.get(v.verdict, v.verdict)}{reason}"
 

@@ -15,6 +15,7 @@ from derive.errors import Problem
 from derive.expr import Entry, Expr
 from derive.program import Equation, Program
 from derive.readers import latex_tree as t
+from derive.readers.latex import sets_to_zero
 from derive.readers.latex_meaning import Value
 from derive.readers.latex_notes import LOSSES, Unknown
 from derive.routes import unfold
@@ -45,7 +46,9 @@ def _composition(checker, one, chain, n) -> Verdict | None:
     if not isinstance(first, t.Symbol):
         return None
     inner = node.factors[0][1] if isinstance(node, t.Product) else node.symbol if isinstance(node, t.Apply) else None
-    bracketed = isinstance(node, t.Apply) or isinstance(node, t.Product) and isinstance(node.factors[1][1], (t.Paren, t.Matrix))
+    bracketed = (
+        isinstance(node, t.Apply) or isinstance(node, t.Product) and isinstance(node.factors[1][1], (t.Paren, t.Matrix))
+    )
     if isinstance(inner, t.Symbol) and inner.name == first.name and bracketed:
         return checker.verdict(one, chain[n].member.span, "no-claim", reason="says what depends on what", code="N101")
     return None
@@ -54,8 +57,12 @@ def _composition(checker, one, chain, n) -> Verdict | None:
 def _function(checker, one, chain, n) -> Verdict | None:
     """ŷ = f(z), with an f that nothing defines, declares what ŷ depends on."""
     first, node = chain[0].member.node, chain[n].member.node
-    opaque = isinstance(node, t.Apply) or isinstance(node, t.Product) and len(node.factors) == 2 and (
-        isinstance(node.factors[1][1], (t.Paren, t.Matrix)) and isinstance(node.factors[0][1], t.Symbol))  # fmt: skip
+    opaque = (
+        isinstance(node, t.Apply)
+        or isinstance(node, t.Product)
+        and len(node.factors) == 2
+        and (isinstance(node.factors[1][1], (t.Paren, t.Matrix)) and isinstance(node.factors[0][1], t.Symbol))
+    )
     if not isinstance(first, t.Symbol) or not opaque or n != 1:
         return None
     symbol = node.symbol if isinstance(node, t.Apply) else node.factors[0][1]
@@ -89,8 +96,9 @@ def _stationary(checker, one, chain, n) -> Verdict | None:
             return checker.verdict(one, member.span, "no-claim", reason="a condition imposed", code="N102")
     conditions = checker.conditions or _all_gradients(checker)
     if zero and any(_proportional(checker, left.expr, c) for c in conditions):
-        return checker.verdict(one, member.span, "right", certainty="proved", holds=True,
-                               reason="is the gradient that was set to zero")  # fmt: skip
+        return checker.verdict(
+            one, member.span, "right", certainty="proved", holds=True, reason="is the gradient that was set to zero"
+        )
     return _at_optimum(checker, one, chain, n, conditions)
 
 
@@ -114,17 +122,26 @@ def _all_gradients(checker) -> list[Expr]:
 
 
 def _proportional(checker, e: Expr, c: Expr) -> bool:
-    return any(checker.decider.equal(e, x.mul(x.num(k), c)).certainty == "proved" for k in ("1", "-1", "1/2", "-1/2", "2", "-2"))
+    return any(
+        checker.decider.equal(e, x.mul(x.num(k), c)).certainty == "proved"
+        for k in ("1", "-1", "1/2", "-1/2", "2", "-2")
+    )
 
 
 def _at_optimum(checker, one, chain, n, conditions: list[Expr]) -> Verdict | None:
     """An ordinary claim that fails in general may hold where the gradients vanish."""
     found = checker.judged(one, chain, n)
-    if found.verdict not in ("wrong", "unknown") or not conditions or (found.reason or "").startswith("nothing says what"):
+    if (
+        found.verdict not in ("wrong", "unknown")
+        or not conditions
+        or (found.reason or "").startswith("nothing says what")
+    ):
         return found
     from derive.checker.formulas import Finding
     from derive.checker.mistakes import diagnosed
 
+    if not _about_optimum(checker, one, chain, n):
+        return found
     program = solved(checker, conditions)
     if program is None:
         return found
@@ -137,8 +154,14 @@ def _at_optimum(checker, one, chain, n, conditions: list[Expr]) -> Verdict | Non
     answer = decider.equal(first.expr, here.expr)
     span = chain[n].member.span
     if answer.equal:
-        return checker.verdict(one, span, "right", certainty=answer.certainty, holds=True,
-                               reason="where the gradients vanish" + (f"; {answer.reason}" if answer.reason else ""))  # fmt: skip
+        return checker.verdict(
+            one,
+            span,
+            "right",
+            certainty=answer.certainty,
+            holds=True,
+            reason="where the gradients vanish" + (f"; {answer.reason}" if answer.reason else ""),
+        )
     if answer.equal is False:
         zero = here.expr.key == x.ZERO.key
         kind, code = ("not-implied", "E322") if zero else (found.kind or "wrong", found.code or "E300")
@@ -146,11 +169,55 @@ def _at_optimum(checker, one, chain, n, conditions: list[Expr]) -> Verdict | Non
         told = diagnosed(checker, one, chain, n, seen, program, decider)
         if told.kind != "wrong" and not zero:
             kind, code = told.kind, KIND_CODES[told.kind]
-        return replace(found, verdict="wrong", holds=False, kind=kind, code=code, counterexample=answer.counterexample,
-                       correction=told.correction,
-                       reason="nothing makes this zero" if zero else told.reason)  # fmt: skip
-    return replace(found, verdict="unknown", kind=None, code="U301", correction=None, counterexample=None,
-                   reason=answer.reason or "not decided where the gradients vanish")  # fmt: skip
+        return replace(
+            found,
+            verdict="wrong",
+            holds=False,
+            kind=kind,
+            code=code,
+            counterexample=answer.counterexample,
+            correction=told.correction,
+            reason="nothing makes this zero" if zero else told.reason,
+        )
+    return replace(
+        found,
+        verdict="unknown",
+        kind=None,
+        code="U301",
+        correction=None,
+        counterexample=None,
+        reason=answer.reason or "not decided where the gradients vanish",
+    )
+
+
+def _about_optimum(checker, one, chain, n) -> bool:
+    """Whether a claim speaks of the parameters where gradients vanish: after the words, with no derivative in it.
+
+    A gradient formula is not: at the optimum both sides of a wrong one may be zero.
+    """
+    sides = [chain[checker.base(chain, n)].member.node, chain[n].member.node]
+    if any(side is None or any(isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(side)) for side in sides):
+        return False
+    notes = checker.paper.notes
+    names = {notes.spell(u)[0] for side in sides for u in t.walk(side) if isinstance(u, t.Symbol)}
+    first = sides[0].symbol if isinstance(sides[0], t.Apply) else sides[0]
+    if (
+        isinstance(first, t.Symbol)
+        and checker.paper.program.equation(notes.resolve(notes.spell(first)[0])[0]) is not None
+    ):
+        return False
+    zero = any(isinstance(side, t.Number) and side.value == 0 for side in sides)
+    return (zero or bool(names & checker.paper.parameters)) and (bool(checker.conditions) or _after_words(checker, one))
+
+
+def _after_words(checker, one) -> bool:
+    """Whether words before a statement set something to zero."""
+    for block in checker.paper.document.blocks:
+        if block is one.block:
+            return False
+        if block.kind == "prose" and sets_to_zero(block.text):
+            return True
+    return False
 
 
 def solved(checker, conditions: list[Expr]) -> Program | None:
@@ -164,11 +231,16 @@ def solved(checker, conditions: list[Expr]) -> Program | None:
     if any(set(names) & _carried_out(cell, program).names for row in rows for cell in row):
         return None
     rows = [[_carried_out(cell, program) for cell in row] for row in rows]
-    free = [x.negate(x.replace_entries(_without_d(c), lambda u: x.ZERO if u.name in names else None)) for c in conditions]
+    free = [
+        x.negate(x.replace_entries(_without_d(c), lambda u: x.ZERO if u.name in names else None)) for c in conditions
+    ]
     values = _cramer(rows, free)
     equations = tuple(Equation(p, (), v) for p, v in zip(names, values, strict=True))
-    return replace(program, inputs=tuple(v for v in program.inputs if v.name not in names),
-                   equations=(*equations, *program.equations))  # fmt: skip
+    return replace(
+        program,
+        inputs=tuple(v for v in program.inputs if v.name not in names),
+        equations=(*equations, *program.equations),
+    )
 
 
 def _carried_out(e: Expr, program: Program) -> Expr:
@@ -198,12 +270,14 @@ def _cramer(rows: list[list[Expr]], free: list[Expr]) -> list[Expr]:
 
 
 def _matrix(checker, one, chain, n) -> Verdict | None:
-    """J = [[s_1(1−s_1), −s_1 s_2, …], …]: a new name with derivatives is a layout; else every entry against the Jacobian."""
+    """J = [[s_1(1−s_1), −s_1 s_2, …], …]: derivatives are a layout; else every entry against the Jacobian."""
     node = chain[n].member.node
     if not isinstance(node, t.Matrix) or len(node.rows) < 2:
         return None
     span = chain[n].member.span
-    cells = [(r, c, cell) for r, row in enumerate(node.rows) for c, cell in enumerate(row) if not isinstance(cell, t.Dots)]
+    cells = [
+        (r, c, cell) for r, row in enumerate(node.rows) for c, cell in enumerate(row) if not isinstance(cell, t.Dots)
+    ]
     if all(isinstance(cell, t.Derivative) for _, _, cell in cells):
         checker.jacobian = cells[0][2]
         return checker.verdict(one, span, "no-claim", reason="says how the derivatives are laid out", code="N101")
@@ -213,13 +287,22 @@ def _matrix(checker, one, chain, n) -> Verdict | None:
     answers = [_cell(checker, one, node, r, c, cell, *pair) for r, c, cell in cells]
     if all(a is not None and a.equal for a in answers):
         sure = "proved" if all(a.certainty == "proved" for a in answers) else "tested"
-        return checker.verdict(one, span, "right", certainty=sure, holds=True, reason=f"every entry is ∂{pair[0]}/∂{pair[1]}")
+        return checker.verdict(
+            one, span, "right", certainty=sure, holds=True, reason=f"every entry is ∂{pair[0]}/∂{pair[1]}"
+        )
     bad = next((k for k, a in enumerate(answers) if a is not None and a.equal is False), None)
     if bad is not None:
         r, c, cell = cells[bad]
-        return checker.verdict(one, cell.span, "wrong", holds=False, kind="wrong", code="E300",
-                               reason=f"entry ({r + 1}, {c + 1}) is not ∂{pair[0]}/∂{pair[1]}",
-                               counterexample=answers[bad].counterexample)  # fmt: skip
+        return checker.verdict(
+            one,
+            cell.span,
+            "wrong",
+            holds=False,
+            kind="wrong",
+            code="E300",
+            reason=f"entry ({r + 1}, {c + 1}) is not ∂{pair[0]}/∂{pair[1]}",
+            counterexample=answers[bad].counterexample,
+        )
     return checker.verdict(one, span, "unknown", reason="the entries of the matrix were not decided", code="U301")
 
 
@@ -229,9 +312,19 @@ def _jacobian_of(checker) -> tuple[str, str] | None:
     for one in checker.paper.statements:
         for m in one.members:
             for u in t.walk(m.node) if m.node is not None else ():
-                if isinstance(u, t.Derivative) and isinstance(u.body, t.Symbol) and len(u.wrt) == 1 and isinstance(u.wrt[0], t.Symbol):
+                if (
+                    isinstance(u, t.Derivative)
+                    and isinstance(u.body, t.Symbol)
+                    and len(u.wrt) == 1
+                    and isinstance(u.wrt[0], t.Symbol)
+                ):
                     a, b = (notes.resolve(notes.spell(s)[0])[0] for s in (u.body, u.wrt[0]))
-                    if notes.ranks.get(a) == 1 and notes.ranks.get(b) == 1 and checker.paper.program.equation(a) and a != b:
+                    if (
+                        notes.ranks.get(a) == 1
+                        and notes.ranks.get(b) == 1
+                        and checker.paper.program.equation(a)
+                        and a != b
+                    ):
                         found[a, b] = True
     by = {b for _, b in found}
     return next(iter(found)) if found and len(by) == 1 else None
@@ -262,7 +355,9 @@ def _position(m: int, count: int, n) -> x.Slot:
 
 
 def _lettered(e: Expr, put: dict) -> Expr:
-    return x.replace_entries(e, lambda u: Entry(u.name, tuple(put.get(s.key, s) if isinstance(s, x.Term) else s for s in u.slots)))
+    return x.replace_entries(
+        e, lambda u: Entry(u.name, tuple(put.get(s.key, s) if isinstance(s, x.Term) else s for s in u.slots))
+    )
 
 
 # ---------------------------------------------------------------- the chain rule between unknown functions
@@ -283,13 +378,22 @@ def chain_rule(checker, one, chain, n) -> Verdict | None:
         at = links.pop(at)
     if links or at != _letters(left.wrt[0]):
         return None
-    return checker.verdict(one, chain[n].member.span, "right-if", code="W112",
-                           reason="the chain rule, if the products are contractions of Jacobians in this order (or all are numbers)")  # fmt: skip
+    return checker.verdict(
+        one,
+        chain[n].member.span,
+        "right-if",
+        code="W112",
+        reason="the chain rule, if the products are contractions of Jacobians in this order (or all are numbers)",
+    )
 
 
 def _plain_derivative(node: t.Node) -> bool:
-    return isinstance(node, t.Derivative) and len(node.wrt) == 1 and isinstance(node.body, t.Symbol) and (
-        isinstance(node.wrt[0], t.Symbol) and not node.body.subs and not node.wrt[0].subs)  # fmt: skip
+    return (
+        isinstance(node, t.Derivative)
+        and len(node.wrt) == 1
+        and isinstance(node.body, t.Symbol)
+        and (isinstance(node.wrt[0], t.Symbol) and not node.body.subs and not node.wrt[0].subs)
+    )
 
 
 def _letters(s: t.Symbol) -> str:

@@ -11,8 +11,10 @@ from derive.ops import OPS
 
 ADD, MUL, POW, ATOM = 1, 2, 3, 4
 ACCENTS = ("hat", "bar", "tilde", "dot")
-GREEK = set("alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
-            "Sigma Gamma Delta Theta Lambda Phi Psi Omega ell".split())  # fmt: skip
+GREEK = set(
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
+    "Sigma Gamma Delta Theta Lambda Phi Psi Omega ell".split()
+)
 
 
 def latex(e: Expr, paper) -> str | None:
@@ -29,8 +31,12 @@ def latex(e: Expr, paper) -> str | None:
 def _letters(e: Expr) -> dict[Index, str]:
     from derive.notation import letters
 
-    return {i: (name.rstrip("0123456789").lstrip("_") or "k") + "'" * (len(name) - len(name.rstrip("0123456789")))
-            if not name.startswith("_") else f"k_{{{name[1:]}}}" for i, name in letters(e).items()}  # fmt: skip
+    return {
+        i: (name.rstrip("0123456789").lstrip("_") or "k") + "'" * (len(name) - len(name.rstrip("0123456789")))
+        if not name.startswith("_")
+        else f"k_{{{name[1:]}}}"
+        for i, name in letters(e).items()
+    }
 
 
 def _wrap(e: Expr, names, paper, level: int) -> str:
@@ -46,7 +52,11 @@ def _text(e: Expr, names, paper) -> tuple[str, int]:
             sign = "-" if value < 0 else ""
             return f"{sign}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}", MUL if value > 0 else ADD
         case x.Whole(slot=slot):
-            return (str(slot.constant), ATOM if slot.constant.letter else ADD) if isinstance(slot, x.Affine) else (_slot(slot, names), ATOM)
+            return (
+                (str(slot.constant), ATOM if slot.constant.letter else ADD)
+                if isinstance(slot, x.Affine)
+                else (_slot(slot, names), ATOM)
+            )
         case Entry(name=name, slots=slots):
             return _entry(name, slots, names, paper), ATOM
         case x.Ind(cond=x.Rel(op="eq", left=a, right=b)) if isinstance(a, Index) and isinstance(b, Index):
@@ -77,7 +87,10 @@ def _text(e: Expr, names, paper) -> tuple[str, int]:
             rows.append(f"{_text(otherwise, names, paper)[0]} & \\text{{otherwise}}")
             return "\\begin{cases} " + " \\\\ ".join(rows) + " \\end{cases}", ATOM
         case x.D(body=body, wrt=wrt):
-            return f"\\frac{{\\partial}}{{\\partial {_text(wrt, names, paper)[0]}}} {_wrap(body, names, paper, ATOM)}", MUL
+            return (
+                f"\\frac{{\\partial}}{{\\partial {_text(wrt, names, paper)[0]}}} {_wrap(body, names, paper, ATOM)}",
+                MUL,
+            )
     return str(e), ADD
 
 
@@ -111,7 +124,11 @@ def _entry(name: str, slots, names, paper) -> str:
     places = [_slot(s, names, paper) for s in slots]
     places = [p for p, n in zip(places, _sizes(name, slots, paper), strict=True) if n != 1]
     base = spelled(name)
-    return f"{base}_{{{','.join(places) if any(len(p) > 1 for p in places) or len(base) > 2 else ''.join(places)}}}" if places else base
+    return (
+        f"{base}_{{{','.join(places) if any(len(p) > 1 for p in places) or len(base) > 2 else ''.join(places)}}}"
+        if places
+        else base
+    )
 
 
 def _sizes(name: str, slots, paper) -> list[int | None]:

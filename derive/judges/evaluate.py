@@ -11,10 +11,10 @@ A `World` is what all arithmetics share: sizes, equations, and the expansions of
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from math import prod
 from typing import Any, NamedTuple
 
-from contextlib import suppress
 import numpy as np
 
 from derive import expr as x
@@ -119,7 +119,7 @@ class Evaluator:
     """
 
     tail = 0
-    width = 1  # numbers in one entry
+    width = 16  # numbers in one entry; floats take as long to judge as residues where they are summed term by term
 
     def __init__(self, world: World):
         self.world = world
@@ -318,11 +318,11 @@ class Evaluator:
             raise TooLarge("a reduction is too large to judge")
         values, total = [self.evaluate(f) for f in e.body.factors], None
         for k in range(self.world.number(e.index.size)):
-            term = self._multiplied([self._at(v, e.index, k) for v in values])
+            term = self._multiplied([self._slice(v, e.index, k) for v in values])
             total = term if total is None else Named(self.add(total.data, term.data), term.axes)
         return total
 
-    def _at(self, value: Named, i: Index, k: int) -> Named:
+    def _slice(self, value: Named, i: Index, k: int) -> Named:
         """The value where an index is `k`."""
         if i not in value.axes:
             return value

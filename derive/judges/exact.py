@@ -287,6 +287,7 @@ class Residues(Arrays):
         super().__init__(tower.world, lambda name: tower.given(name, self.field))
         self.tower, self.level, self.field = tower, level, tower.field(level)
         self.p, self.lanes, self.shadow = self.field.p, tower.lanes, tower.shadow
+        self.width = self.lanes
         self._numbers: dict[Any, np.ndarray] = {}
 
     @property

@@ -53,7 +53,7 @@ def prove_equal(a: Expr, b: Expr, program: Program, unfold: Iterable[str] = ()) 
     """
     if a.key == b.key:
         return True
-    difference = x.add(a, x.negate(b))
+    difference = _difference(a, b)
     for meanings in (False, True):
         try:
             if Prover(program, frozenset(unfold), meanings).is_zero(difference):
@@ -61,6 +61,16 @@ def prove_equal(a: Expr, b: Expr, program: Program, unfold: Iterable[str] = ()) 
         except (TooLarge, RecursionError):
             pass
     return None
+
+
+def _difference(a: Expr, b: Expr) -> Expr:
+    """a − b without the terms that stand in both as they are: most steps change one term of a long line."""
+    left, right = (list(e.terms) if isinstance(e, x.Add) else [e] for e in (a, b))
+    spare: dict[str, list[Expr]] = {}
+    for t in right:
+        spare.setdefault(t.key, []).append(t)
+    left = [t for t in left if not (spare.get(t.key) and spare[t.key].pop())]
+    return x.add(*left, *(x.negate(t) for rest in spare.values() for t in rest))
 
 
 class Prover:
@@ -468,7 +478,7 @@ class Prover:
         return isinstance(s, (Index, x.ArgBest))
 
     def _inside_axis(self, slot: x.Slot, i: Index, t: Term) -> bool:
-        """Whether a slot stays in the range of i: by its form, or because it comes to stand where i reads such an axis."""
+        """Whether a slot stays in the range of i: by its form, or as it comes to stand where i reads such an axis."""
         if x.within(slot, i.size, self.program.limits):
             return True
         return isinstance(slot, Entry) and any(self._reads(b, i) for b, _ in t.powers if isinstance(b, Entry))

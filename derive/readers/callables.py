@@ -6,8 +6,8 @@ import ast
 
 from derive import expr as x
 from derive.readers import arrays as A
-from derive.readers import layers as L
 from derive.readers import calls_math  # noqa: F401  (its rows register themselves)
+from derive.readers import layers as L
 from derive.readers.builtins import builtin, key_of, spread
 from derive.readers.calls import ROWS, call
 from derive.readers.convert import as_array, guessed
@@ -33,6 +33,8 @@ def call_value(run: Run, callee: object, args: list, keywords: dict, node: ast.C
         case Opaque(what=what) if what.startswith("the layer "):
             raise run.unsupported(f"a call of {what.removeprefix('the layer ')}", "this layer is not supported",
                                   "supported: " + ", ".join(sorted(L.KINDS)))  # fmt: skip
+        case Opaque(what=what) if what.rpartition(".")[2] in RANDOM:
+            return run.drawn(what.rpartition(".")[2], args, keywords)
         case Opaque():
             return Opaque(f"the result of {callee.what}")
         case Instance() if "forward" in callee.methods or "__call__" in callee.methods:

@@ -127,8 +127,14 @@ _MATH = re.compile(
     r"|(?P<tick>(?<!`)`[^`\n]+`)",
     re.S | re.M,
 )
-_GROUPS = (("dollars", "d", "display"), ("bracket", "b", "display"), ("environment", "e", "display"),
-           ("cut", "c", "display"), ("paren", "p", "inline"), ("dollar", "i", "inline"))  # fmt: skip
+_GROUPS = (
+    ("dollars", "d", "display"),
+    ("bracket", "b", "display"),
+    ("environment", "e", "display"),
+    ("cut", "c", "display"),
+    ("paren", "p", "inline"),
+    ("dollar", "i", "inline"),
+)
 
 
 def _formulas(source: Source, begin: int, end: int) -> list[Block]:

@@ -47,7 +47,7 @@ def evaluate(run: Run, node: ast.AST) -> object:
     run.spend()
     reader = _READERS.get(type(node).__name__)
     if reader is None:
-        words = type(node).__name__
+        words = type(node).__name__.lower()
         raise run.unsupported(f"the expression `{words}`", "it is not part of the array language that is read",
                               "write it with NumPy or torch operations", node)  # fmt: skip
     before, run.node = run.node, node

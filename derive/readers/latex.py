@@ -75,9 +75,18 @@ def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]])
             _note_run(run, runs, k, tokens, words, letters, indexed)
         squares |= _squares(tokens)
         functions |= _functions(tokens)
-    indexed |= {tokens[k].text.lstrip("\\") for tokens in raw for k in range(len(tokens) - 1)
-                if tokens[k + 1].text == "_" and tokens[k].kind in ("letter", "command")}  # fmt: skip
-    alone = {tokens[k].text for tokens in raw for k in range(len(tokens)) if k + 1 == len(tokens) or tokens[k + 1].text != "("}
+    indexed |= {
+        tokens[k].text.lstrip("\\")
+        for tokens in raw
+        for k in range(len(tokens) - 1)
+        if tokens[k + 1].text == "_" and tokens[k].kind in ("letter", "command")
+    }
+    alone = {
+        tokens[k].text
+        for tokens in raw
+        for k in range(len(tokens))
+        if k + 1 == len(tokens) or tokens[k + 1].text != "("
+    }
     functions -= alone & {"f", "g", "h"}
     return Lexicon(frozenset(words), frozenset(functions), frozenset(indexed), frozenset(squares), frozenset(letters))
 
@@ -116,10 +125,18 @@ def _squares(tokens: Sequence[Token]) -> set[str]:
     """Letters whose square is a variable: ∂…/∂σ², or σ² = …"""
     found = set()
     for k in range(len(tokens) - 2):
-        squared = tokens[k + 1].text == "^" and tokens[k + 2].text in ("2", "{") and "2" in (
-            tokens[k + 2].text, tokens[k + 3].text if k + 3 < len(tokens) else "")  # fmt: skip
-        if squared and (k > 0 and tokens[k - 1].text == r"\partial" or k + 3 < len(tokens) and tokens[k + 3].text == "=" and
-                        (k == 0 or tokens[k - 1].text in (r"\quad", r"\qquad", ",", "&"))):  # fmt: skip
+        squared = (
+            tokens[k + 1].text == "^"
+            and tokens[k + 2].text in ("2", "{")
+            and "2" in (tokens[k + 2].text, tokens[k + 3].text if k + 3 < len(tokens) else "")
+        )
+        if squared and (
+            k > 0
+            and tokens[k - 1].text == r"\partial"
+            or k + 3 < len(tokens)
+            and tokens[k + 3].text == "="
+            and (k == 0 or tokens[k - 1].text in (r"\quad", r"\qquad", ",", "&"))
+        ):
             found.add(tokens[k].text.lstrip("\\"))
     return found
 
@@ -163,7 +180,9 @@ def read_paper(text: str, path: str = "", kind: str | None = None, program: Prog
         parse(one, lexicon)
     notes = Notes(program or EMPTY, words=set(lexicon.words))
     said = declared(document)
-    before = [s for latex in (*said.definitions, *said.assumptions) for s in virtual(as_latex(latex), document, lexicon)]
+    before = [
+        s for latex in (*said.definitions, *said.assumptions) for s in virtual(as_latex(latex), document, lexicon)
+    ]
     joined = _joined(found)
     paper = Paper(document, [*before, *joined, *layers(joined)], lexicon, notes, program or EMPTY, waived=said.waived)
     learn(notes, said)
@@ -262,8 +281,16 @@ def _parameters(paper: Paper, every: list[t.Node]) -> set[str]:
     return found
 
 
-_ZERO = re.compile(r"(set|setting|put|equat\w*|equal\w*)\b.{0,40}\b(to\s+)?(zero|\$?0\b)|vanish|stationar|at the (minimum|optimum)|"
-                   r"first.order condition", re.I | re.S)  # fmt: skip
+_ZERO = re.compile(
+    r"(set|setting|put|equat\w*|equal\w*)\b.{0,40}\b(to\s+)?(zero|\$?0\b)|vanish|stationar|at the (minimum|optimum)|"
+    r"first.order condition",
+    re.I | re.S,
+)
+
+
+def sets_to_zero(text: str) -> bool:
+    """Whether words set a gradient to zero."""
+    return bool(_ZERO.search(text))
 
 
 def _sets_to_zero(paper: Paper) -> bool:
@@ -293,14 +320,25 @@ def _size_names(paper: Paper, every: list[t.Node]) -> None:
 
 _DENOTE = re.compile(r"denote\s+(?:by\s+)?[$`](?P<a>[^$`]+)[$`]\s+by\s+[$`](?P<b>[^$`]+)[$`]", re.I)
 _WRITE = re.compile(r"(?:writ(?:e|ing)|us(?:e|ing)|abbreviat\w+|let)\s+\$(?P<b>[^$]+)\$\s+for\s+\$(?P<a>[^$]+)\$", re.I)
-_COUNT = re.compile(r"\$(?P<m>[A-Za-z](?:_\w)?)\$\s+(?P<what>rows|classes|examples|samples|features|units|observations|points|"
-                    r"inputs|outputs|data points|columns|categories|neurons|tokens)\b", re.I)  # fmt: skip
-_SPACE = re.compile(r"\$\s*(?P<names>[A-Za-z\\, ]+?)\s*\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*\^\s*(?:\{(?P<dims>[^$}]*)\}|(?P<one>\w))")
-_LABEL = re.compile(r"(?:integer|label|target|class|ground.truth)\w*\s+(?:\w+\s+)?\$(?P<y>[A-Za-z])_\{?(?P<i>[a-z])\}?\$|"
-                    r"\$(?P<z>[A-Za-z])_\{?(?P<k>[a-z])\}?\$\s+(?:is|be|are|denotes?)\s+(?:the\s+)?(?:\w+\s+){0,2}?"
-                    r"(?:integer|label|class|target|correct|ground)", re.I)  # fmt: skip
-_ONEHOT = re.compile(r"\$(?P<y>[A-Za-z])(?:_\{?\w+\}?)?\$\s+(?:be|is|are|being)\s+(?:a\s+)?one.?hot|one.?hot\s+(?:\w+\s+){0,3}?"
-                     r"\$(?P<z>[A-Za-z])", re.I)  # fmt: skip
+_COUNT = re.compile(
+    r"\$(?P<m>[A-Za-z](?:_\w)?)\$\s+(?P<what>rows|classes|examples|samples|features|units|observations|points|"
+    r"inputs|outputs|data points|columns|categories|neurons|tokens)\b",
+    re.I,
+)
+_SPACE = re.compile(
+    r"\$\s*(?P<names>[A-Za-z\\, ]+?)\s*\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*\^\s*(?:\{(?P<dims>[^$}]*)\}|(?P<one>\w))"
+)
+_LABEL = re.compile(
+    r"(?:integer|label|target|class|ground.truth)\w*\s+(?:\w+\s+)?\$(?P<y>[A-Za-z])_\{?(?P<i>[a-z])\}?\$|"
+    r"\$(?P<z>[A-Za-z])_\{?(?P<k>[a-z])\}?\$\s+(?:is|be|are|denotes?)\s+(?:the\s+)?(?:\w+\s+){0,2}?"
+    r"(?:integer|label|class|target|correct|ground)",
+    re.I,
+)
+_ONEHOT = re.compile(
+    r"\$(?P<y>[A-Za-z])(?:_\{?\w+\}?)?\$\s+(?:be|is|are|being)\s+(?:a\s+)?one.?hot|one.?hot\s+(?:\w+\s+){0,3}?"
+    r"\$(?P<z>[A-Za-z])",
+    re.I,
+)
 
 
 def _prose(paper: Paper) -> None:
@@ -378,10 +416,21 @@ def _matrices(notes: Notes, every: list[t.Node]) -> None:
     bare: set[str] = set()
     for node in every:
         for u in t.walk(node):
-            inner = [u.base] if isinstance(u, t.Transposed) else [f for op, f in u.factors] if isinstance(u, t.Product) and any(
-                op in ("@", "odot") for op, _ in u.factors) else []  # fmt: skip
+            inner = (
+                [u.base]
+                if isinstance(u, t.Transposed)
+                else [f for op, f in u.factors]
+                if isinstance(u, t.Product) and any(op in ("@", "odot") for op, _ in u.factors)
+                else []
+            )
             turned |= {notes.spell(s)[0] for s in inner if isinstance(s, t.Symbol) and not notes.spell(s)[1]}
-            if isinstance(u, t.Symbol) and not u.subs and len(u.name) == 1 and u.name.isupper() and u.name not in LOSSES:
+            if (
+                isinstance(u, t.Symbol)
+                and not u.subs
+                and len(u.name) == 1
+                and u.name.isupper()
+                and u.name not in LOSSES
+            ):
                 bare.add(notes.spell(u)[0])
     if turned:
         notes.matrices |= turned | (bare - notes.size_names)
@@ -410,7 +459,13 @@ def _ranks(notes: Notes, node: t.Node) -> None:
             notes.ranks[name] = max(notes.ranks.get(name, 0), len(u.subs))
         if isinstance(u, t.Relation) and u.op in ("=", r"\neq"):
             for a, b in ((u.left, u.right), (u.right, u.left)):
-                if isinstance(a, t.Symbol) and not a.subs and a.name in notes.letters and isinstance(b, t.Symbol) and b.subs:
+                if (
+                    isinstance(a, t.Symbol)
+                    and not a.subs
+                    and a.name in notes.letters
+                    and isinstance(b, t.Symbol)
+                    and b.subs
+                ):
                     notes.labels.add(notes.spell(b)[0])
 
 
@@ -469,7 +524,9 @@ def _choose_loss(paper: Paper, every: list[t.Node]) -> None:
     elif counts:
         notes.loss = max(counts, key=lambda n: counts[n])
     elif differentials:
-        defined = [m.name for s in paper.statements for m in nodes(s)[:1] if isinstance(m, t.Symbol) and m.name in LOSSES]
+        defined = [
+            m.name for s in paper.statements for m in nodes(s)[:1] if isinstance(m, t.Symbol) and m.name in LOSSES
+        ]
         notes.loss = defined[0] if defined else "L"
 
 
@@ -585,7 +642,12 @@ def _named_at_end(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | N
         return None
     name, places, _ = notes.spell(last)
     known = name in notes.defined or name in paper.program or notes.resolve(name)[0] != name or name in notes.size_names
-    if known or not (places or one.members[-1].relation == ":=") or name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
+    if (
+        known
+        or not (places or one.members[-1].relation == ":=")
+        or name == "delta"
+        or not all(isinstance(p, t.Symbol) and not p.subs for p in places)
+    ):
         return None
     if _seen_before(paper, one, name):
         return None
@@ -679,7 +741,9 @@ def _averages(paper: Paper, one: Statement, node: t.Node) -> None:
     for u in t.walk(node):
         if not isinstance(u, t.Product):
             continue
-        sums = [f for _, f in u.factors if isinstance(f, t.Big) and f.op == "sum" and len(f.letters) == 1 and f.high is None]
+        sums = [
+            f for _, f in u.factors if isinstance(f, t.Big) and f.op == "sum" and len(f.letters) == 1 and f.high is None
+        ]
         under = [f.under for _, f in u.factors if isinstance(f, t.Fraction_) and isinstance(f.under, t.Symbol)]
         names = [s for s in under if not s.subs and not notes.is_array(s.name) and len(s.name) == 1]
         if len(sums) == 1 and len(names) == 1:
@@ -698,7 +762,12 @@ def _name_sizes(paper: Paper, names: set[str]) -> None:
     for one in paper.statements:
         first = one.members[0].node if one.members else None
         if isinstance(first, t.Symbol) and notes.resolve(notes.spell(first)[0])[0] in chosen:
-            used |= {notes.resolve(notes.spell(u)[0])[0] for m in nodes(one)[1:2] for u in t.walk(m) if isinstance(u, t.Symbol)}
+            used |= {
+                notes.resolve(notes.spell(u)[0])[0]
+                for m in nodes(one)[1:2]
+                for u in t.walk(m)
+                if isinstance(u, t.Symbol)
+            }
     for name in [n for n in [*notes.ranks] if n in used]:
         for k in range(notes.ranks.get(name, 0)):
             _name_size(notes, Size.of(f"?{name}#{k}"))
@@ -720,7 +789,6 @@ def _fresh_letters() -> Iterable[str]:
 
 def _install(paper: Paper, equations: list[Equation]) -> None:
     """The program of all definitions: what is used and not defined is an input; the loss gets its surrogate."""
-    notes = paper.notes
     paper.backward |= {e.name for e in equations if any(isinstance(u, x.D) for u in x.walk(e.rhs))}
     held = {e.name for e in paper.program.equations}
     new = [e for e in equations if e.name not in held]
@@ -742,7 +810,9 @@ def _with_inputs(paper: Paper, program: Program) -> Program:
         shape = tuple(notes.sizes.resolve(Size.of(f"?{name}#{k}")) for k in range(notes.ranks.get(name, 0)))
         if name in notes.labels and name not in notes.onehot:
             limit = notes.sizes.resolve(Size.of(f"?{name}#value"))
-            inputs.append(Variable(name, shape, "int", limit if not limit.letter or not limit.letter.startswith("?") else None))
+            inputs.append(
+                Variable(name, shape, "int", limit if not limit.letter or not limit.letter.startswith("?") else None)
+            )
         else:
             inputs.append(Variable(name, shape))
     return replace(program, inputs=tuple(inputs))
@@ -768,8 +838,12 @@ def _settle(paper: Paper) -> None:
     for name in notes.labels:
         _name_size(notes, Size.of(f"?{name}#value"))
     paper.scopes.clear()
-    paper.program = _resolved(paper, _with_inputs(paper, replace(paper.program, inputs=tuple(
-        v for v in paper.program.inputs if v.name in notes.program))))  # fmt: skip
+    paper.program = _resolved(
+        paper,
+        _with_inputs(
+            paper, replace(paper.program, inputs=tuple(v for v in paper.program.inputs if v.name in notes.program))
+        ),
+    )
     _surrogate(paper)
     paper.program = replace(paper.program, facts=tuple(_facts(paper)))
 
@@ -896,7 +970,8 @@ def _facts(paper: Paper) -> list[Fact]:
         fact = _sum_fact(paper, one)
         if fact is not None:
             paper.assumptions.add(k)
-            if not any(f.kind == "onehot" and f.array == fact.array for f in facts):
+            said = any(f.kind == "onehot" and f.array == fact.array for f in facts) and fact.right.key == x.ONE.key
+            if not said:
                 facts.append(fact)
     return facts
 
@@ -906,8 +981,11 @@ def _sum_fact(paper: Paper, one: Statement) -> Fact | None:
     members = one.members[-2:]
     if len(members) < 2 or members[1].relation != "=" or not isinstance(members[0].node, t.Big):
         return None
-    if not isinstance(members[1].node, t.Number) or not isinstance(members[0].node.body, t.Symbol) or (
-            len(one.members) > 2 and not one.arrow):  # fmt: skip
+    if (
+        not isinstance(members[1].node, t.Number)
+        or not isinstance(members[0].node.body, t.Symbol)
+        or (len(one.members) > 2 and not one.arrow)
+    ):
         return None
     left = _try(paper.elaborator(one), members[0].node)
     if left is None or not isinstance(left.expr, x.Reduce) or not isinstance(left.expr.body, Entry) or left.expr.guard:
@@ -918,7 +996,14 @@ def _sum_fact(paper: Paper, one: Statement) -> Fact | None:
     if members[1].node.value <= 0:
         return None
     free = tuple(s for s in body.slots if s is not left.expr.index)
-    return Fact("equation", body.name, f"sum {body.name} = {members[1].node.value}", free, left.expr, x.Num(members[1].node.value))
+    return Fact(
+        "equation",
+        body.name,
+        f"sum {body.name} = {members[1].node.value}",
+        free,
+        left.expr,
+        x.Num(members[1].node.value),
+    )
 
 
 # ---------------------------------------------------------------- a forward pass in LaTeX
@@ -938,7 +1023,9 @@ def read_latex(text: str, path: str = "", shapes=None, sample=None, facts: Seque
     last = [e.name for e in forward if e.name not in used]
     outputs = (loss,) if loss in {e.name for e in forward} else tuple(last)
     inputs = tuple(v for v in paper.program.inputs if v.name in used)
-    program = Program(inputs, tuple(_ordered(forward)), outputs, paper.program.facts, name="forward", source=text, path=path)
+    program = Program(
+        inputs, tuple(_ordered(forward)), outputs, paper.program.facts, name="forward", source=text, path=path
+    )
     return replace(program, facts=(*program.facts, *(parse_fact(f, program) for f in facts)))
 
 
@@ -954,4 +1041,4 @@ def _ordered(equations: list[Equation]) -> list[Equation]:
     return made
 
 
-__all__ = ["Paper", "WORDS", "nodes", "read_latex", "read_paper", "resized"]
+__all__ = ["Paper", "WORDS", "nodes", "read_latex", "read_paper", "resized", "sets_to_zero"]

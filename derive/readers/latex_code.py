@@ -36,7 +36,9 @@ def _read(code: str, notes: Notes, path: str) -> Program | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
-    chosen = [f for f in functions if f.name in ("forward", "loss", "model")] or [f for f in functions if f.name != "backward"]
+    chosen = [f for f in functions if f.name in ("forward", "loss", "model")] or [
+        f for f in functions if f.name != "backward"
+    ]
     if functions and not chosen:
         return None
     names = [a.arg for a in chosen[0].args.args] if chosen else _free(tree)

@@ -59,7 +59,9 @@ def _line(found: Declared, line: str) -> None:
     word, rest = match.groups()
     rest = rest.split(" # ")[0]
     if word == "ignore":
-        found.waived += re.findall(r'"([^"]+)"|“([^”]+)”', rest) and [a or b for a, b in re.findall(r'"([^"]+)"|“([^”]+)”', rest)]
+        found.waived += re.findall(r'"([^"]+)"|“([^”]+)”', rest) and [
+            a or b for a, b in re.findall(r'"([^"]+)"|“([^”]+)”', rest)
+        ]
         return
     for part in (p.strip() for p in re.split(r"\s;\s*|\t", rest)):
         if part:
@@ -102,11 +104,15 @@ def _assume(found: Declared, part: str) -> None:
 
 
 _READERS = {
-    "index": _index, "var": _variable, "const": _variable, "alias": _alias, "assume": _assume,
+    "index": _index,
+    "var": _variable,
+    "const": _variable,
+    "alias": _alias,
+    "assume": _assume,
     "def": lambda found, part: found.definitions.append(part),
     "read": lambda found, part: None,
     "forward": lambda found, part: setattr(found, "forward", part),
-}  # fmt: skip
+}
 
 
 def as_latex(text: str) -> str:
@@ -146,13 +152,22 @@ def learn(notes: Notes, found: Declared) -> None:
 
 def layers(found: list[Statement]) -> list[Statement]:
     """`Z^{[l]} = W^{[l]} A^{[l-1]} + b^{[l]}` for every number of a layer that the document writes."""
-    marks = {(m.bracket, m.text) for s in found for k in s.members if k.node for u in t.walk(k.node)
-             if isinstance(u, t.Symbol) for m in u.marks}  # fmt: skip
+    marks = {
+        (m.bracket, m.text)
+        for s in found
+        for k in s.members
+        if k.node
+        for u in t.walk(k.node)
+        if isinstance(u, t.Symbol)
+        for m in u.marks
+    }
     numbers = sorted({text for _, text in marks if text.isdigit()})
     letters = {text for bracket, text in marks if len(text) == 1 and text.isalpha() and (bracket, f"{text}-1") in marks}
     made = []
     for one in found:
-        used = {m.text for k in one.members if k.node for u in t.walk(k.node) if isinstance(u, t.Symbol) for m in u.marks}
+        used = {
+            m.text for k in one.members if k.node for u in t.walk(k.node) if isinstance(u, t.Symbol) for m in u.marks
+        }
         for letter in sorted(used & letters):
             for number in numbers:
                 if int(number) > 0:
@@ -193,10 +208,17 @@ CONVENTIONS = (
     Convention("", ("s",), ("x",), {"s": 1, "x": 1}, r"s_{i} = \frac{e^{x_{i}}}{\sum_k e^{x_{k}}}"),
     Convention("", ("s",), ("z",), {"s": 1, "z": 1}, r"s_{i} = \frac{e^{z_{i}}}{\sum_k e^{z_{k}}}"),
     Convention(r"layer.?norm", ("mu",), ("X",), {"mu": 1, "X": 2}, r"\mu_{n} = \frac{1}{D}\sum_{d=1}^{D} X_{n,d}"),
-    Convention(r"layer.?norm", ("s",), ("X", "mu"), {"s": 1, "X": 2},
-               r"s_{n} = \sqrt{\frac{1}{D}\sum_{d=1}^{D} (X_{n,d} - \mu_{n})^2 + \epsilon}"),
-    Convention(r"layer.?norm", ("Y",), ("Xhat", "gamma"), {"Y": 2, "Xhat": 2}, r"Y_{n,d} = \gamma_{d}\hat X_{n,d} + \beta_{d}"),
-)  # fmt: skip
+    Convention(
+        r"layer.?norm",
+        ("s",),
+        ("X", "mu"),
+        {"s": 1, "X": 2},
+        r"s_{n} = \sqrt{\frac{1}{D}\sum_{d=1}^{D} (X_{n,d} - \mu_{n})^2 + \epsilon}",
+    ),
+    Convention(
+        r"layer.?norm", ("Y",), ("Xhat", "gamma"), {"Y": 2, "Xhat": 2}, r"Y_{n,d} = \gamma_{d}\hat X_{n,d} + \beta_{d}"
+    ),
+)
 _CROSS_ENTROPY = re.compile(r"cross.?entropy|softmax|logit|\\log", re.I)
 
 
@@ -204,11 +226,18 @@ def assumed(paper_text: str, notes: Notes, defined: set[str]) -> list[str]:
     """The LaTeX of the conventions that a document seems to rest on."""
     made = []
     for row in CONVENTIONS:
-        if row.words and not re.search(row.words, paper_text, re.I) or not row.words and not _CROSS_ENTROPY.search(paper_text):
+        if (
+            row.words
+            and not re.search(row.words, paper_text, re.I)
+            or not row.words
+            and not _CROSS_ENTROPY.search(paper_text)
+        ):
             continue
         if any(name in defined for name in row.missing) or not all(name in notes.ranks for name in row.present):
             continue
-        if all(notes.ranks.get(name, 0) == rank for name, rank in row.ranks.items()) and all(n in notes.ranks for n in row.missing):
+        if all(notes.ranks.get(name, 0) == rank for name, rank in row.ranks.items()) and all(
+            n in notes.ranks for n in row.missing
+        ):
             made.append(row.latex)
             defined |= set(row.missing)
     return made

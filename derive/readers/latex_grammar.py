@@ -15,20 +15,90 @@ from derive.readers import latex_tree as t
 from derive.readers.latex_tokens import CLOSING, OPENING, Token, Unread
 
 DEEPEST = 40
-RELATIONS = {"=", ":=", r"\Rightarrow", r"\to", r"\approx", r"\neq", "<", ">", r"\le", r"\ge", r"\propto", r"\sim", r"\in",
-             r"\simeq", r"\cong", r"\notin", r"\perp", r"\subset", r"\ll", r"\gg"}  # fmt: skip
-TIMES = {r"\cdot": "*", r"\times": "*", "*": "star", "@": "@", r"\odot": "odot", r"\circ": "odot", "/": "/", r"\div": "/"}
-GREEK = {f"\\{g}": g for g in
-         "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-         "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell".split()}  # fmt: skip
+RELATIONS = {
+    "=",
+    ":=",
+    r"\Rightarrow",
+    r"\to",
+    r"\approx",
+    r"\neq",
+    "<",
+    ">",
+    r"\le",
+    r"\ge",
+    r"\propto",
+    r"\sim",
+    r"\in",
+    r"\simeq",
+    r"\cong",
+    r"\notin",
+    r"\perp",
+    r"\subset",
+    r"\ll",
+    r"\gg",
+}
+TIMES = {
+    r"\cdot": "*",
+    r"\times": "*",
+    "*": "star",
+    "@": "@",
+    r"\odot": "odot",
+    r"\circ": "odot",
+    "/": "/",
+    r"\div": "/",
+}
+GREEK = {
+    f"\\{g}": g
+    for g in "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "  # noqa: E501
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell".split()
+}
 ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\dot": "dot", r"\ddot": "ddot", r"\check": "check"}
-FUNCTIONS = {r"\log": "log", r"\exp": "exp", r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\tanh": "tanh",
-             r"\sinh": "sinh", r"\cosh": "cosh", r"\arctan": "arctan", r"\det": "det", r"\operatorname": ""}  # fmt: skip
-WORDS = {"softmax": "softmax", "Softmax": "softmax", "sigmoid": "sigmoid", "relu": "relu", "ReLU": "relu", "tr": "tr",
-         "Tr": "tr", "trace": "tr", "diag": "diag", "sign": "sign", "sgn": "sign", "erf": "erf", "log": "log", "exp": "exp",
-         "tanh": "tanh", "softplus": "softplus", "logsumexp": "logsumexp", "LSE": "logsumexp", "log_softmax": "log_softmax",
-         "det": "det", "mean": "mean", "ln": "log", "gelu": "gelu", "GELU": "gelu", "abs": "abs", "sqrt": "sqrt",
-         "SiLU": "silu", "silu": "silu", "lse": "logsumexp", "Diag": "diag", "logsoftmax": "log_softmax"}  # fmt: skip
+FUNCTIONS = {
+    r"\log": "log",
+    r"\exp": "exp",
+    r"\sin": "sin",
+    r"\cos": "cos",
+    r"\tan": "tan",
+    r"\tanh": "tanh",
+    r"\sinh": "sinh",
+    r"\cosh": "cosh",
+    r"\arctan": "arctan",
+    r"\det": "det",
+    r"\operatorname": "",
+}
+WORDS = {
+    "softmax": "softmax",
+    "Softmax": "softmax",
+    "sigmoid": "sigmoid",
+    "relu": "relu",
+    "ReLU": "relu",
+    "tr": "tr",
+    "Tr": "tr",
+    "trace": "tr",
+    "diag": "diag",
+    "sign": "sign",
+    "sgn": "sign",
+    "erf": "erf",
+    "log": "log",
+    "exp": "exp",
+    "tanh": "tanh",
+    "softplus": "softplus",
+    "logsumexp": "logsumexp",
+    "LSE": "logsumexp",
+    "log_softmax": "log_softmax",
+    "det": "det",
+    "mean": "mean",
+    "ln": "log",
+    "gelu": "gelu",
+    "GELU": "gelu",
+    "abs": "abs",
+    "sqrt": "sqrt",
+    "SiLU": "silu",
+    "silu": "silu",
+    "lse": "logsumexp",
+    "Diag": "diag",
+    "logsoftmax": "log_softmax",
+}
 BIG = {r"\sum": "sum", r"\prod": "prod", r"\max": "max", r"\min": "min"}
 STOPS = {",", ";", "&", "."} | CLOSING | RELATIONS
 
@@ -62,7 +132,12 @@ def named(tokens: Sequence[Token], lexicon: Lexicon) -> list[Token]:
             continue
         end = k + 1
         scripted = bool(done) and done[-1].text in ("^", "_")  # a script without braces is one letter
-        while not scripted and end < len(tokens) and tokens[end].glued and (tokens[end].kind == "letter" or _digits(tokens, end)):
+        while (
+            not scripted
+            and end < len(tokens)
+            and tokens[end].glued
+            and (tokens[end].kind == "letter" or _digits(tokens, end))
+        ):
             end += 1
         done += _words(tokens[k:end], lexicon)
         k = end
@@ -75,8 +150,11 @@ def _before_name(tokens: Sequence[Token], k: int, lexicon: Lexicon) -> bool:
         return False
     after = tokens[k + 1]
     word = after.text.strip()
-    return (after.kind == "text" and word.isalnum() and word not in WORDS) or after.text in ACCENTS or (
-        after.text in GREEK and "d" not in lexicon.letters)  # fmt: skip
+    return (
+        (after.kind == "text" and word.isalnum() and word not in WORDS)
+        or after.text in ACCENTS
+        or (after.text in GREEK and "d" not in lexicon.letters)
+    )
 
 
 def _digits(tokens: Sequence[Token], k: int) -> bool:
@@ -112,7 +190,11 @@ def _words(run: Sequence[Token], lexicon: Lexicon) -> list[Token]:
 
 
 def _is_differential(rest: str, run: Sequence[Token], lexicon: Lexicon) -> bool:
-    return lexicon.is_word(rest) or (len(rest) > 2 and rest[0].isupper()) or (len(rest) == 1 and rest.isalpha() and "d" not in lexicon.letters)
+    return (
+        lexicon.is_word(rest)
+        or (len(rest) > 2 and rest[0].isupper())
+        or (len(rest) == 1 and rest.isalpha() and "d" not in lexicon.letters)
+    )
 
 
 def _all_single(text: str, lexicon: Lexicon) -> bool:
@@ -246,7 +328,11 @@ class Parser:
             return True
         if token.text == r"\|" and self.bars:
             return True
-        return token.text in STOPS or token.text in (r"\quad", r"\qquad", "|", "?", "!", ":", r"\end") and token.text != "|"
+        return (
+            token.text in STOPS
+            or token.text in (r"\quad", r"\qquad", "|", "?", "!", ":", r"\end")
+            and token.text != "|"
+        )
 
     def sum(self) -> t.Node:
         start = self.start
@@ -320,12 +406,23 @@ class Parser:
         token = self.advance()
         text = GREEK.get(token.text, token.text)
         word = WORDS.get(text)
-        if word and len(text) > 1 and self.text != "=" and (self.text in OPENING or self.text in ("_", "^") or
-                                                              (self.here and self.here.kind in ("name", "command"))):  # fmt: skip
+        if (
+            word
+            and len(text) > 1
+            and self.text != "="
+            and (
+                self.text in OPENING or self.text in ("_", "^") or (self.here and self.here.kind in ("name", "command"))
+            )
+        ):
             if not (self.text == "_" and not self._called_later()):
                 return self.function(word, token)
         symbol = t.Symbol((token.start, token.end), text)
-        if text == "sigma" and self.text == "(" and "sigma" not in self.lexicon.indexed and "sigma" not in self.lexicon.letters:
+        if (
+            text == "sigma"
+            and self.text == "("
+            and "sigma" not in self.lexicon.indexed
+            and "sigma" not in self.lexicon.letters
+        ):
             return self.function("sigmoid", token)
         return symbol
 
@@ -388,7 +485,11 @@ class Parser:
             if isinstance(over, t.Differential):
                 over = over.of
             return t.Derivative(self.within(token.start), over, under)
-        return t.Fraction_(self.within(token.start), body if body is not None else t.Number(self.within(token.start), Fraction(1)), under)
+        return t.Fraction_(
+            self.within(token.start),
+            body if body is not None else t.Number(self.within(token.start), Fraction(1)),
+            under,
+        )
 
     def _over(self):
         """The numerator: a node; for `d`, `∂` alone the word operator; for ∂f the node f under a Differential."""
@@ -421,8 +522,13 @@ class Parser:
             return True
         if token.text != "d" or "d" in self.lexicon.indexed or after is None:
             return False
-        return after.text == "}" or after.kind in ("name", "text") or after.text in GREEK or after.text in ACCENTS or (
-            after.text in FUNCTIONS or after.text == "^")  # fmt: skip
+        return (
+            after.text == "}"
+            or after.kind in ("name", "text")
+            or after.text in GREEK
+            or after.text in ACCENTS
+            or (after.text in FUNCTIONS or after.text == "^")
+        )
 
     def _under(self, may: bool):
         """The denominator: a node, or the tuple of what is differentiated by."""
@@ -505,7 +611,7 @@ class Parser:
     def paren(self) -> t.Node:
         token = self.advance()
         close = OPENING[token.text]
-        if token.text == "{" :
+        if token.text == "{":
             node = self.nested(self.sum)
             self.expect("}")
             return node if isinstance(node, t.Symbol) else t.Paren(self.within(token.start), node, "{")
@@ -636,7 +742,7 @@ class Parser:
             else:
                 letter = self.advance()
                 self.expect("}")
-                spec |= {"letters": (letter.text,), "slip": r"\sum{%s} read as \sum_{%s}" % (letter.text, letter.text)}
+                spec |= {"letters": (letter.text,), "slip": rf"reads \sum{{{letter.text}}} as \sum_{{{letter.text}}}"}
         if op in ("max", "min") and not spec["letters"]:
             args = self.arguments()
             return t.Function(self.within(token.start), op, args)
@@ -944,7 +1050,11 @@ def _closing(tokens: list[Token], k: int) -> int | None:
 
 
 def _is_mark(inner: list[Token]) -> bool:
-    return bool(inner) and all(token.kind in ("name", "number") or token.text in "+-" for token in inner) and len(inner) <= 3
+    return (
+        bool(inner)
+        and all(token.kind in ("name", "number") or token.text in "+-" for token in inner)
+        and len(inner) <= 3
+    )
 
 
 def _cased(row: list[list[Token]]) -> bool:
@@ -970,7 +1080,10 @@ def _operated(factors: list[tuple[str, t.Node]]) -> tuple[tuple[str, t.Node], ..
                 body, k = after, k + 2
             else:
                 rest = _operated(factors[k + 1 :])
-                body, k = (rest[0][1] if len(rest) == 1 else t.Product((after.span[0], factors[-1][1].span[1]), rest)), len(factors)
+                body, k = (
+                    (rest[0][1] if len(rest) == 1 else t.Product((after.span[0], factors[-1][1].span[1]), rest)),
+                    len(factors),
+                )
             made.append((op, t.Derivative((node.span[0], body.span[1]), body, node.wrt)))
         else:
             made.append((op, node))
@@ -979,14 +1092,32 @@ def _operated(factors: list[tuple[str, t.Node]]) -> tuple[tuple[str, t.Node], ..
 
 
 _PRIMARIES: dict[str, Callable[[Parser], t.Node]] = {
-    r"\frac": Parser.fraction, r"\sqrt": Parser.root, r"\one": Parser.one, r"\partial": Parser.partial,
-    r"\nabla": Parser.nabla, "(": Parser.paren, "[": Parser.paren, r"\{": Parser.paren, "{": Parser.paren,
-    "|": Parser.bars_, r"\|": Parser.bars_, r"\ldots": Parser.dots, r"\begin": Parser.environment,
-    r"\infty": Parser.infinity, r"\underbrace": Parser.brace_note, r"\overbrace": Parser.brace_note,
-    **{name: Parser.big for name in BIG}, **{name: Parser.accent for name in ACCENTS},
-    **{name: Parser.command_function for name in FUNCTIONS}, **{name: Parser.name for name in GREEK},
-}  # fmt: skip
-_KINDS: dict[str, Callable[[Parser], t.Node]] = {"number": Parser.number, "name": Parser.name, "diff": Parser.differential}
+    r"\frac": Parser.fraction,
+    r"\sqrt": Parser.root,
+    r"\one": Parser.one,
+    r"\partial": Parser.partial,
+    r"\nabla": Parser.nabla,
+    "(": Parser.paren,
+    "[": Parser.paren,
+    r"\{": Parser.paren,
+    "{": Parser.paren,
+    "|": Parser.bars_,
+    r"\|": Parser.bars_,
+    r"\ldots": Parser.dots,
+    r"\begin": Parser.environment,
+    r"\infty": Parser.infinity,
+    r"\underbrace": Parser.brace_note,
+    r"\overbrace": Parser.brace_note,
+    **{name: Parser.big for name in BIG},
+    **{name: Parser.accent for name in ACCENTS},
+    **{name: Parser.command_function for name in FUNCTIONS},
+    **{name: Parser.name for name in GREEK},
+}
+_KINDS: dict[str, Callable[[Parser], t.Node]] = {
+    "number": Parser.number,
+    "name": Parser.name,
+    "diff": Parser.differential,
+}
 
 
 def statement_names(tokens: Collection[Token]) -> set[str]:

@@ -18,8 +18,24 @@ from derive.readers import latex_tree as t
 from derive.readers.latex_notes import LOSSES, Notes, Unknown
 from derive.routes import unfold
 
-ELEMENTWISE = {"log", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh", "arctan", "sigmoid", "relu", "sign", "erf",
-               "softplus", "gelu", "silu"}  # fmt: skip
+ELEMENTWISE = {
+    "log",
+    "exp",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "sinh",
+    "cosh",
+    "arctan",
+    "sigmoid",
+    "relu",
+    "sign",
+    "erf",
+    "softplus",
+    "gelu",
+    "silu",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +115,10 @@ class Elaborator:
     def fit(self, i: Index, n: Size, what: str) -> None:
         """Learn that an index runs over an axis."""
         if not self.notes.sizes.unify(i.size, n):
-            self.misfits.append(f"{i.name} runs over {self.notes.sizes.resolve(i.size)}, but {what} has length "
-                                f"{self.notes.sizes.resolve(n)}")  # fmt: skip
+            self.misfits.append(
+                f"{i.name} runs over {self.notes.sizes.resolve(i.size)}, but {what} has length "
+                f"{self.notes.sizes.resolve(n)}"
+            )
 
     def slot(self, place: t.Node, name: str, k: int) -> x.Slot:
         """A place of an array as a slot; raises Unknown."""
@@ -132,7 +150,11 @@ class Elaborator:
         """Whether a bare letter in a condition is an index, and no number that the document knows."""
         if name in self.bound:
             return True
-        return not self.notes.is_array(name) and name not in self.program and (name in self.notes.letters or name in self.scope)
+        return (
+            not self.notes.is_array(name)
+            and name not in self.program
+            and (name in self.notes.letters or name in self.scope)
+        )
 
     def label(self, place: t.Node, n: Size) -> Entry:
         """A label such as y_i that stands as a place; its values run below n."""
@@ -162,7 +184,7 @@ class Elaborator:
             match term:
                 case t.Number(value=value) if value.denominator == 1:
                     constant = constant + sign * int(value)
-                case t.Symbol() if self.is_index(term) and not (term.name in self.notes.size_names):
+                case t.Symbol() if self.is_index(term) and term.name not in self.notes.size_names:
                     parts.append((self.letter(term.name), Size.of(sign)))
                 case t.Symbol(name=name) if name in self.notes.size_names:
                     constant = constant + sign * self.notes.sizes.resolve(Size.of(name))
@@ -256,8 +278,11 @@ class Elaborator:
         filled: list[t.Node] = []
         for k in range(len(places), self.notes.rank_of(name)):
             n = self.notes.axes(name)[k]
-            fitting = [a for a, i in {**self.scope, **self.bound}.items()
-                       if a not in used and self.notes.sizes.resolve(i.size) == n]  # fmt: skip
+            fitting = [
+                a
+                for a, i in {**self.scope, **self.bound}.items()
+                if a not in used and self.notes.sizes.resolve(i.size) == n
+            ]
             if not fitting:
                 fitting = [self.fresh_letter(n, used)]
             inner = [a for a in fitting if a in self.bound] or fitting
@@ -287,7 +312,11 @@ class Elaborator:
             i, j = letters
         elif len(letters) == 1 and len(axes) == 1:
             j = letters[0]
-            rows = [i for i in {**self.scope, **self.bound}.values() if self.notes.sizes.resolve(i.size) == axes[0] and i is not j]
+            rows = [
+                i
+                for i in {**self.scope, **self.bound}.values()
+                if self.notes.sizes.resolve(i.size) == axes[0] and i is not j
+            ]
             if self.lenient:
                 return Value(x.ONE)
             if not rows or self.notes.sizes.resolve(j.size) == axes[0]:
@@ -295,7 +324,10 @@ class Elaborator:
             i = rows[-1]
         else:
             raise Unknown(f"the label {name} stands where a number is expected", node.span)
-        self.choose(f"onehot {name}_{j.name}", f"reads {name}_{j.name} as {name}_{{{i.name}{j.name}}}, the one-hot row of the label")
+        self.choose(
+            f"onehot {name}_{j.name}",
+            f"reads {name}_{j.name} as {name}_{{{i.name}{j.name}}}, the one-hot row of the label",
+        )
         return Value(x.delta(Entry(name, self.program_slots(name, (i,))), j))
 
     # -- arithmetic
@@ -318,7 +350,11 @@ class Elaborator:
             return v.expr
         wanted = wanted[len(wanted) - len(own) :]
         if len(own) == 1 and len(wanted) == 1 and len([i for i in axes if i is not None]) == 2 and len(v.axes) == 1:
-            fitting = [i for i in axes if i is not None and self.notes.sizes.resolve(i.size) == self.notes.sizes.resolve(own[0].size)]
+            fitting = [
+                i
+                for i in axes
+                if i is not None and self.notes.sizes.resolve(i.size) == self.notes.sizes.resolve(own[0].size)
+            ]
             wanted = fitting[-1:] or wanted
         for i, j in zip(own, wanted, strict=True):
             self.fit(i, j.size, "the other side")
@@ -487,7 +523,10 @@ class Elaborator:
         values = [self.value(a) for a in node.args]
         if len(values) == 2:
             axes = self.common(values, node)
-            return Value(x.Call({"max": "maximum", "min": "minimum"}[node.name], tuple(self.spread(v, axes) for v in values)), axes)
+            return Value(
+                x.Call({"max": "maximum", "min": "minimum"}[node.name], tuple(self.spread(v, axes) for v in values)),
+                axes,
+            )
         i = self.last_axis(values[0], node)
         return Value(x.reduce_(node.name, i, values[0].expr), values[0].axes[:-1])
 
@@ -549,8 +588,15 @@ class Elaborator:
         elif high is not None and not (from_zero and isinstance(high, t.Sum)):
             guards.append(x.rel("lt", i, self.bound_slot(high)))
         if low is not None and not isinstance(low, t.Number):
-            guards.append(x.rel("le", x.affine([(self.bound_slot(low), Size.of(1))], -1)
-                                if not isinstance(low, t.Symbol) else self.bound_slot(low), i))  # fmt: skip
+            guards.append(
+                x.rel(
+                    "le",
+                    x.affine([(self.bound_slot(low), Size.of(1))], -1)
+                    if not isinstance(low, t.Symbol)
+                    else self.bound_slot(low),
+                    i,
+                )
+            )
         elif isinstance(low, t.Number) and low.value > 1:
             guards.append(x.rel("le", x.whole_slot(int(low.value) - 1), i))
         return guards
@@ -577,8 +623,11 @@ class Elaborator:
         """The label of the row in scope, for `j ∈ Y`; a choice that must be said."""
         self.notes.labels.add(name)
         self.notes.sizes.unify(Size.of(f"?{name}#value"), j.size)
-        rows = [i for i in {**self.scope, **self.bound}.values() if i is not j and
-                self.notes.sizes.resolve(i.size) == self.notes.axes(name)[0]]  # fmt: skip
+        rows = [
+            i
+            for i in {**self.scope, **self.bound}.values()
+            if i is not j and self.notes.sizes.resolve(i.size) == self.notes.axes(name)[0]
+        ]
         if not rows:
             rows = [i for i in {**self.scope, **self.bound}.values() if i is not j][-1:]
         if not rows:
@@ -588,7 +637,7 @@ class Elaborator:
         return Entry(name, self.program_slots(name, (rows[-1],)))
 
     def summable(self, node: t.Big) -> tuple[str, ...]:
-        """The letter that Σ without index sums over: the only one in the body, or the one that the line does not need."""
+        """The letter that Σ without index sums over: the only one in the body, or the one not needed elsewhere."""
         found: dict[str, None] = {}
         self._free_letters(node.body, found)
         letters = [a for a in found if a not in self.bound]
@@ -659,7 +708,11 @@ class Elaborator:
             cond = self.membership(node)
         else:
             left, right = self.side(node.left, node), self.side(node.right, node)
-            if isinstance(left, Entry) != isinstance(right, Entry) or isinstance(left, Index) and isinstance(right, Index):
+            if (
+                isinstance(left, Entry) != isinstance(right, Entry)
+                or isinstance(left, Index)
+                and isinstance(right, Index)
+            ):
                 self.meet(left, right)
             cond = _compared(node.op, *self.not_values(left, right, node))
         return x.negation(cond) if node.op in (r"\neq", r"\notin") else cond
@@ -681,9 +734,15 @@ class Elaborator:
             if not places and self.is_index(node) and name not in self.notes.size_names and self.is_letter(name):
                 return self.letter(node.name)
             other = whole.right if node is whole.left else whole.left
-            indexlike = isinstance(other, t.Symbol) and not other.subs and self.is_index(other) and (
-                other.name in self.scope or other.name in self.bound or other.name in self.notes.letters)  # fmt: skip
-            if self.notes.resolve(name)[0] in self.notes.labels or (indexlike and places and not self.notes.is_array(other.name)):
+            indexlike = (
+                isinstance(other, t.Symbol)
+                and not other.subs
+                and self.is_index(other)
+                and (other.name in self.scope or other.name in self.bound or other.name in self.notes.letters)
+            )
+            if self.notes.resolve(name)[0] in self.notes.labels or (
+                indexlike and places and not self.notes.is_array(other.name)
+            ):
                 return self.label(node, self.letter(other.name).size if indexlike else Size.of("?any"))
         return self.scalar(node)
 
@@ -744,7 +803,7 @@ class Elaborator:
         return self.value(body)
 
     def by(self, e: Expr, wrt: Entry, node: t.Node) -> Expr:
-        """∂e/∂wrt: of a named array by a name in its own definition the direct derivative, else through all definitions."""
+        """∂e/∂wrt: of an array by a name in its own definition the direct derivative, else through all definitions."""
         whole = self.unfolded(e, wrt.name)
         if wrt.name not in whole.names and e.names and not self.independent(whole.names, wrt.name):
             what = e.name if isinstance(e, Entry) else "this"
@@ -826,7 +885,10 @@ class Elaborator:
         if self.is_loss(inner.body) or not isinstance(inner.body, t.Symbol):
             return self.differentiated(inner.body, [self.wrt_value(w) for w in wrt], node)
         name = self.notes.resolve(self.notes.spell(inner.body)[0])[0]
-        own, other = self.notes.rank_of(name), self.notes.rank_of(self.notes.resolve(self.notes.spell(inner.wrt[0])[0])[0])
+        own, other = (
+            self.notes.rank_of(name),
+            self.notes.rank_of(self.notes.resolve(self.notes.spell(inner.wrt[0])[0])[0]),
+        )
         if len(subs) == own + other and own and other:
             body, by = self.with_places(inner.body, subs[:own]), self.with_places(inner.wrt[0], subs[own:])
             return self.differentiated(body, [self.wrt_value(by)], node)
@@ -886,11 +948,24 @@ def _compared(op: str, left, right) -> x.Cond:
 
 
 _NODES: dict[type, Callable[[Elaborator, t.Node], Value]] = {
-    t.Number: Elaborator.number, t.Symbol: Elaborator.symbol, t.Sum: Elaborator.sum, t.Product: Elaborator.product,
-    t.Fraction_: Elaborator.fraction, t.Power: Elaborator.power, t.Transposed: Elaborator.transposed,
-    t.Paren: Elaborator.paren, t.Root: Elaborator.root, t.Function: Elaborator.function, t.Apply: Elaborator.apply,
-    t.Big: Elaborator.big, t.Derivative: Elaborator.derivative, t.Differential: Elaborator.differential,
-    t.Cases: Elaborator.cases, t.Indicator: Elaborator.indicator, t.Norm: Elaborator.norm, t.Ones: Elaborator.ones,
-}  # fmt: skip
+    t.Number: Elaborator.number,
+    t.Symbol: Elaborator.symbol,
+    t.Sum: Elaborator.sum,
+    t.Product: Elaborator.product,
+    t.Fraction_: Elaborator.fraction,
+    t.Power: Elaborator.power,
+    t.Transposed: Elaborator.transposed,
+    t.Paren: Elaborator.paren,
+    t.Root: Elaborator.root,
+    t.Function: Elaborator.function,
+    t.Apply: Elaborator.apply,
+    t.Big: Elaborator.big,
+    t.Derivative: Elaborator.derivative,
+    t.Differential: Elaborator.differential,
+    t.Cases: Elaborator.cases,
+    t.Indicator: Elaborator.indicator,
+    t.Norm: Elaborator.norm,
+    t.Ones: Elaborator.ones,
+}
 
 __all__ = ["Choice", "Elaborator", "LOSSES", "Unknown", "Value", "dependents"]

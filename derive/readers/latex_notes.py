@@ -33,7 +33,10 @@ FAILED = (Unknown, Problem, ValueError, LookupError, TypeError, RecursionError, 
 
 @dataclass
 class Sizes:
-    """Sizes under inference; provisional letters begin with `?`, those of arrays hold a `#`.  `strict`: no two arrays' axes are made one."""
+    """Sizes under inference; provisional letters begin with `?`, those of arrays hold a `#`.
+
+    `strict`: no two arrays' axes are made one.
+    """
 
     table: dict[str, Size] = field(default_factory=dict)
     strict: bool = False
@@ -133,7 +136,7 @@ class Notes:
         plain = {_plain(n): n for n in known}
         if len(name) > 1 and _plain(name) in plain:
             return plain[_plain(name)], False
-        if name in LOSSES and (losses := self.scalar_outputs()):
+        if name in LOSSES and name not in ("C", "E") and (losses := self.scalar_outputs()):
             return losses[0], False
         candidates = known + [n for n in self.defined if n not in known]
         fitting = [n for n in candidates if rank is None or self.rank_of(n) == rank]
@@ -196,5 +199,7 @@ def index_letters(nodes: Iterable[t.Node]) -> set[str]:
             if isinstance(u, t.Big):
                 found |= set(u.letters)
             if isinstance(u, (t.Symbol, t.Paren, t.Function)):
-                found |= {s.name for s in u.subs if isinstance(s, t.Symbol) and not s.subs and len(s.name.rstrip("'")) == 1}
+                found |= {
+                    s.name for s in u.subs if isinstance(s, t.Symbol) and not s.subs and len(s.name.rstrip("'")) == 1
+                }
     return found

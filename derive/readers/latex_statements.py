@@ -14,8 +14,23 @@ from derive.readers.documents import Block
 from derive.readers.latex_grammar import RELATIONS, Lexicon, read_formula
 from derive.readers.latex_tokens import Macro, Token, Unread, tokenize
 
-WRAPPERS = {"aligned", "align", "align*", "split", "gathered", "gather", "gather*", "alignedat", "equation", "equation*",
-            "multline", "multline*", "eqnarray", "eqnarray*", "array"}  # fmt: skip
+WRAPPERS = {
+    "aligned",
+    "align",
+    "align*",
+    "split",
+    "gathered",
+    "gather",
+    "gather*",
+    "alignedat",
+    "equation",
+    "equation*",
+    "multline",
+    "multline*",
+    "eqnarray",
+    "eqnarray*",
+    "array",
+}
 ARROWS = {r"\Rightarrow", r"\to"}
 CONTINUING = {"+", "-", "−", r"\times", r"\cdot", "*"}
 SPACES = {r"\quad", r"\qquad"}
@@ -253,9 +268,13 @@ def _without_word_brackets(tokens: list[Token], one: Statement) -> list[Token]:
     for k in range(len(tokens) - 1, -1, -1):
         depth += {")": 1, "(": -1}.get(tokens[k].text, 0)
         if depth == 0:
-            if k + 1 < len(tokens) and tokens[k + 1].kind == "text" and len(tokens[k + 1].text.strip().split()) >= 1 and (
-                " " in tokens[k + 1].text.strip() or k + 2 == len(tokens) - 1) and (k == 0 or (
-                    tokens[k - 1].kind not in ("name", "letter", "text"))):  # fmt: skip
+            if (
+                k + 1 < len(tokens)
+                and tokens[k + 1].kind == "text"
+                and len(tokens[k + 1].text.strip().split()) >= 1
+                and (" " in tokens[k + 1].text.strip() or k + 2 == len(tokens) - 1)
+                and (k == 0 or (tokens[k - 1].kind not in ("name", "letter", "text")))
+            ):
                 one.notes.append(tokens[k + 1].text)
                 return tokens[:k]
             return tokens
@@ -271,8 +290,25 @@ def _is_prose(tokens: Sequence[Token], k: int) -> bool:
     after = tokens[k + 1].text if k + 1 < len(tokens) else ""
     before = tokens[k - 1].text if k else ""
     plain = bool(word) and all(c.isalnum() or c in "_" for c in word)
-    connective = word.lower() in ("where", "if", "for", "when", "and", "since", "thus", "so", "hence", "then", "or", "otherwise",
-                                  "with", "case", "therefore", "as", "because")  # fmt: skip
+    connective = word.lower() in (
+        "where",
+        "if",
+        "for",
+        "when",
+        "and",
+        "since",
+        "thus",
+        "so",
+        "hence",
+        "then",
+        "or",
+        "otherwise",
+        "with",
+        "case",
+        "therefore",
+        "as",
+        "because",
+    )
     if plain and not connective and (after in ("_", "^", "(", "[") or before in ("d", "_", "^", r"\partial")):
         return False
     return not (plain and not connective and (len(tokens) == 1 or after in RELATIONS or after in ("{", r"\}", "}")))

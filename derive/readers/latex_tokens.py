@@ -27,7 +27,7 @@ class Unread(Problem):
 
 @dataclass(frozen=True)
 class Token:
-    """kind: letter, number, command, sign, open, close, text, row.  `glued`: nothing stands between it and the one before."""
+    """kind: letter, number, command, sign, text, row.  `glued`: nothing stands between it and the one before."""
 
     kind: str
     text: str
@@ -57,28 +57,152 @@ _SCAN = re.compile(
     r"|(?P<sign>.)",
     re.S,
 )
-TEXTS = {r"\text", r"\textrm", r"\textit", r"\textbf", r"\mbox", r"\hbox", r"\textnormal", r"\intertext", r"\textsf",
-         r"\texttt", r"\mathtt", r"\operatorname", r"\operatorname*", r"\mathrm", r"\mathit", r"\mathsf"}  # fmt: skip
-DROPPED = {r"\left", r"\right", r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl",
-           r"\biggr", r"\limits", r"\nolimits", r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\,", r"\;", r"\:",
-           r"\!", r"\nonumber", r"\notag", r"\middle", r"\hfill", r"\centering", r"\strut", r"\ ", r"\medspace", r"\thinspace",
-           r"\thickspace", r"\allowbreak", r"\bullet"}  # fmt: skip
-ARGUMENT_DROPPED = {r"\tag", r"\label", r"\tag*", r"\vspace", r"\hspace", r"\phantom", r"\color", r"\vspace*", r"\hspace*",
-                    r"\eqref", r"\ref", r"\cite", r"\footnote", r"\hphantom", r"\vphantom"}  # fmt: skip
-ARGUMENT_KEPT = {r"\boxed", r"\mathbf", r"\boldsymbol", r"\bm", r"\mathcal", r"\mathscr", r"\mathfrak", r"\mathnormal",
-                 r"\textcolor", r"\vec", r"\underline", r"\ensuremath", r"\pmb", r"\mathop", r"\mathrel", r"\smash",
-                 r"\cancel"}  # fmt: skip
-SPELLED = {r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\ln": r"\log", r"\lg": r"\log", r"\lbrace": r"\{",
-           r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]", r"\lvert": "|", r"\rvert": "|", r"\vert": "|",
-           r"\lVert": r"\|", r"\rVert": r"\|", r"\Vert": r"\|", r"\ast": "*", r"\cdotp": r"\cdot", r"\ne": r"\neq",
-           r"\leq": r"\le", r"\geq": r"\ge", r"\Longrightarrow": r"\Rightarrow", r"\implies": r"\Rightarrow",
-           r"\longrightarrow": r"\to", r"\rightarrow": r"\to", r"\coloneqq": ":=", r"\triangleq": ":=", r"\equiv": "=",
-           r"\bigodot": r"\odot", r"\circledast": r"\odot", r"\intercal": r"\top", r"\dots": r"\ldots", r"\cdots": r"\ldots",
-           r"\dotsc": r"\ldots", r"\dotsb": r"\ldots", r"\vdots": r"\ldots", r"\ddots": r"\ldots", r"\nicefrac": r"\frac",
-           r"\dotsm": r"\ldots", r"\varepsilon": r"\epsilon", r"\widehat": r"\hat", r"\overline": r"\bar", r"\iff": r"\Rightarrow",
-           r"\widetilde": r"\tilde", r"\colon": ":", r"\Leftrightarrow": r"\Rightarrow", r"\mapsto": r"\to",
-           r"\lt": "<", r"\gt": ">", r"\varphi": r"\phi", r"\vartheta": r"\theta", r"\leadsto": r"\to",
-           r"\defeq": ":=", r"\langle": "(", r"\rangle": ")", r"\varsigma": r"\sigma"}  # fmt: skip
+TEXTS = {
+    r"\text",
+    r"\textrm",
+    r"\textit",
+    r"\textbf",
+    r"\mbox",
+    r"\hbox",
+    r"\textnormal",
+    r"\intertext",
+    r"\textsf",
+    r"\texttt",
+    r"\mathtt",
+    r"\operatorname",
+    r"\operatorname*",
+    r"\mathrm",
+    r"\mathit",
+    r"\mathsf",
+}
+DROPPED = {
+    r"\left",
+    r"\right",
+    r"\big",
+    r"\Big",
+    r"\bigg",
+    r"\Bigg",
+    r"\bigl",
+    r"\bigr",
+    r"\Bigl",
+    r"\Bigr",
+    r"\biggl",
+    r"\biggr",
+    r"\limits",
+    r"\nolimits",
+    r"\displaystyle",
+    r"\textstyle",
+    r"\scriptstyle",
+    r"\,",
+    r"\;",
+    r"\:",
+    r"\!",
+    r"\nonumber",
+    r"\notag",
+    r"\middle",
+    r"\hfill",
+    r"\centering",
+    r"\strut",
+    r"\ ",
+    r"\medspace",
+    r"\thinspace",
+    r"\thickspace",
+    r"\allowbreak",
+    r"\bullet",
+}
+ARGUMENT_DROPPED = {
+    r"\tag",
+    r"\label",
+    r"\tag*",
+    r"\vspace",
+    r"\hspace",
+    r"\phantom",
+    r"\color",
+    r"\vspace*",
+    r"\hspace*",
+    r"\eqref",
+    r"\ref",
+    r"\cite",
+    r"\footnote",
+    r"\hphantom",
+    r"\vphantom",
+}
+ARGUMENT_KEPT = {
+    r"\boxed",
+    r"\mathbf",
+    r"\boldsymbol",
+    r"\bm",
+    r"\mathcal",
+    r"\mathscr",
+    r"\mathfrak",
+    r"\mathnormal",
+    r"\textcolor",
+    r"\vec",
+    r"\underline",
+    r"\ensuremath",
+    r"\pmb",
+    r"\mathop",
+    r"\mathrel",
+    r"\smash",
+    r"\cancel",
+}
+SPELLED = {
+    r"\dfrac": r"\frac",
+    r"\tfrac": r"\frac",
+    r"\cfrac": r"\frac",
+    r"\ln": r"\log",
+    r"\lg": r"\log",
+    r"\lbrace": r"\{",
+    r"\rbrace": r"\}",
+    r"\lbrack": "[",
+    r"\rbrack": "]",
+    r"\lvert": "|",
+    r"\rvert": "|",
+    r"\vert": "|",
+    r"\lVert": r"\|",
+    r"\rVert": r"\|",
+    r"\Vert": r"\|",
+    r"\ast": "*",
+    r"\cdotp": r"\cdot",
+    r"\ne": r"\neq",
+    r"\leq": r"\le",
+    r"\geq": r"\ge",
+    r"\Longrightarrow": r"\Rightarrow",
+    r"\implies": r"\Rightarrow",
+    r"\longrightarrow": r"\to",
+    r"\rightarrow": r"\to",
+    r"\coloneqq": ":=",
+    r"\triangleq": ":=",
+    r"\equiv": "=",
+    r"\bigodot": r"\odot",
+    r"\circledast": r"\odot",
+    r"\intercal": r"\top",
+    r"\dots": r"\ldots",
+    r"\cdots": r"\ldots",
+    r"\dotsc": r"\ldots",
+    r"\dotsb": r"\ldots",
+    r"\vdots": r"\ldots",
+    r"\ddots": r"\ldots",
+    r"\nicefrac": r"\frac",
+    r"\dotsm": r"\ldots",
+    r"\varepsilon": r"\epsilon",
+    r"\widehat": r"\hat",
+    r"\overline": r"\bar",
+    r"\iff": r"\Rightarrow",
+    r"\widetilde": r"\tilde",
+    r"\colon": ":",
+    r"\Leftrightarrow": r"\Rightarrow",
+    r"\mapsto": r"\to",
+    r"\lt": "<",
+    r"\gt": ">",
+    r"\varphi": r"\phi",
+    r"\vartheta": r"\theta",
+    r"\leadsto": r"\to",
+    r"\defeq": ":=",
+    r"\langle": "(",
+    r"\rangle": ")",
+    r"\varsigma": r"\sigma",
+}
 OPENING, CLOSING = {"{": "}", "(": ")", "[": "]", r"\{": r"\}"}, {"}", ")", "]", r"\}"}
 
 
@@ -89,7 +213,7 @@ def tokenize(source: str, macros: Mapping[str, Macro] = {}, start: int = 0) -> l
 
 
 def _unfonted(tokens: list[Token]) -> list[Token]:
-    """Fonts dropped from what they are put on; `\\mathbf 1` and `\\mathbb 1` become one sign; what stands over a relation is dropped."""
+    """Fonts dropped; `\\mathbf 1` and `\\mathbb 1` become one sign; what stands over a relation is dropped."""
     done: list[Token] = []
     k = 0
     while k < len(tokens):
@@ -211,7 +335,12 @@ def _filled(body: Sequence[Token], arguments: list[list[Token]], call: Token) ->
             skip = False
             continue
         after = body[k + 1] if k + 1 < len(body) else None
-        if token.text == "#" and after is not None and after.kind == "number" and 1 <= int(after.text[0]) <= len(arguments):
+        if (
+            token.text == "#"
+            and after is not None
+            and after.kind == "number"
+            and 1 <= int(after.text[0]) <= len(arguments)
+        ):
             made += arguments[int(after.text[0]) - 1]
             skip = True
         else:
@@ -241,7 +370,9 @@ def _tidied(tokens: list[Token]) -> Iterable[Token]:
         if text == r"\_":
             yield replace(token, kind="letter", text="_")
         elif token.kind == "letter" and text in "∂∑∏δ":
-            yield replace(token, kind="command", text={"∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "δ": r"\delta"}[text])
+            yield replace(
+                token, kind="command", text={"∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "δ": r"\delta"}[text]
+            )
         elif text != token.text and not text.startswith("\\"):
             yield replace(token, kind="sign", text=text)
         else:

@@ -16,13 +16,13 @@ from derive.index import Size
 from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import initialise
 from derive.readers import shapes as S
-from derive.readers.finish import finished
 from derive.readers.callables import call_value
+from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
 from derive.readers.layers import ClassOf
 from derive.readers.run import Knowledge, Run
-from derive.readers.statements import Returned, assign, execute, inline
-from derive.readers.values import Array, Function, Instance, Opaque, Pair, Restart, Rows, Scope
+from derive.readers.statements import Returned, assign, execute, inline, refuse_cut
+from derive.readers.values import Array, Function, Instance, Pair, Restart, Rows, Scope
 
 ROUNDS = 600
 
@@ -72,6 +72,7 @@ def _settled(chosen: Source, inputs: Inputs, knowledge: Knowledge, facts: tuple[
             continue
     else:
         raise Unsupported("the sizes of this pass do not settle", hint="declare the shapes: # shapes: X (n, d) · …")
+    refuse_cut(run, outputs)
     if knowledge.guesses:
         raise _shapes_missing(chosen, inputs, knowledge, run)
     program = finished(chosen, inputs, run, outputs, kind)

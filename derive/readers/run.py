@@ -88,6 +88,7 @@ class Run:
     member: Callable | None = None
     inner: Callable | None = None
     leaf: Callable | None = None
+    cut: dict[str, ast.AST] = field(default_factory=dict)
     call: Callable | None = None
     inline: Callable | None = None
     assign: Callable | None = None

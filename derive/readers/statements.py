@@ -329,7 +329,34 @@ def _if(run: Run, node: ast.If) -> Returned | _Jump | None:
 
 
 def _with(run: Run, node: ast.With) -> Returned | _Jump | None:
-    return execute(run, node.body)
+    words = {getattr(n, "attr", getattr(n, "id", "")) for item in node.items for n in ast.walk(item.context_expr)}
+    count = len(run.equations)
+    outcome = execute(run, node.body)
+    if words & {"no_grad", "inference_mode"}:
+        run.cut |= {e.name: node for e in run.equations[count:]}
+        if isinstance(outcome, Returned):
+            raise _cut(run, node)
+    return outcome
+
+
+def _cut(run: Run, node: ast.AST) -> Problem:
+    """The problem of a result that rests on what torch does not differentiate."""
+    return run.unsupported("a result that rests on `torch.no_grad()`",
+                           "torch cuts the path there, so its derivative would not be the function's",
+                           "leave it out; it may stay around what no output uses", node)  # fmt: skip
+
+
+def refuse_cut(run: Run, outputs: list[str]) -> None:
+    """Raise where an output rests on an equation made under torch.no_grad()."""
+    made = {e.name: e for e in run.equations}
+    pending, seen = list(outputs), set()
+    while pending:
+        name = pending.pop()
+        if name in run.cut:
+            raise _cut(run, run.cut[name])
+        if name in made and name not in seen:
+            seen.add(name)
+            pending += made[name].rhs.names
 
 
 def _return(run: Run, node: ast.Return) -> Returned:

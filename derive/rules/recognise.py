@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from derive import expr as x
 from derive.expr import Expr
-from derive.index import Index, Size
 from derive.matching import argument, match, occurrences
 from derive.notation import letters, text
 from derive.ops import OPS, Op

@@ -1,4 +1,5 @@
-# idioms: shape sizes; np.sum; axis keyword; dot; np.exp; /= name; label pick; keepdims (numpy); -= index; copy / clone; *= and -=
+# idioms: shape sizes; np.sum; axis keyword; dot; np.exp; /= name; label pick; keepdims (numpy); -= index; copy /
+#    clone; *= and -=
 # sizes: n=3 c=4 d=2 | n=5 c=2 d=3 | n=2 c=5 d=4
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: comparison mask; tuple unpacking; integer sizes; reciprocal; .view; dim keyword; @; ones; F.softmax; .contiguous(); masked_fill; transpose; x.size(); split / chunk; tril / triu
+# idioms: comparison mask; tuple unpacking; integer sizes; reciprocal; .view; dim keyword; @; ones; F.softmax;
+#    .contiguous(); masked_fill; transpose; x.size(); split / chunk; tril / triu
 # sizes: B=2 T=3 k=2 | B=1 T=4 k=3 | B=3 T=2 k=1
 import math
 

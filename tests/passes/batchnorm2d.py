@@ -1,6 +1,5 @@
 # idioms: tuple unpacking; axis keyword; reshape; mean method; transpose; std
 # sizes: N=3 C=2 H=2 W=4 | N=2 C=3 H=3 W=2 | N=4 C=1 H=2 W=3
-import numpy as np
 
 
 # shapes: x (N, C, H, W) · gamma (C,) · beta (C,)

@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; shape sizes; slices; for range; zeros; dot; .T; for over iterable; indexed store; np.tanh; reversed range
+# idioms: tuple unpacking; shape sizes; slices; for range; zeros; dot; .T; for over iterable; indexed store;
+#    np.tanh; reversed range
 # sizes: n=2 d=3 h=4 | n=3 d=2 h=2 | n=1 d=4 h=3
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; slices; sum method; new axis; .view; dim keyword; ones; expand / repeat / tile; .contiguous(); unsqueeze; .t(); squeeze
+# idioms: tuple unpacking; slices; sum method; new axis; .view; dim keyword; ones; expand / repeat / tile;
+#    .contiguous(); unsqueeze; .t(); squeeze
 # sizes: n=3 d=2 | n=2 d=4 | n=5 d=3
 import torch
 

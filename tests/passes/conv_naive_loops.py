@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; slices; np.sum; for range; conditional expression; zeros; integer sizes; indexed store; pad
+# idioms: tuple unpacking; slices; np.sum; for range; conditional expression; zeros; integer sizes; indexed store;
+#    pad
 # sizes: N=2 C=2 H=5 W=6 F=3 KH=2 KW=3 | N=1 C=3 H=4 W=4 F=2 KH=3 KW=2 | N=3 C=1 H=6 W=5 F=2 KH=2 KW=2
 import numpy as np
 

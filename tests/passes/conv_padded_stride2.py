@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; shape sizes; slices; for range; zeros; += name; integer sizes; new axis; einsum; pad; strided slice
+# idioms: tuple unpacking; shape sizes; slices; for range; zeros; += name; integer sizes; new axis; einsum; pad;
+#    strided slice
 # sizes: N=2 C=2 H=3 W=2 F=3 | N=1 C=3 H=2 W=4 F=2 | N=3 C=1 H=4 W=3 F=2
 import numpy as np
 

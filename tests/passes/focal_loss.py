@@ -1,4 +1,5 @@
-# idioms: comparison mask; unary minus; sum method; dim keyword; power; mean method; where; clip / clamp; torch.sigmoid; torch.log
+# idioms: comparison mask; unary minus; sum method; dim keyword; power; mean method; where; clip / clamp;
+#    torch.sigmoid; torch.log
 # sizes: n=3 c=4 | n=5 c=2 | n=2 c=3
 import torch
 

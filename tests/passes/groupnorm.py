@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; axis keyword; integer sizes; reshape; keepdims (numpy); np.sqrt; np.mean; tuple of axes; np.var
+# idioms: tuple unpacking; axis keyword; integer sizes; reshape; keepdims (numpy); np.sqrt; np.mean; tuple of axes;
+#    np.var
 # sizes: n=2 k=2 h=2 w=4 | n=3 k=3 h=2 w=2 | n=2 k=2 h=3 w=5
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: unary minus; axis keyword; dot; dict read; np.exp; reciprocal; @; np.tanh; hstack / vstack; np.concatenate; np.matmul; helper function
+# idioms: unary minus; axis keyword; dot; dict read; np.exp; reciprocal; @; np.tanh; hstack / vstack;
+#    np.concatenate; np.matmul; helper function
 # sizes: n=2 d=3 h=4 | n=3 d=2 h=2 | n=1 d=4 h=3
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: comparison mask; shape sizes; slices; zeros; sum method; indexed store; power; label pick; -= index; positional axis; copy / clone; ones; += index; masked store; in-place method
+# idioms: comparison mask; shape sizes; slices; zeros; sum method; indexed store; power; label pick; -= index;
+#    positional axis; copy / clone; ones; += index; masked store; in-place method
 # sizes: n=4 d=3 | n=2 d=5 | n=6 d=2
 import torch
 

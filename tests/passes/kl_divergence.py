@@ -1,4 +1,5 @@
-# idioms: sum method; torch.sum; dim keyword; power; mean method; .log(); F.softmax; .exp(); .softmax(); log_softmax
+# idioms: sum method; torch.sum; dim keyword; power; mean method; .log(); F.softmax; .exp(); .softmax();
+#    log_softmax
 # sizes: n=3 c=4 | n=5 c=2 | n=2 c=5
 import torch
 import torch.nn.functional as F

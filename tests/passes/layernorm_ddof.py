@@ -1,6 +1,5 @@
 # idioms: slices; new axis; mean method; positional axis; var method; negative power; ddof / unbiased
 # sizes: n=3 d=4 | n=2 d=5 | n=5 d=3
-import numpy as np
 
 
 # shapes: x (n, d) · g (d,) · b (d,)

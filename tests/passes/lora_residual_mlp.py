@@ -1,6 +1,5 @@
 # idioms: state on self; squeeze; relu; nn.Module
 # sizes: n=3 d=4 r=2 | n=2 d=3 r=1 | n=4 d=2 r=3
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 

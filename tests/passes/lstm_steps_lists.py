@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; shape sizes; slices; for range; zeros; dim keyword; @; torch.tanh; torch.sigmoid; list append; torch.cat; stack; split / chunk
+# idioms: tuple unpacking; shape sizes; slices; for range; zeros; dim keyword; @; torch.tanh; torch.sigmoid; list
+#    append; torch.cat; stack; split / chunk
 # sizes: B=2 D=3 H=4 | B=3 D=2 H=2 | B=1 D=4 H=3
 import torch
 

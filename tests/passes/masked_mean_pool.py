@@ -1,4 +1,5 @@
-# idioms: if statement; sum method; astype / .float(); dim keyword; @; keepdim (torch); F.softmax; clip / clamp; unsqueeze; masked_fill; torch.cat; squeeze
+# idioms: if statement; sum method; astype / .float(); dim keyword; @; keepdim (torch); F.softmax; clip / clamp;
+#    unsqueeze; masked_fill; torch.cat; squeeze
 # sizes: B=2 T=3 d=4 | B=3 T=2 d=2 | B=1 T=4 d=3
 import torch
 import torch.nn.functional as F

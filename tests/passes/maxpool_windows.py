@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; slices; for range; axis keyword; zeros; integer sizes; indexed store; np.max; tuple of axes
+# idioms: tuple unpacking; slices; for range; axis keyword; zeros; integer sizes; indexed store; np.max; tuple of
+#    axes
 # sizes: N=2 C=3 H=5 W=4 | N=1 C=2 H=3 W=6 | N=3 C=1 H=4 W=3
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: shape sizes; slices; np.sum; unary minus; axis keyword; sum method; np.exp; new axis; np.log; power; mean method; keepdims (numpy); negative power; max method; squeeze
+# idioms: shape sizes; slices; np.sum; unary minus; axis keyword; sum method; np.exp; new axis; np.log; power; mean
+#    method; keepdims (numpy); negative power; max method; squeeze
 # sizes: n=4 k=3 d=2 | n=2 k=2 d=5 | n=5 k=4 d=3
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; unary minus; torch.sum; dim keyword; torch.exp; mean method; keepdim (torch); gather; torch.max; unsqueeze; torch.log; squeeze
+# idioms: tuple unpacking; unary minus; torch.sum; dim keyword; torch.exp; mean method; keepdim (torch); gather;
+#    torch.max; unsqueeze; torch.log; squeeze
 # sizes: n=3 c=4 | n=5 c=3 | n=2 c=6
 import torch
 

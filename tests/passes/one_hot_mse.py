@@ -1,4 +1,5 @@
-# idioms: shape sizes; axis keyword; zeros; sum method; np.exp; indexed store; power; label pick; keepdims (numpy); one-hot; len
+# idioms: shape sizes; axis keyword; zeros; sum method; np.exp; indexed store; power; label pick; keepdims (numpy);
+#    one-hot; len
 # sizes: n=4 c=3 | n=2 c=5 | n=6 c=2
 import numpy as np
 

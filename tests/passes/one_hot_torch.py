@@ -1,4 +1,5 @@
-# idioms: comparison mask; shape sizes; unary minus; sum method; astype / .float(); .view; dim keyword; .view(n, -1); positional axis; one-hot; gather; torch.max; argmax; log_softmax
+# idioms: comparison mask; shape sizes; unary minus; sum method; astype / .float(); .view; dim keyword; .view(n,
+#    -1); positional axis; one-hot; gather; torch.max; argmax; log_softmax
 # sizes: n=4 c=3 | n=2 c=5 | n=6 c=2
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; dim keyword; mean method; @; positional axis; keepdim (torch); torch.sqrt; .tanh(); rsqrt; split / chunk
+# idioms: tuple unpacking; dim keyword; mean method; @; positional axis; keepdim (torch); torch.sqrt; .tanh();
+#    rsqrt; split / chunk
 # sizes: B=2 T=3 d=4 h=2 | B=1 T=2 d=3 h=3 | B=3 T=1 d=2 h=4
 import torch
 import torch.nn.functional as F

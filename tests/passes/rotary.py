@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; shape sizes; slices; unary minus; dim keyword; @; unsqueeze; torch.cat; squeeze; ellipsis; transpose; helper function
+# idioms: tuple unpacking; shape sizes; slices; unary minus; dim keyword; @; unsqueeze; torch.cat; squeeze;
+#    ellipsis; transpose; helper function
 # sizes: B=2 T=3 h=2 | B=1 T=4 h=3 | B=3 T=2 h=1
 import torch
 

@@ -1,4 +1,5 @@
-# idioms: zeros; sum method; dim keyword; mean method; positional axis; unsqueeze; max method; squeeze; relu; in-place method; scatter_
+# idioms: zeros; sum method; dim keyword; mean method; positional axis; unsqueeze; max method; squeeze; relu;
+#    in-place method; scatter_
 # sizes: n=3 c=4 | n=5 c=2 | n=2 c=5
 import torch
 

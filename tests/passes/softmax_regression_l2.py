@@ -1,4 +1,5 @@
-# idioms: shape sizes; np.sum; unary minus; axis keyword; += name; dot; np.exp; np.log; /= name; label pick; keepdims (numpy); np.max; *= and -=
+# idioms: shape sizes; np.sum; unary minus; axis keyword; += name; dot; np.exp; np.log; /= name; label pick;
+#    keepdims (numpy); np.max; *= and -=
 # sizes: n=3 d=4 c=5 | n=5 d=2 c=3 | n=2 d=3 c=4
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: comparison mask; slices; axis keyword; sum method; new axis; astype / .float(); indexed store; mean method; label pick; np.maximum; @; len
+# idioms: comparison mask; slices; axis keyword; sum method; new axis; astype / .float(); indexed store; mean
+#    method; label pick; np.maximum; @; len
 # sizes: n=3 d=4 c=5 | n=5 d=2 c=3 | n=2 d=3 c=4
 import numpy as np
 

@@ -1,4 +1,5 @@
-# idioms: unary minus; axis keyword; sum method; np.exp; np.log; mean method; keepdims (numpy); max method; flatten / ravel; np.expand_dims; take_along_axis
+# idioms: unary minus; axis keyword; sum method; np.exp; np.log; mean method; keepdims (numpy); max method; flatten
+#    / ravel; np.expand_dims; take_along_axis
 # sizes: n=3 c=4 | n=5 c=2 | n=2 c=5
 import numpy as np
 

@@ -1,4 +1,6 @@
-# idioms: if statement; tuple unpacking; integer sizes; .view; dim keyword; reshape; mean method; @; .view(n, -1); positional axis; keepdim (torch); ones; list comprehension; F.softmax; var method; ddof / unbiased; .contiguous(); masked_fill; transpose; rsqrt; permute; tril / triu; np.matmul; helper function
+# idioms: if statement; tuple unpacking; integer sizes; .view; dim keyword; reshape; mean method; @; .view(n, -1);
+#    positional axis; keepdim (torch); ones; list comprehension; F.softmax; var method; ddof / unbiased;
+#    .contiguous(); masked_fill; transpose; rsqrt; permute; tril / triu; np.matmul; helper function
 # sizes: B=2 T=3 k=2 | B=1 T=4 k=1 | B=3 T=2 k=3
 import math
 

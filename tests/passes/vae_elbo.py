@@ -1,4 +1,5 @@
-# idioms: tuple unpacking; shape sizes; torch.sum; dim keyword; power; torch.exp; mean method; @; positional axis; torch.tanh; .exp(); dict store; torch.sigmoid; split / chunk; dict of outputs
+# idioms: tuple unpacking; shape sizes; torch.sum; dim keyword; power; torch.exp; mean method; @; positional axis;
+#    torch.tanh; .exp(); dict store; torch.sigmoid; split / chunk; dict of outputs
 # sizes: n=3 d=4 z=2 | n=2 d=3 z=3 | n=5 d=2 z=1
 import torch
 import torch.nn.functional as F

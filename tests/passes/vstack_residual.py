@@ -1,4 +1,5 @@
-# idioms: comparison mask; tuple unpacking; shape sizes; slices; axis keyword; sum method; += name; dot; mean method; where; -= index; len; hstack / vstack
+# idioms: comparison mask; tuple unpacking; shape sizes; slices; axis keyword; sum method; += name; dot; mean
+#    method; where; -= index; len; hstack / vstack
 # sizes: n=3 m=2 d=4 | n=2 m=4 d=3 | n=4 m=3 d=2
 import numpy as np
 

@@ -1,0 +1,164 @@
+"""Verdicts on small documents: a table of notes with what is said of each claim, line by line."""
+
+import json
+
+import pytest
+
+from derive.checker import check, command
+from derive.checker.codes import CODES, KIND_CODES, explain
+from derive.checker.documents import check_text
+from derive.checker.repairs import TABLE
+from derive.claim import exit_code
+from derive.errors import Unreadable
+
+SOFTMAX = r"$$s_i = \frac{e^{x_i}}{\sum_j e^{x_j}}$$" "\n\n"
+LINE = r"$$J = \sum_{i=1}^{N} (y_i - a - b x_i)^2$$" "\n\n"
+# notes, the verdicts in order (definitions left out), the kinds of the wrong ones
+ROWS = [
+    (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_i(\delta_{ik} - s_k)$$", "right", ""),
+    (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_i(1 - s_k)$$", "wrong", "delta"),
+    (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_k(\delta_{ik} + s_i)$$", "wrong", "sign"),
+    (SOFTMAX + r"$$\log s_i = x_i - \log \sum e^{x_j}$$", "right", ""),
+    (SOFTMAX + r"$$\sum_i s_i = 1$$", "right", ""),
+    (SOFTMAX + r"$$\sum_i s_i = 2$$", "wrong", "factor"),
+    (SOFTMAX + r"If $i \neq k$, $$\frac{\partial s_i}{\partial x_k} = -s_i s_k$$", "right", ""),
+    (SOFTMAX + r"If $i = k$, $$\frac{\partial s_i}{\partial x_k} = -s_i s_k$$", "wrong", ""),
+    (
+        SOFTMAX
+        + r"$$\frac{\partial s_i}{\partial x_k} = \begin{cases} -s_i s_k & i = k \\ s_i(1 - s_i) & i \neq k \end{cases}$$",  # noqa: E501
+        "wrong",
+        "swapped-cases",
+    ),
+    (LINE + r"$$\frac{\partial J}{\partial a} = -2\sum_i (y_i - a - b x_i)$$", "right", ""),
+    (LINE + r"$$\frac{\partial J}{\partial a} = -\sum_i (y_i - a - b x_i)$$", "wrong", "factor"),
+    (LINE + r"$$\frac{\partial J}{\partial b} = -2 x_i\sum_i (y_i - a - b x_i)$$", "wrong", "factor-out-of-sum"),
+    (LINE + r"$$\frac{\partial J}{\partial a} = -2(y_i - a - b x_i)$$", "wrong", "missing-sum"),
+    (
+        r"$$u = v^3$$" "\n\n" r"$$\frac{du}{dv} = 3v^2$$" "\n\n" r"$$\frac{du}{dv} = 3v^3$$",
+        "right wrong",
+        "elementary-derivative",
+    ),
+    (r"$$A = B = C$$", "unknown", ""),
+    (r"$$F = \sum_{i=1}^n x_i$$" "\n\n" r"$$F = \frac{a}{$$", "unreadable", ""),
+    (r"$$w := w - \eta g$$", "unknown", ""),
+    (r"$$L = \sum_{i=1}^n t_i x_i$$" "\n\n" r"$$\frac{\partial L}{\partial q} = 0$$", "unknown", ""),
+    (
+        r"$$Y_{ij} = \sum_k X_{ik} W_{kj}$$"
+        "\n\n"
+        r"$$\frac{\partial L}{\partial W} = X^\top \frac{\partial L}{\partial Y}$$",
+        "right",
+        "",
+    ),
+    (
+        r"$$Y_{ij} = \sum_k X_{ik} W_{kj}$$"
+        "\n\n"
+        r"$$\frac{\partial L}{\partial W} = X \frac{\partial L}{\partial Y}$$",
+        "",
+        "",
+    ),
+    (r"$$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial z}\frac{\partial z}{\partial w}$$", "right-if", ""),
+    (r"$$F = \sqrt{x^2}$$" "\n\n" r"$$F = x$$", "wrong", ""),
+    (r"$$F = \log(xy)$$" "\n\n" r"$$F = \log x + \log y$$", "right-if", ""),
+]
+
+
+@pytest.mark.parametrize("notes, words, kinds", ROWS, ids=[r[0][-50:] for r in ROWS])
+def test_verdicts(notes, words, kinds):
+    found = [v for v in check_text(notes, "n.md").verdicts if v.verdict != "no-claim"]
+    if words:
+        assert [v.verdict for v in found] == words.split(), [(v.text, v.reason) for v in found]
+    else:
+        assert not any(v.verdict == "right" for v in found)
+    if kinds:
+        assert [v.kind for v in found if v.verdict == "wrong"] == kinds.split()
+
+
+def test_spans_are_line_and_column():
+    v = check_text("a\n\n" + SOFTMAX + r"so $\sum_i s_i = 2$", "n.md").verdicts[-1]
+    assert (v.place.line, v.place.column, v.place.end_column) == (5, 18, 19)
+    assert v.correction == "{1}" and v.counterexample
+
+
+def test_follows_and_holds():
+    notes = (
+        LINE
+        + "$$J = \\sum_i (y_i - a + b x_i)^2$$\n\n$$\\frac{\\partial J}{\\partial b} = 2\\sum_i x_i(y_i - a + b x_i)$$"
+    )
+    wrong, carried = [v for v in check_text(notes, "n.md").verdicts if v.verdict != "no-claim"]
+    assert (wrong.verdict, wrong.kind) == ("wrong", "sign")
+    assert (carried.verdict, carried.follows, carried.holds) == ("carried", True, False)
+
+
+def test_where_gradients_vanish():
+    """A gradient formula is judged everywhere, an equation for the parameters where the gradients vanish."""
+    notes = LINE + "Setting both gradients to zero.\n\n"
+    claims = [
+        (r"\frac{\partial J}{\partial a} = -3\sum_i (y_i - a - b x_i)", "wrong"),
+        (r"\frac{\partial J}{\partial b} = -2\sum_i x_i(y_i - a - b x_i)", "right"),
+        (r"a = \bar y - b \bar x", "right"),
+        (r"a = \bar y + b \bar x", "wrong"),
+        (r"J = \sum_i (y_i - a - b x_i)(y_i - a)", "wrong"),
+    ]
+    found = check_text(notes + "\n\n".join(f"$${c}$$" for c, _ in claims), "n.md").verdicts[1:]
+    assert [v.verdict for v in found] == [word for _, word in claims]
+
+
+def test_declarations():
+    notes = '<!-- check:\ndef s[i] = exp(x[i])/(sum_j exp(x[j]))\nignore line "42"\n-->\n\n'
+    notes += r"$$\frac{\partial s_i}{\partial x_k} = s_i(\delta_{ik} - s_k)$$" "\n\n$$s_i = 42$$"
+    assert [v.verdict for v in check_text(notes, "n.md").verdicts] == ["right", "no-claim"]
+
+
+def test_output_and_exit_codes(tmp_path, capsys):
+    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
+    good.write_text(SOFTMAX + r"$$\sum_i s_i = 1$$", encoding="utf-8")
+    bad.write_text(SOFTMAX + r"$$\sum_i s_i = 2$$", encoding="utf-8")
+    assert command([str(good)]) == 0
+    assert capsys.readouterr().out.startswith("nothing wrong\n")
+    assert command([str(bad)], format="concise") == 1
+    assert capsys.readouterr().out.startswith(f"first wrong: {bad}:3\n")
+    assert command([str(good), str(bad)], format="json") == 1
+    assert {"path", "claims", "first_wrong", "summary"} == set(json.loads(capsys.readouterr().out)["files"][0])
+    assert command([str(tmp_path / "none.md")]) == 2
+
+
+def test_python_interface():
+    rows = check(SOFTMAX + r"$$\sum_i s_i = 2$$")
+    assert rows[-1]["verdict"] == "wrong" and set(rows[-1]) >= {"cell", "line", "column", "kind", "correction", "code"}
+
+
+BAD = [
+    "",
+    "# nothing here",
+    "$$",
+    "$$ \\frac{ $$",
+    "\\begin{align} a &= \\end{align}",
+    "$$" + "(" * 500 + "$$",
+    "$$" + "x + " * 3000 + "x = 1$$",
+    "$$a = b$$ $$b = a + 1$$",
+    "\\newcommand{\\a}{\\a\\a}\n$$\\a = 1$$",
+    "$$x_i = y_j$$ $$\\sum_{i \\in} x$$",
+    "$$ξ e^{lγ} = ∑$$",
+    "$$\\int f = 1$$",
+    "$$0/0 = 1$$",
+]
+
+
+@pytest.mark.parametrize("notes", BAD, ids=[b[:25] for b in BAD])
+def test_bad_input_is_never_right_and_never_a_crash(notes):
+    result = check_text(notes, "b.md")
+    assert not any(v.verdict == "right" for v in result.verdicts)
+    assert exit_code([result]) == 3 or any(v.verdict == "wrong" for v in result.verdicts)
+
+
+def test_binary_is_refused():
+    with pytest.raises(Unreadable):
+        check_text("a\x00b", "b.md")
+
+
+def test_kinds_are_a_closed_table():
+    assert all(len(row) == 3 and row[0] and row[1] for row in CODES.values())
+    assert len(KIND_CODES) == len(CODES)
+    assert explain("e302").startswith("E302 factor-out-of-sum")
+    assert explain("E999") is None
+    assert all(row.__doc__ for row in TABLE)
