@@ -99,8 +99,14 @@ def resolve(program: Program, name: str) -> str:
         return second_name(name)
     if name not in program:
         raise UnknownName(f"`{name}` is not in the forward pass", "gradients are taken at its names",
-                          "its names: " + ", ".join(program.by_name))  # fmt: skip
+                          "its names: " + ", ".join(_called(program, n) for n in program.by_name))  # fmt: skip
     return name
+
+
+def _called(program: Program, name: str) -> str:
+    """What a user calls an array: an earlier version `x~1` is `x@LINE`."""
+    equation = program.equation(name)
+    return f"{base_name(name)}@{equation.span.line}" if "~" in name and equation and equation.span else name
 
 
 # ---------------------------------------------------------------- results

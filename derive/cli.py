@@ -40,6 +40,9 @@ Templates = Annotated[Path | None, typer.Option(metavar="DIR", help="your own te
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: problems become one message and code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without ∂ gets \\u2202
     try:
         code = app(args=args, prog_name="derive", standalone_mode=False)
     except _MISUSE as problem:
@@ -136,8 +139,21 @@ def _load(stages: Stages, forward: str, function, shapes, sample, facts):
     program = stages.run("reading", lambda: read(given, function, shapes, _sample(sample), declared))
     inputs = ", ".join(f"{v.name}: {'×'.join(map(str, v.shape)) or 'scalar'}" for v in program.inputs)
     made = f"{_count(len(program.equations), 'operation')}, {_count(len(program.inputs), 'input')} ({inputs})"
-    stages.done("read", Path(forward).name, f"{made}, {_outputs(program)}")
+    stages.done("read", "stdin" if forward == "-" else Path(forward).name, f"{made}, {_outputs(program)}")
     return program
+
+
+def _options(templates: Path | None = None, **given: str) -> None:
+    """Raises Usage for a word that is no choice, before any work is done."""
+    from derive.api import STYLES
+    from derive.errors import Usage
+    from derive.writers.products import DETAILS, ENGINES, choose
+
+    choices = {"engine": ENGINES, "detail": DETAILS, "style": STYLES}
+    for name, value in given.items():
+        choose(name, value, choices[name])
+    if templates is not None and not templates.is_dir():
+        raise Usage(f"there is no folder {templates}", "your own templates lie beside ours by name", "--templates DIR")
 
 
 def _count(n: int, thing: str) -> str:
@@ -188,8 +204,8 @@ def _verify(stages: Stages, d) -> bool:
     return found.fine
 
 
-def _headline(d) -> None:
-    """The shortest closed form, or the first gradient asked for, on stdout in one line of Unicode."""
+def _headline(d, only: str | None = None) -> None:
+    """`only`, the shortest closed form, or the first gradient asked for, on stdout in one line of Unicode."""
     from rich.console import Console
     from rich.text import Text
 
@@ -198,7 +214,8 @@ def _headline(d) -> None:
     closed = [n for n in told if n in wanted] or told[-1:]  # else the one nearest to the inputs
     if not wanted and not closed:
         return
-    name = min(closed, key=lambda n: len(d[n].unicode())) if closed else wanted[0]
+    name = only or (min(closed, key=lambda n: len(d[n].unicode())) if closed else wanted[0])
+    closed = d[name].closed
     shape = "×".join(map(str, d[name].shape)) or "scalar"
     lines = d.numpy_lines()
     code = lines.get(f"{name}_closed") if closed else lines.get(name)
@@ -258,6 +275,7 @@ def build(
 ) -> None:
     """Everything for one forward pass in a folder: derivation, report, parts, PDF and backward code."""
     stages = Stages()
+    _options(engine=engine, detail=detail, templates=templates)
     folder = output or Path(_stem(forward))
     given = {"wrt": wrt, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
     good = _build(stages, forward, folder, given, engine, detail, templates)
@@ -269,6 +287,8 @@ def _stem(forward: str) -> str:
     """The folder's name: the file's, with the function's when one was picked."""
     from derive.readers.sources import split_name
 
+    if forward == "-":
+        return "stdin"
     path, name = split_name(forward)
     return "-".join(part for part in (Path(path or forward).stem, name) if part).replace(".", "-")
 
@@ -330,6 +350,7 @@ def report(
 ) -> None:
     """The report as a PDF, or as LaTeX with its parts/ (-o FILE.pdf or FILE.tex)."""
     stages = Stages()
+    _options(engine=engine, detail=detail, templates=templates)
     output = output or Path(f"{only or _stem(forward)}.{'tex' if only else 'pdf'}")
     program = _load(stages, forward, function, shapes, sample, facts)
     d = _derive(stages, program, wrt)
@@ -341,7 +362,7 @@ def report(
             stages.done("wrote", str(path), "compiles with pdflatex and lualatex" if not only else "for \\input")
     if output.suffix == ".pdf" and not only:
         _rendered(stages, output, d.rendered)
-    _headline(d)
+    _headline(d, only)
     stages.note("next:", f"derive code {forward}", "write the backward function")
     raise typer.Exit(0 if good else 1)
 
@@ -362,6 +383,7 @@ def code(
 ) -> None:
     """The backward function as an importable NumPy module, to stdout or -o FILE.py."""
     stages = Stages()
+    _options(style=style)
     if check:
         _needs_file(forward, output)
     program = _load(stages, forward, function, shapes, sample, facts)
@@ -421,6 +443,7 @@ def show(
     from derive.writers.text import show as show_report
 
     stages = Stages()
+    _options(detail=detail)
     program = _load(stages, forward, function, shapes, sample, facts)
     d = _derive(stages, program, wrt)
     made = d.as_report(detail, verified=False)

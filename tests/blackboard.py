@@ -119,7 +119,7 @@ class Plain:
         def moved(h: float) -> float:
             array = held.copy()
             array[place] += h
-            return Plain({**self.arrays, wrt.name: array}, self.sizes).at(body, env)
+            return type(self)({**self.arrays, wrt.name: array}, self.sizes).at(body, env)
 
         def central(h: float) -> float:
             return (moved(h) - moved(-h)) / (2 * h)

@@ -6,7 +6,10 @@ import pytest
 import derive.rules  # noqa: F401
 from derive import expr as x
 from derive.derivation import Rewriter
+from derive.errors import BadFact
 from derive.judges.normal import prove_equal
+from derive.program import parse_program
+from derive.routes import softmaxes
 from derive.rule import RULES, Context
 
 FACTS = ("sum[c] Y[i,c] = 1", "onehot Y")
@@ -67,3 +70,32 @@ def test_example_is_what_the_rule_does(rule):
 @pytest.mark.parametrize("rule", list(RULES), ids=lambda r: r.name)
 def test_rule_says_what_it_does(rule):
     assert rule.sentence.endswith(".") and len(rule.sentence) > 20
+
+
+HALF_SOFTMAXES = {
+    "over the largest": "exp(X[i,j])/(max[k:C] exp(X[i,k]))",
+    "over the product": "exp(X[i,j])/(prod[k:C] exp(X[i,k]))",
+    "over a part of the axis": "exp(X[i,j])/(sum[k:C | k < 2] exp(X[i,k]))",
+    "over another axis": "exp(X[i,j])/(sum[k:n] exp(X[k,j]))",
+}
+
+
+@pytest.mark.parametrize("rhs", HALF_SOFTMAXES.values(), ids=HALF_SOFTMAXES)
+def test_only_what_is_divided_by_its_whole_sum_is_a_softmax(rhs):
+    found = softmaxes(parse_program(f"input X[n,C]\np[i:n,j:C] = {rhs}\noutput p"))
+    assert [s.axis.name for s in found] == (["i"] if "k:n" in rhs else [])
+
+
+def test_a_part_of_a_one_hot_row_does_not_sum_to_one():
+    own = parse_program("input Y[n,C]\nfact onehot Y\ns[i:n] = sum[k:C-1] Y[i,k]\noutput s")
+    assert RULES["one-hot rows sum to one"].apply(own.equation("s").rhs, Context(own)) is None
+
+
+def test_the_root_of_a_named_product_is_not_taken_apart():
+    own = parse_program("input x[n]\ninput y[n]\np[i:n] = x[i]*y[i]\nq[i:n] = p[i]^(1/2)/x[i]^(1/2)\noutput q")
+    assert RULES["write out and cancel"].apply(own.equation("q").rhs, Context(own)) is None
+
+
+def test_a_fact_about_a_diagonal_is_refused():
+    with pytest.raises(BadFact):
+        parse_program("input K[n,n]\nfact sum[i] K[i,i] = 1\noutput K")

@@ -283,7 +283,7 @@ def restricted(program: Program, formulas: Iterable[Expr]) -> Program:
 
 
 def generalised(program: Program, a: Expr, b: Expr) -> Program:
-    """The program with the names that both formulas rest on taken as free: what holds for all values holds for these."""
+    """The program with the names that both formulas rest on taken as free: what holds for all holds for these."""
     mentioned = {n for n in a.names | b.names if program.equation(n) is not None}
     roots = {n for n in mentioned if not (mentioned - {n}) & restricted(program, (x.Entry(n, ()),)).by_name.keys()}
     roots -= {n for n in roots if program.shape(n) == () and n in a.names ^ b.names}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -68,11 +69,12 @@ class Bench:
 
     `extra` are formulas that will be judged: they raise the sizes and declare arrays that the program lacks.
     `positive` draws all reals positive, for formulas with roots and logarithms of what no fact calls positive.
+    `scale` makes all reals larger or smaller, for formulas that compare them with a number.
     """
 
     def __init__(self, program: Program, seed: int = 0, sizes: Mapping[str, int] | None = None,
-                 extra: Iterable[Expr] = (), positive: bool = False):  # fmt: skip
-        self.program, self.seed, self.positive = program, seed, positive
+                 extra: Iterable[Expr] = (), positive: bool = False, scale: Fraction | int = 1):  # fmt: skip
+        self.program, self.seed, self.positive, self.scale = program, seed, positive, scale
         self.extra = tuple(extra)
         chosen = draw.judging_sizes(program, *self.extra, seed=seed)
         self.sizes = {**chosen, **(sizes or {})}
@@ -88,6 +90,8 @@ class Bench:
         self._seen: set[int] = set()
         self._keep: list[Expr] = []
         self._twin: Bench | None = None
+        self._scaled: dict[Fraction, Bench] = {}
+        self._compared = {e.name: found for e in program.equations if (found := draw.thresholds(e.rhs))}
         formulas = [*(e.rhs for e in program.equations), *self.extra]
         shapes = {name: item.shape for name, item in program.by_name.items()}
         self._limits = draw.label_limits(formulas, shapes)
@@ -180,6 +184,7 @@ class Bench:
             return draw.label_data(rng, shape, self._limit(name))
         kinds = {f.kind for f in facts}
         array = self.reals(rng, shape, self.positive or bool(kinds & {"positive", "equation"}))
+        array = array * (float(self.scale) if array.dtype.kind == "f" else self.scale) if self.scale != 1 else array
         if "symmetric" in kinds:
             array = (array + array.T) / 2
         for f in facts:
@@ -265,7 +270,26 @@ class Bench:
             return Judgement(True, "value", "the values agree; the residues cannot say", None, self.sizes)
         if exact is False:
             return Judgement(False, "exact", "the residues differ, and nothing here is opaque", None, self.sizes)
-        return Judgement(True, "exact", "the residues agree", None, self.sizes)
+        return self._beyond(a, b) or Judgement(True, "exact", "the residues agree", None, self.sizes)
+
+    def _beyond(self, a: Expr, b: Expr) -> Judgement | None:
+        """The difference of two formulas on data about as large as the numbers that they are compared with."""
+        for n in sorted(self._thresholds(a, b)) if self.scale == 1 else ():
+            if n not in self._scaled:
+                self._scaled[n] = Bench(self.program, self.seed, self.sizes, self.extra, self.positive, scale=n)
+                self._scaled[n].world.equations |= self.world.equations
+            found = self._scaled[n].same(a, b)
+            if found.equal is False and found.how == "value":
+                return found
+        return None
+
+    def _thresholds(self, a: Expr, b: Expr) -> set[Fraction]:
+        """The numbers that values are compared with, in two formulas and what they rest on; 1 is reached anyway."""
+        found = draw.thresholds(a) | draw.thresholds(b)
+        if self._compared:
+            below = self.program.reaches(a.names | b.names)
+            found = found.union(*(n for name, n in self._compared.items() if name in below))
+        return {n for n in found if not Fraction(1, 2) <= n <= 1}
 
     @property
     def twin(self) -> Bench:

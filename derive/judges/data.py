@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 import numpy as np
 
@@ -204,6 +205,23 @@ def onehot_data(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Rows of zeros with a single one, along the last axis."""
     labels = label_data(rng, shape[:-1], shape[-1])
     return (labels[..., None] == np.arange(shape[-1])).astype(np.int64)
+
+
+def thresholds(e: Expr) -> set[Fraction]:
+    """The sizes of the numbers, other than 0, that values are compared with: min(x, 6), a clip, a margin."""
+    found: set[Fraction] = set()
+    for t in x.walk(e):
+        sides = (t.left, t.right) if isinstance(t, x.Rel) else t.args if isinstance(t, x.Call) and len(t.args) == 2 else ()
+        if any(getattr(s, "names", ()) for s in sides):
+            found |= {abs(v) for v in map(_number, sides) if v}
+    return found
+
+
+def _number(t: Term | Index) -> Fraction | None:
+    slot = x.as_slot(t)
+    if isinstance(slot, x.Affine) and not slot.terms and slot.constant.number is not None:
+        return Fraction(slot.constant.number)
+    return t.value if isinstance(t, x.Num) and isinstance(t.value, Fraction) else None
 
 
 # ---------------------------------------------------------------- what the formulas say about undeclared arrays

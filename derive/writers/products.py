@@ -72,17 +72,17 @@ def write_files(files: Mapping[Path, str | bytes]) -> None:
     Raises Usage when a place cannot be written to; then no file has changed.
     """
     held: list[tuple[str, Path]] = []
+    place = next(iter(files), Path())
     try:
         for path, content in files.items():
+            place = path
             path.parent.mkdir(parents=True, exist_ok=True)
             held.append((_beside(path, content), path))
-        for temporary, path in held:
-            os.replace(temporary, path)
+        for temporary, place in held:  # noqa: B007  (the last place is the one that failed)
+            os.replace(temporary, place)
     except OSError as problem:
-        place = problem.filename or next(iter(files))
-        raise Usage(
-            f"cannot write {place}", problem.strerror or str(problem), "name another place with -o"
-        ) from problem
+        why = f"{problem.strerror or problem}: {place.parent}" if not place.parent.is_dir() else problem.strerror
+        raise Usage(f"cannot write {place}", why or str(problem), "name another place with -o") from problem
     finally:
         for temporary, _ in held:
             with contextlib.suppress(OSError):

@@ -267,4 +267,6 @@ def _raised(sup: Node | None) -> str:
             return digits.translate(_RAISED)
         case Row((Op("minus", "prefix"), Num(digits))) if digits.isdigit() and digits.isascii():
             return ("−" + digits).translate(_RAISED)
+        case Fence(Num(digits), "paren") if digits.isdigit() and digits.isascii():
+            return f"⁽{digits.translate(_RAISED)}⁾"
     return f"^{_put(sup)}" if _is_letter(sup) else f"^({_row(sup, _spaced)})"
