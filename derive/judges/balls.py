@@ -313,7 +313,7 @@ def separates(a: Expr, b: Expr, arrays: Mapping[str, np.ndarray], sizes: Mapping
     balls = Balls(World(sizes, equations, whole.__contains__), lambda name: np.asarray(arrays[name]))
     try:
         return _separated(balls, a, b)[0]
-    except (Undecided, Problem, KeyError, ZeroDivisionError):
+    except (Undecided, Problem, KeyError, ZeroDivisionError, ValueError):
         return None
 
 
@@ -366,7 +366,7 @@ def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, 
             return None
         balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
         apart, place, left, right = _separated(balls, a, b)
-    except (Undecided, Problem, ZeroDivisionError):
+    except (Undecided, Problem, ZeroDivisionError, ValueError):
         return None
     if not apart:
         return None

@@ -90,7 +90,7 @@ class Bench:
         self._seen: set[int] = set()
         self._keep: list[Expr] = []
         self._twin: Bench | None = None
-        self._scaled: dict[Fraction, Bench] = {}
+        self._scaled: dict[tuple[Fraction, bool], Bench] = {}
         self._compared = {e.name: found for e in program.equations if (found := draw.thresholds(e.rhs))}
         formulas = [*(e.rhs for e in program.equations), *self.extra]
         shapes = {name: item.shape for name, item in program.by_name.items()}
@@ -273,15 +273,22 @@ class Bench:
         return self._beyond(a, b) or Judgement(True, "exact", "the residues agree", None, self.sizes)
 
     def _beyond(self, a: Expr, b: Expr) -> Judgement | None:
-        """The difference of two formulas on data about as large as the numbers that they are compared with."""
+        """The difference of two formulas on data on both sides of the numbers that they are compared with."""
         for n in sorted(self._thresholds(a, b)) if self.scale == 1 else ():
-            if n not in self._scaled:
-                self._scaled[n] = Bench(self.program, self.seed, self.sizes, self.extra, self.positive, scale=n)
-                self._scaled[n].world.equations |= self.world.equations
-            found = self._scaled[n].same(a, b)
-            if found.equal is False and found.how == "value":
-                return found
+            for positive in sorted({self.positive, True}):
+                found = self._at_scale(2 * n if n > 1 else n / 2, positive).same(a, b)
+                if found.equal is False and found.how == "value":
+                    return found
         return None
+
+    def _at_scale(self, scale: Fraction, positive: bool) -> Bench:
+        """The same bench with larger or smaller reals."""
+        found = self._scaled.get((scale, positive))
+        if found is None:
+            found = Bench(self.program, self.seed, self.sizes, self.extra, positive, scale)
+            found.world.equations |= self.world.equations
+            self._scaled[scale, positive] = found
+        return found
 
     def _thresholds(self, a: Expr, b: Expr) -> set[Fraction]:
         """The numbers that values are compared with, in two formulas and what they rest on; 1 is reached anyway."""

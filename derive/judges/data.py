@@ -211,8 +211,8 @@ def thresholds(e: Expr) -> set[Fraction]:
     """The sizes of the numbers, other than 0, that values are compared with: min(x, 6), a clip, a margin."""
     found: set[Fraction] = set()
     for t in x.walk(e):
-        sides = (t.left, t.right) if isinstance(t, x.Rel) else t.args if isinstance(t, x.Call) and len(t.args) == 2 else ()
-        if any(getattr(s, "names", ()) for s in sides):
+        sides = (t.left, t.right) if isinstance(t, x.Rel) else t.args if isinstance(t, x.Call) else ()
+        if len(sides) == 2 and any(getattr(s, "names", ()) for s in sides):
             found |= {abs(v) for v in map(_number, sides) if v}
     return found
 

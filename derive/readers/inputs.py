@@ -127,7 +127,7 @@ class Inputs:
                 a.arg: d for a, d in zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
             }
             defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-        declared |= {name: S.from_text(text, name) for name, text in shapes.items() if isinstance(text, str)}
+        declared |= {S.leaf(name): S.from_text(S.given_axes(said), name) for name, said in shapes.items()}
         self = Inputs(source, declared, dict(sample), {}, defaults, tuple(parameters))
         self._measure()
         return self

@@ -14,7 +14,7 @@ from derive import expr as x
 from derive.errors import BadFact, Problem, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.index import Size
 from derive.program import Program, Variable, contradiction, parse_fact
-from derive.readers import initialise
+from derive.readers import cells, initialise
 from derive.readers import shapes as S
 from derive.readers.callables import call_value
 from derive.readers.finish import finished
@@ -163,7 +163,7 @@ def _has_cell(tree: ast.Module) -> bool:
 def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, list[str], str]:
     """Read the pass once with what is known."""
     run = Run(knowledge, source.lines, source.path, source.flavor)
-    run.notes, run.line_shapes = source.notes, source.line_shapes
+    run.tree, run.notes, run.line_shapes = source.tree, source.notes, source.line_shapes
     run.inline, run.assign, run.call = inline, assign, lambda f, args, keywords: call_value(run, f, args, keywords)
     module = Scope()
     run.scopes.append(module)
@@ -206,19 +206,12 @@ def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> No
 def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run, list[str], str]:
     """A flat script: names without a definition are inputs, the last assignment is the output."""
     inputs.bind_cell(run, module)
-    last = named_loss = None
-    for node in source.tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
-            continue
-        if initialise.initialised(run, source, inputs, module, node):
-            continue
-        if (named := _backward_of(node)) is not None:
-            named_loss = named_loss or named
-            continue
-        if named_loss is None:
-            execute(run, [node])
+    last = None
+    for node in cells.needed(source.tree, run.knowledge.data):
+        if not initialise.initialised(run, source, inputs, module, node):
+            _cell_statement(run, module, node)
             last = _assigned_name(node) or last
-    last = named_loss or last
+    last = cells.loss_of(source.tree)[0] or last
     value = module.get(last) if last else None
     if not isinstance(value, Array):
         raise Unsupported("there is no output here", "no array is computed", "end the cell with: loss = …",
@@ -226,12 +219,19 @@ def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run,
     return run, [_output(run, value, last)], "bare"
 
 
-def _backward_of(node: ast.stmt) -> str | None:
-    """The loss that `loss.backward()` names; what stands after it belongs to training."""
-    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-    func = call.func if call is not None else None
-    named = isinstance(func, ast.Attribute) and func.attr == "backward" and isinstance(func.value, ast.Name)
-    return func.value.id if named else None
+def _cell_statement(run: Run, module: Scope, node: ast.stmt) -> None:
+    """Read a statement; one that only fetches data leaves its names to the inputs."""
+    data = run.knowledge.data
+    known = [module.get(name) for name in cells.loaded(node, {}) - data]
+    try:
+        if not cells.passes_on(node, data):
+            return execute(run, [node])
+    except Problem:
+        arrays = any(isinstance(v, (Array, Rows, Instance)) for v in known)
+        if arrays or not cells.stored(node) or cells.loss_of(run.tree)[0] is None:
+            raise
+    data |= cells.stored(node)
+    raise Restart
 
 
 def _assigned_name(node: ast.stmt) -> str | None:

@@ -25,6 +25,7 @@ class Knowledge:
 
     sizes: dict[str, Size] = field(default_factory=dict)
     statics: set[str] = field(default_factory=set)
+    data: set[str] = field(default_factory=set)
     guesses: dict[str, Shape] = field(default_factory=dict)
     found: dict[str, Shape] = field(default_factory=dict)
     generated: dict[str, int] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Run:
     member: Callable | None = None
     inner: Callable | None = None
     leaf: Callable | None = None
+    tree: ast.Module | None = None
     cut: dict[str, ast.AST] = field(default_factory=dict)
     call: Callable | None = None
     inline: Callable | None = None

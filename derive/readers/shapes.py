@@ -98,13 +98,30 @@ def _annotated(text: str, sort: str) -> Declared | None:
     return Declared(shape, sort, leading)
 
 
+def given_axes(given: object) -> str:
+    """The text of a shape given in Python: `"n d"` as it is, `("n", 3)` and `5` as `n 3` and `5`."""
+    return given if isinstance(given, str) else " ".join(map(str, given if isinstance(given, (tuple, list)) else [given]))
+
+
+def leaf(text: str) -> str:
+    """The input that a text names: `self.W` and `params['W']` are W, `Ws[0]` is Ws0, `fc.weight` is fc_weight."""
+    first, *parts = [part for part in re.split(r"[\[\].'\"]+", text.strip()) if part]
+    if parts and (first == "self" or len(parts) == 1 and "[" in text and not parts[0].isdigit()):
+        first, *parts = parts
+    for part in parts:
+        first += part if part.isdigit() and not first[-1].isdigit() else f"_{part}"
+    return first
+
+
 # ---------------------------------------------------------------- comments
 
+_NAME = r"[^\W\d][\w.]*(?:\[['\"]?\w+['\"]?\])*"
 _ITEM = re.compile(
-    r"^(?P<before>int|bool|float)?\s*(?P<names>[^\W\d][\w.]*(?:\s*,\s*[^\W\d][\w.]*)*)\s*[:=]?\s*"
+    rf"^(?P<before>int|bool|float)?\s*(?P<names>{_NAME}(?:\s*,\s*{_NAME})*)\s*[:=]?\s*"
     r"(?P<sort>int|integer|long|bool|float|real)?\s*\((?P<axes>[^()]*(?:\([^()]*\)[^()]*)*)\)\s*"
     r"(?P<after>int|integer|long|bool|float|real)?$"
 )
+_NEXT = re.compile(r"\)\s+(?=[^\W\d])(?!(?:int|integer|long|bool|float|real)\s*(?:$|[·;|,]))")
 _BARE = re.compile(r"^\(([^()]*(?:\([^()]*\)[^()]*)*)\)$")
 
 
@@ -125,7 +142,7 @@ def from_comment(text: str) -> dict[str, Declared]:
     prefixed = re.match(r"^shapes?\s*:\s*(.*)$", text, re.I)
     found: dict[str, Declared] = {}
     carried: list[str] = []
-    for item in _items(prefixed[1] if prefixed else text):
+    for item in _items(_NEXT.sub(") · ", prefixed[1]) if prefixed else text):
         match = _ITEM.match(item)
         if match is None:
             if prefixed and re.match(r"^[^\W\d]\w*$", item):
@@ -138,7 +155,7 @@ def from_comment(text: str) -> dict[str, Declared]:
         except BadNotation:
             return found
         for name in [*carried, *(n.strip() for n in match["names"].split(","))]:
-            found[name] = Declared(shape, SORTS[sort] if sort else None, leading)
+            found[leaf(name)] = Declared(shape, SORTS[sort] if sort else None, leading)
         carried = []
     return found
 

@@ -1,0 +1,76 @@
+"""Notebooks and flat scripts as one namespace: which statements the loss rests on, and which of them only fetch data.
+
+A statement that cannot be read and touches no array of the pass (files, vocabularies, data sets) leaves its names to the
+inputs; cells that the loss does not rest on are not read at all.
+"""
+
+from __future__ import annotations
+
+import ast
+
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.ListComp, ast.GeneratorExp)
+
+
+def loss_of(tree: ast.Module) -> tuple[str | None, int]:
+    """The name in the first `loss.backward()`, and its place; what stands after it belongs to training."""
+    for place, node in enumerate(tree.body):
+        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        func = call.func if call is not None else None
+        if isinstance(func, ast.Attribute) and func.attr == "backward" and isinstance(func.value, ast.Name):
+            return func.value.id, place
+    return None, len(tree.body)
+
+
+def needed(tree: ast.Module, data: set[str]) -> list[ast.stmt]:
+    """The statements to read, in order: all of them, or those that the loss before `.backward()` rests on."""
+    loss, end = loss_of(tree)
+    statements = [n for n in tree.body[:end] if not isinstance(n, DEFINITIONS)]
+    if loss is None:
+        return [n for n in statements if not (names := stored(n)) or not names <= data]
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    wanted, kept = {loss}, []
+    for node in reversed(statements):
+        names = stored(node)
+        if names & wanted and not names <= data:
+            kept.append(node)
+            wanted |= loaded(node, functions) - data
+    return kept[::-1]
+
+
+def stored(node: ast.AST) -> set[str]:
+    """The names that a statement binds, or whose arrays it changes."""
+    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for n in ast.walk(node):
+        if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.ctx, ast.Store):
+            found |= _root(n)
+        elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call):
+            func, args = n.value.func, n.value.args
+            found |= _root(func) if isinstance(func, ast.Attribute) else set()
+            found |= _root(args[0]) if args else set()
+    return found
+
+
+def _root(node: ast.AST) -> set[str]:
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def loaded(node: ast.AST, functions: dict[str, ast.FunctionDef], seen: frozenset[str] = frozenset()) -> set[str]:
+    """The names that a statement reads, those in the bodies of functions that it calls among them."""
+    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    found |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
+    for name in (found & functions.keys()) - seen:
+        found |= loaded(functions[name], functions, seen | {name})
+    return found
+
+
+def passes_on(node: ast.stmt, data: set[str]) -> bool:
+    """Whether a statement only renames or picks data: `Xb, Yb = Xtr[ix], Ytr[ix]`."""
+    if not isinstance(node, ast.Assign) or any(isinstance(n, ARITHMETIC) for n in ast.walk(node.value)):
+        return False
+    return bool(loaded(node.value, {}) & data)
+
+
+__all__ = ["loaded", "loss_of", "needed", "passes_on", "stored"]
