@@ -1,6 +1,7 @@
 """The idioms of forward passes that are read, and which pass of tests/passes shows each.
 
     python tests/idioms.py            the README's table, from the first lines of the passes
+    python tests/idioms.py --readme   write it between the README's markers
     python tests/idioms.py --label    write those first lines anew, from what the passes hold
 
 Priorities are those of a count over 15 public codebases: A, at least 10 % of the passes of some framework; B, at least
@@ -231,6 +232,10 @@ def main() -> None:
     if "--label" in sys.argv:
         for path in sorted(PASSES.glob("*.py")):
             label(path)
+    elif "--readme" in sys.argv:
+        readme = ROOT / "README.md"
+        head, rest = readme.read_text().split(BEGIN, 1)
+        readme.write_text(f"{head}{BEGIN}\n{table()}\n{END}{rest.split(END, 1)[1]}")
     else:
         print(table())
 

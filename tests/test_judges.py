@@ -453,3 +453,19 @@ def test_mpmath_does_where_flint_is_missing():
     ball = balls.evaluate(formula("exp(a[])/(1 + a[]^2) - log(a[]) + a[]^(3/2)")).data[()]
     true = np.exp(0.5) / 1.25 - np.log(0.5) + 0.5**1.5
     assert abs(float(ball.mid) - true) < 1e-12
+
+
+THRESHOLDS = [
+    ("minimum(x[i], 6)", "x[i]", False),
+    ("{x[i] if x[i] < 6; 6}", "minimum(x[i], 6)", True),
+    ("maximum(minimum(x[i], 3), -3)", "x[i]", False),
+    ("[x[i] < 2]*y[i]", "y[i]", False),
+    ("[abs(x[i]) < 0.2]*y[i]", "0", False),
+    ("[x[i] < 2]*y[i] + [2 <= x[i]]*y[i]", "y[i]", True),
+]
+
+
+@pytest.mark.parametrize("left, right, holds", THRESHOLDS)
+def test_data_lie_on_both_sides_of_a_threshold(left, right, holds):
+    a, b = formula(left), formula(right)
+    assert bench(a, b).same(a, b).equal is holds

@@ -107,7 +107,7 @@ def test_readme_table_is_made_from_the_passes():
     kept = between(readme.read_text()) if readme.exists() else None
     if kept is None:
         pytest.skip("README.md has no <!-- idioms --> markers yet")
-    assert kept == table(), "python tests/idioms.py"
+    assert kept == table(), "python tests/idioms.py --readme"
 
 
 # ---------------------------------------------------------------- promises of the generated code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import count
 
 from derive.arrays.program import (
@@ -15,6 +15,7 @@ from derive.arrays.program import (
     Counter,
     Einsum,
     Fold,
+    Full,
     Load,
     Map,
     Matmul,
@@ -22,7 +23,7 @@ from derive.arrays.program import (
     Scan,
     Statement,
     Store,
-    loads,
+    children,
     walk,
 )  # fmt: skip
 
@@ -32,53 +33,102 @@ Block = tuple[Statement, ...]
 
 def shared(blocks: Iterable[Block]) -> list[Block]:
     """The blocks of several equations with repeated costly parts named once, before their first use."""
-    blocks = list(blocks)
+    found = [_Looked.at(block) for block in blocks]
     names = (f"~~shared{k}" for k in count(1))
-    while (node := _largest(blocks)) is not None:
-        blocks = _named(blocks, node, next(names))
-    return blocks
+    while (part := _largest(found)) is not None:
+        found = _named(found, part, next(names))
+    return [looked.block for looked in found]
 
 
-def _largest(blocks: list[Block]) -> Node | None:
-    """The largest part that occurs twice and whose arrays are final wherever it occurs."""
-    seen: Count[Node] = Count()
-    for block in blocks:
-        own = {s.name for s in _inside(block)}
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A node with its hash and size, which would be worked out again and again."""
+
+    node: Node
+    code: int
+    size: int
+
+    def __hash__(self) -> int:
+        return self.code
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Part) and self.code == other.code and self.node == other.node
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A block, its parts, and those of them that are costly and read nothing that the block sets."""
+
+    block: Block
+    parts: frozenset[_Part]
+    worth: tuple[_Part, ...]
+
+    @staticmethod
+    def at(block: Block) -> _Looked:
+        """The block with what was found in it, in order."""
+        found: list = []
         for s in block:
-            for node in walk(s):
-                if isinstance(node, (Map, *COSTLY)) and _costly(node) and not own & set(loads(node)):
-                    seen[node] += 1
-    twice = [node for node, times in seen.items() if times > 1]
-    return max(twice, key=lambda node: sum(1 for _ in walk(node)), default=None)
+            _look(s, found)
+        own = {s.name for s in _inside(block)}
+        worth = tuple(part for part, costly, read in found if costly and not own & read)
+        return _Looked(block, frozenset(part for part, _, _ in found), worth)
+
+
+def _look(t: Node | Statement, found: list) -> tuple[int, bool, bool, set[str]]:
+    """Size, whether anything inside is costly or a counter, and the arrays read; parts are added to `found`."""
+    size, costly, counts, read = 1, isinstance(t, COSTLY), isinstance(t, Counter), set(_own_loads(t))
+    place = len(found)
+    wanted = isinstance(t, (Map, *COSTLY))
+    if wanted:
+        found.append(None)
+    for part in children(t):
+        inner = _look(part, found)
+        size, costly, counts = size + inner[0], costly or inner[1], counts or inner[2]
+        read |= inner[3]
+    if wanted:
+        plain = isinstance(t, Apply) and t.plain
+        found[place] = (_Part(t, hash(t), size), costly and not counts and not plain, read)
+    return size, costly, counts, read
+
+
+def _own_loads(t: Node | Statement) -> tuple[str, ...]:
+    if isinstance(t, (Load, Store)):
+        return (t.name,)
+    return (t.like,) if isinstance(t, Full) and t.like else ()
+
+
+def _largest(found: list[_Looked]) -> _Part | None:
+    """The largest part that occurs twice and whose arrays are final wherever it occurs."""
+    seen = Count(part for looked in found for part in looked.worth)
+    twice = [part for part, times in seen.items() if times > 1]
+    return max(twice, key=lambda part: part.size, default=None)
 
 
 def _inside(block: Block) -> list[Assign | Store]:
     return [s for top in block for s in walk(top) if isinstance(s, (Assign, Store))]
 
 
-def _costly(node: Node) -> bool:
-    parts = list(walk(node))
-    plain = isinstance(node, Apply) and node.plain
-    return not plain and any(isinstance(p, COSTLY) for p in parts) and not any(isinstance(p, Counter) for p in parts)
-
-
-def _named(blocks: list[Block], node: Node, name: str) -> list[Block]:
+def _named(found: list[_Looked], part: _Part, name: str) -> list[_Looked]:
     """The part replaced by its name; an array that is just this part lends its own name."""
-    out: list[Block] = []
-    placed = False
-    for block in blocks:
-        if not placed and any(part == node for s in block for part in walk(s)):
+    out: list[_Looked] = []
+    node, placed = part.node, False
+    for looked in found:
+        block = looked.block
+        if part not in looked.parts:
+            out.append(looked)
+            continue
+        if not placed:
             placed = True
             whole = [s for s in block if isinstance(s, Assign) and s.value == node]
             stored = {s.name for s in _inside(block) if isinstance(s, Store)}
             if whole and whole[0].name not in stored and len(block) == 1:
                 name = whole[0].name
-                out.append(block)
+                out.append(looked)
                 continue
             block = (Assign(name, node), *(_replaced(s, node, Load(name)) for s in block))
-        elif placed:
+        else:
             block = tuple(_replaced(s, node, Load(name)) for s in block)
-        out.append(block)
+        out.append(_Looked.at(block))
     return out
 
 

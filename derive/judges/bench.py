@@ -270,7 +270,8 @@ class Bench:
             return Judgement(True, "value", "the values agree; the residues cannot say", None, self.sizes)
         if exact is False:
             return Judgement(False, "exact", "the residues differ, and nothing here is opaque", None, self.sizes)
-        return self._beyond(a, b) or Judgement(True, "exact", "the residues agree", None, self.sizes)
+        beyond = self._beyond(a, b)
+        return Judgement(True, "exact", "the residues agree", None, self.sizes) if beyond is None else beyond
 
     def _beyond(self, a: Expr, b: Expr) -> Judgement | None:
         """The difference of two formulas on data on both sides of the numbers that they are compared with."""

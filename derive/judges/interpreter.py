@@ -158,7 +158,9 @@ def made(m, cls):
     instance = R.Instance(cls=R.Class(cls, m.globals))
     init = instance.cls.find("__init__", m)
     if init is not None:
-        names = [a for a, default in R.defaults(init.args)[1:] if a in m.inputs or default is None]
+        given = R.defaults(init.args)[1:]
+        flags = {a for a, d in given if isinstance(d, ast.Constant) and isinstance(d.value, (bool, str))}
+        names = [a for a, default in given if a in m.inputs and a not in flags or default is None]
         m.invoke(R.Function(init, m.globals, instance), [], {a: m.inputs.get(a, R.Missing()) for a in names})
     return instance
 
@@ -169,7 +171,8 @@ def script(m) -> R.Returned:
     m.globals.update(m.inputs)
     m.pending = set(m.code.constants)
     seen, last = set(), None
-    for node in m.code.tree.body:
+    loss, body = rested_on(m.code.tree.body)
+    for node in body:
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         if not (isinstance(node, (ast.Assign, ast.AnnAssign)) and _initialises(node, m.inputs, seen)):
             if not _seeds(node):
@@ -178,8 +181,31 @@ def script(m) -> R.Returned:
         last = next(iter(R.stored_names(node)), last)
     if last is None:
         raise Unsupported("a source without assignments", "there is nothing to evaluate")
-    last = "loss" if "loss" in m.globals else last
+    last = loss or ("loss" if "loss" in m.globals else last)
     return R.Returned(m.globals.get(last), ast.Name(last))
+
+
+def rested_on(body) -> tuple:
+    """The loss of the first `loss.backward()` and the statements before it that it rests on; (None, all) without."""
+    calls = [n.value.func if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) else None for n in body]
+    ends = [k for k, f in enumerate(calls) if isinstance(f, ast.Attribute) and f.attr == "backward"]
+    if not ends or not isinstance(calls[ends[0]].value, ast.Name):
+        return None, body
+    loss = calls[ends[0]].value.id
+    wanted, kept = {loss}, []
+    for node in reversed(body[: ends[0]]):
+        if _touched(node) & wanted or isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            kept.append(node)
+            wanted |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return loss, kept[::-1]
+
+
+def _touched(node) -> set:
+    """Names that a statement may change: bound, stored into, or handed to a call that stands alone, except print."""
+    alone = [n.value for n in ast.walk(node) if isinstance(n, ast.Expr)]
+    alone = [c for c in alone if not (isinstance(c, ast.Call) and getattr(c.func, "id", "") == "print")]
+    stores = [n for n in ast.walk(node) if isinstance(getattr(n, "ctx", None), ast.Store)]
+    return {n.id for part in (*alone, *stores) for n in ast.walk(part) if isinstance(n, ast.Name)}
 
 
 def _seeds(node) -> bool:
@@ -189,10 +215,11 @@ def _seeds(node) -> bool:
 
 
 def _initialises(node, inputs, seen):
-    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    name = getattr(target, "id", None)
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    plain = all(isinstance(t, (ast.Name, ast.Tuple, ast.List)) for t in targets)
     used = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)} if node.value else set()
-    return name in inputs and name not in seen | used
+    return plain and bool(names) and names <= inputs.keys() and not names & (seen | used)
 
 
 # -- outputs -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,18 @@ from derive.errors import Problem, ShapeMismatch, Unsupported
 from derive.judges import numeric as N
 from derive.judges import tables as T
 from derive.judges.expressions import OPERATORS, truth
-from derive.judges.source import FAILURES, Class, Function, Instance, Member, Returned, failed, imported, refused
+from derive.judges.source import (
+    FAILURES,
+    Class,
+    Function,
+    Instance,
+    Member,
+    Missing,
+    Returned,
+    failed,
+    imported,
+    refused,
+)
 
 BREAK, CONTINUE = object(), object()
 
@@ -47,9 +58,19 @@ class Statements:
         place = first.value if isinstance(first, ast.Subscript) else first
         if isinstance(place, ast.Attribute) and self.given(place, scope, node.value):
             return
-        value = self.eval(node.value, scope)
+        value = self.unless_missing(node, scope) if isinstance(place, ast.Attribute) else self.eval(node.value, scope)
         for target in node.targets:
             self.store(target, value, scope)
+
+    def unless_missing(self, node, scope):
+        """The value of self.x = …; in a constructor, of what an argument that is not given does not allow: missing."""
+        gaps = [name for name, value in scope.items() if isinstance(value, Missing)]
+        try:
+            return self.eval(node.value, scope)
+        except (Problem, *FAILURES):
+            if any(isinstance(n, ast.Name) and n.id in gaps for n in ast.walk(node.value)):
+                return Missing()
+            raise
 
     def annotated(self, node, scope):
         """a: Float[…] = value; the annotation is not looked at."""
@@ -65,7 +86,7 @@ class Statements:
             return False
         name = base.path(target.attr)
         key = next((k for k in (f"self.{name}", name) if k in self.inputs), None)
-        if key is None or key == name and name in scope:
+        if key is None or key == name and name in scope and not isinstance(scope[name], (bool, str)):
             return False
         word = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
         if isinstance(self.inputs[key], dict) and (word in T.LAYERS or word in self.code.classes):

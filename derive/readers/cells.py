@@ -1,7 +1,7 @@
 """Notebooks and flat scripts as one namespace: which statements the loss rests on, and which of them only fetch data.
 
-A statement that cannot be read and touches no array of the pass (files, vocabularies, data sets) leaves its names to the
-inputs; cells that the loss does not rest on are not read at all.
+A statement that cannot be read and touches no array of the pass (files, vocabularies, data sets) leaves its names to
+the inputs; cells that the loss does not rest on are not read at all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+LIBRARIES = {"np", "numpy", "torch", "F", "nn", "math"}
 ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.ListComp, ast.GeneratorExp)
 
 
@@ -70,7 +71,24 @@ def passes_on(node: ast.stmt, data: set[str]) -> bool:
     """Whether a statement only renames or picks data: `Xb, Yb = Xtr[ix], Ytr[ix]`."""
     if not isinstance(node, ast.Assign) or any(isinstance(n, ARITHMETIC) for n in ast.walk(node.value)):
         return False
-    return bool(loaded(node.value, {}) & data)
+    parts = node.value.elts if isinstance(node.value, (ast.Tuple, ast.List)) else [node.value]
+    return all(_root(part) and _root(part) <= data for part in parts)
 
 
-__all__ = ["loaded", "loss_of", "needed", "passes_on", "stored"]
+def picks(node: ast.stmt) -> list[tuple[str, str]]:
+    """(name, index) for `name = data[index]`: the index's axes are the first ones of the name."""
+    if not isinstance(node, ast.Assign):
+        return []
+    left, right = (e.elts if isinstance(e, ast.Tuple) else [e] for e in (node.targets[0], node.value))
+    pairs = zip(left, right, strict=False)
+    return [(a.id, b.slice.id) for a, b in pairs if isinstance(a, ast.Name) and isinstance(b, ast.Subscript)
+            and isinstance(b.slice, ast.Name)]  # fmt: skip
+
+
+def fetches(node: ast.stmt, data: set[str]) -> bool:
+    """Whether a statement works on data without a library of arrays: `itos = {i: s for s, i in stoi.items()}`."""
+    names = loaded(node, {})
+    return bool(names & data) and not names & LIBRARIES
+
+
+__all__ = ["fetches", "loaded", "loss_of", "needed", "passes_on", "picks", "stored"]

@@ -386,6 +386,8 @@ def _call(run: Run, node: ast.Call) -> object:
     args = _elements(run, node.args)
     keywords: dict = {}
     for k in node.keywords:
+        if k.arg in ("generator", "device"):
+            continue
         value = evaluate(run, k.value)
         if k.arg is None:
             keywords |= value if isinstance(value, dict) else {}

@@ -94,6 +94,16 @@ def _axes_used(value: object) -> int:
     return 0 if value is None or value is Ellipsis else 1
 
 
+def _integers(run: Run, value: Array) -> str:
+    """The declaration that makes an array one of integers, the input from which it was picked: `y int (n,)`."""
+    entry, made = value.body(tuple(Index("i", n) for n in value.shape)), {e.name: e.rhs for e in run.equations}
+    while isinstance(entry, x.Entry) and entry.name in made:
+        entry = made[entry.name]
+    known = run.inputs.get(getattr(entry, "name", ""))
+    name, rank = (known.name, len(known.shape)) if known is not None else ("y", value.rank)
+    return f"{name} int ({', '.join('ntkm'[:rank])}{',' if rank == 1 else ''})"
+
+
 def _item(run: Run, value: object, n: Size) -> Item:
     if isinstance(value, slice):
         return slice_of(run, value, n)
@@ -113,7 +123,7 @@ def _item(run: Run, value: object, n: Size) -> Item:
                                   "use np.where(mask, a, 0) or a store a[mask] = v")  # fmt: skip
         if value.sort == "real":
             raise run.unsupported("a real array as a subscript", "subscripts are integers",
-                                  "declare it int: # shapes: y int (n,)")  # fmt: skip
+                                  f"declare it int: # shapes: {_integers(run, value)}")  # fmt: skip
         return Pick(value)
     if isinstance(value, Parameter):
         run.knowledge.places.setdefault(value.name, run.span())

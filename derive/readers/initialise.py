@@ -12,6 +12,7 @@ from derive import expr as x
 from derive.errors import Problem
 from derive.index import Size
 from derive.readers.callables import RANDOM
+from derive.readers.cells import loaded
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
@@ -113,7 +114,8 @@ def initialised(run: Run, source: Source, inputs: Inputs, module: Scope, node: a
     name = node.targets[0].id
     lengths = length_names(source.tree)
     if name in lengths and not is_initialiser(node):
-        value = initial_value(run, node, name, lengths, inputs)
+        data_read = loaded(node.value, {}) & run.knowledge.data  # `vocab_size = len(itos)`
+        value = run.knowledge.settled(Size.of(name)) if data_read else initial_value(run, node, name, lengths, inputs)
         if isinstance(value, Size):
             module[name] = value
             return True
@@ -152,13 +154,22 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
         elif name in inputs.declared or name in inputs.sample:
             scope[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
         else:
-            scope[name] = None
+            scope[name] = _default(init, name)
     run.scopes.append(scope)
     try:
         for node in init.body:
             _attribute(run, inputs, scope, attributes, node)
     finally:
         run.scopes.pop()
+
+
+def _default(init: ast.FunctionDef, name: str) -> object:
+    """The plain value that a constructor's parameter has when it is not given; None for none."""
+    spec = init.args
+    positional = zip([a.arg for a in spec.args][::-1], spec.defaults[::-1], strict=False)
+    found = {**dict(positional), **{a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)}}.get(name)
+    value = found.value if isinstance(found, ast.Constant) else None
+    return Fraction(str(value)) if isinstance(value, float) else value
 
 
 def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:

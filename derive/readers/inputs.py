@@ -253,7 +253,7 @@ class Inputs:
         if name in knowledge.guesses:
             return self.array(run, name, structure, knowledge.guesses[name], knowledge.sorts.get(name, "real"))
         if name in knowledge.found:
-            return self.array(run, name, structure, knowledge.found[name], "real")
+            return self.array(run, name, structure, knowledge.found[name], knowledge.sorts.get(name, "real"))
         if name in self.defaults:
             value = self._default(name)
             if isinstance(value, (str, bool, type(None))):

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from derive import expr as x
-from derive.errors import BadFact, Problem, ShapeUnknown, Span, Unreadable, Unsupported
+from derive.errors import BadFact, Problem, ShapeMismatch, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.index import Size
 from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import cells, initialise
@@ -25,6 +25,7 @@ from derive.readers.statements import Returned, assign, execute, inline, refuse_
 from derive.readers.values import Array, Function, Instance, Pair, Restart, Rows, Scope
 
 ROUNDS = 600
+MOST_DATA, RANKS = 6, (1, 2, 3)  # arrays of a notebook whose numbers of axes are looked for, one after the other
 
 
 def read_python(source: str, *, path: str = "", function: str | None = None, shapes: dict[str, str] | None = None,
@@ -49,10 +50,51 @@ def _read(source: str, path: str, function: str | None, shapes: dict, sample: di
     knowledge = Knowledge()
     knowledge.lengths.update(inputs.lengths)
     try:
-        return _settled(chosen, inputs, knowledge, facts)
+        try:
+            return _settled(chosen, inputs, knowledge, facts)
+        except (ShapeMismatch, ShapeUnknown) as problem:
+            return _with_data(chosen, inputs, knowledge, facts, problem)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError) as error:
         raise Unsupported("this cannot be read", f"{type(error).__name__}: {error}", "write it in a plainer form",
                           _span_of(chosen, knowledge.last), path) from error  # fmt: skip
+
+
+def _with_data(source: Source, inputs: Inputs, first: Knowledge, facts: tuple[str, ...], problem: Problem) -> Program:
+    """A notebook's data without a shape: the fewest axes with which the cells can be read; else the problem."""
+    found: dict[str, tuple] = {}
+    for _ in range(MOST_DATA if first.data else 0):
+        knowledge = _knowing(first, inputs, found)
+        try:
+            return _settled(source, inputs, knowledge, facts)
+        except (ShapeMismatch, ShapeUnknown):
+            names = [n for n in knowledge.guesses if n in first.data and n not in found]
+        if not names:
+            break
+        name = names[0]
+        for rank in RANKS:
+            lead = first.leading.get(name, ())
+            rest = [Size.of(f"{name}_{k}_") for k in range(len(lead), rank)]
+            shape, sort = (*lead[:rank], *rest), knowledge.sorts.get(name, "real")
+            knowledge = _knowing(first, inputs, found | {name: (shape, sort)})
+            try:
+                return _settled(source, inputs, knowledge, facts)
+            except ShapeUnknown:
+                if set(knowledge.guesses) <= first.data:
+                    break
+            except Problem:
+                continue
+        found[name] = shape, sort
+    raise problem
+
+
+def _knowing(first: Knowledge, inputs: Inputs, found: dict[str, tuple]) -> Knowledge:
+    """A fresh state in which data have the shapes tried."""
+    knowledge = Knowledge(data=set(first.data), lengths=dict(inputs.lengths))
+    for name, (shape, sort) in found.items():
+        knowledge.found[name], knowledge.sorts[name] = shape, sort
+        for letter in {a for n in shape for a in n.letters if a.startswith(f"{name}_")}:
+            knowledge.generated[letter] = len(knowledge.generated)
+    return knowledge
 
 
 def _span_of(source: Source, node: ast.AST | None) -> Span | None:
@@ -124,7 +166,8 @@ def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
         return None, None
     elif not classes and len(outer := _uncalled(functions)) == 1:
         return outer[0], None
-    names = [*functions, *(f"{c}.{n.name}" for c, node in classes.items() for n in node.body if hasattr(n, "name"))]
+    names = [*functions, *(f"{c}.{n.name}" for c, node in classes.items() for n in node.body
+                           if getattr(n, "name", "__init__") != "__init__")]  # fmt: skip
     what = f"there is no function `{function}`" if function else "which function is the forward pass is not clear"
     span = Span(1, 1, text=source.splitlines()[0] if source.splitlines() else "", path=path)
     if not names and not function:
@@ -141,10 +184,11 @@ def _uncalled(functions: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
 
 
 def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
-    """The `forward` methods of the classes, without those that serve another class."""
+    """The `forward` or `__call__` methods of the classes, without those that serve another class."""
     used = {name: {n.id for n in ast.walk(c) if isinstance(n, ast.Name)} for name, c in classes.items()}
     outer = [c for name, c in classes.items() if not any(name in used[other] for other in used if other != name)]
-    return [(n, c) for c in outer for n in c.body if isinstance(n, ast.FunctionDef) and n.name == "forward"]
+    methods = [(n, c) for c in outer for n in c.body if isinstance(n, ast.FunctionDef)]
+    return [m for m in methods if m[0].name == "forward"] or [m for m in methods if m[0].name == "__call__"]
 
 
 def _has_cell(tree: ast.Module) -> bool:
@@ -223,14 +267,17 @@ def _cell_statement(run: Run, module: Scope, node: ast.stmt) -> None:
     """Read a statement; one that only fetches data leaves its names to the inputs."""
     data = run.knowledge.data
     known = [module.get(name) for name in cells.loaded(node, {}) - data]
+    arrays = any(isinstance(v, (Array, Rows, Instance)) for v in known)
     try:
-        if not cells.passes_on(node, data):
+        if not (cells.passes_on(node, data) or not arrays and cells.fetches(node, data)):
             return execute(run, [node])
     except Problem:
-        arrays = any(isinstance(v, (Array, Rows, Instance)) for v in known)
         if arrays or not cells.stored(node) or cells.loss_of(run.tree)[0] is None:
             raise
     data |= cells.stored(node)
+    for name, index in cells.picks(node):
+        if isinstance(picked := module.get(index), Array):
+            run.knowledge.leading[name] = picked.shape
     raise Restart
 
 
@@ -352,7 +399,7 @@ def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: R
 
     items = []
     for v in run.inputs.values():
-        sort = "" if v.sort == "real" else f"{v.sort} "
+        sort = "" if (sort := knowledge.sorts.get(v.name, v.sort)) == "real" else f"{sort} "
         items.append(f"{v.name} {sort}{S.axes_text(tuple(readable(n) for n in v.shape))}")
     unknown = [n for n in knowledge.guesses]
     return ShapeUnknown(f"the shape of `{unknown[0]}` is not known", "neither a declaration nor its use determines it",

@@ -26,6 +26,7 @@ class Knowledge:
     sizes: dict[str, Size] = field(default_factory=dict)
     statics: set[str] = field(default_factory=set)
     data: set[str] = field(default_factory=set)
+    leading: dict[str, Shape] = field(default_factory=dict)
     guesses: dict[str, Shape] = field(default_factory=dict)
     found: dict[str, Shape] = field(default_factory=dict)
     generated: dict[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from derive.program import Program
 from derive.rule import Context, Move, rule
 
 SETTLED = ": true, it is positive"
+DEEP = 4  # how many definitions are looked through: written out, a deep pass is exponentially long
 
 
 @rule("combine powers", "x[i]^n*x[i]^C = x[i]^(n + C)", "x[i]*y[j]*x[i]^2 -> x[i]^3*y[j]", (Mul,), level=2, phase="tidy")
@@ -40,10 +41,14 @@ def _nonzero(e: Expr, program: Program) -> str:
 
     def written(t: x.Entry) -> Expr | None:
         equation = program.equation(t.name)
-        return None if equation is None else x.replace_entries(equation.instance(t.slots), written)
+        return None if equation is None else equation.instance(t.slots)
 
-    settled = known_positive(x.replace_entries(e, written))
-    return f"{text(e)} ≠ 0" + (SETTLED if settled else "")
+    deeper = e
+    for _ in range(DEEP):
+        deeper = x.replace_entries(deeper, written)
+        if known_positive(deeper):
+            return f"{text(e)} ≠ 0{SETTLED}"
+    return f"{text(e)} ≠ 0"
 
 
 def _collected(e: Mul) -> tuple[list[tuple[Expr, Fraction]], list[Expr]]:
