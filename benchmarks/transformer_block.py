@@ -23,7 +23,7 @@ def forward(tokens, targets, wte, wpe, g1, s1, Wq, Wk, Wv, Wo, g2, s2, W1, b1, W
     # shapes: tokens int (B, T) · targets int (B, T) · wte (V, D) · wpe (T, D) · g1, s1, g2, s2, g3, s3 (D,)
     # shapes: Wq, Wk, Wv (D, H, E) · Wo (H, E, D) · W1 (D, F) · b1 (F,) · W2 (F, D) · b2 (D,)
     B, T = tokens.shape
-    H, E = Wq.shape[1], Wq.shape[2]
+    E = Wq.shape[2]
     # embeddings
     tok = wte[tokens]
     x0 = tok + wpe

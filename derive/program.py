@@ -265,7 +265,7 @@ def parse_program(text: str) -> Program:
                 sort = note.strip() if note.strip() in ("int", "bool") else "real"
                 equations.append(Equation(name, indices, rhs, sort=sort))
         except BadNotation as problem:
-            raise problem.at(None) if problem.span is None else _on_line(problem, number)
+            raise (problem if problem.span is None else _on_line(problem, number)) from None
     program = Program(tuple(inputs), tuple(equations), tuple(outputs))
     return replace(program, facts=tuple(parse_fact(f, program) for f in facts))
 

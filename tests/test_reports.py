@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from test_generated import ROOT, remake
 
 import derive
 from derive.writers.pdf import compile_tex, find_tex
-from test_generated import ROOT, remake
 
 BUDGETS = {"softmax_cross_entropy": 4, "batch_cross_entropy": 4, "any_target_cross_entropy": 4, "makemore": 12}
 ENGINES = ("pdflatex", "lualatex")

@@ -95,7 +95,8 @@ def _with_guesses(run: Run, name: str, args: list) -> list:
     for place, a in enumerate(args):
         if isinstance(a, Parameter):
             like = shapes[0][-1:] if shapes and place and name in ("matmul", "dot", "mm") else ()
-            guessed(run, a, 1 if name == "cross_entropy" and place else 2, like)
+            label = name == "cross_entropy" and place
+            guessed(run, a, 1 if label else 2, like, "int" if label else "real")
     return args
 
 

@@ -187,7 +187,7 @@ def factor_out(e: Add, context: Context) -> Move | None:
     """A factor that all terms share stands before a bracket."""
     lists = [as_powers(t) for t in e.terms]
     common: list[tuple[Expr, Fraction]] = []
-    for base, n in lists[0]:
+    for base, _ in lists[0]:
         if isinstance(base, x.Num):
             continue
         others = [next((m for b, m in powers if b.key == base.key), Fraction(0)) for powers in lists]

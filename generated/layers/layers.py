@@ -59,6 +59,8 @@ def _upstreams(upstream, shapes, dtype):
             raise ValueError(f"upstream has {sorted(set(upstream) - set(names))}, expected some of {names}")
         given = [upstream.get(name) for name in names]
     else:
+        if len(names) > 1 and not isinstance(upstream, (tuple, list)):
+            raise ValueError(f"upstream is a tuple or a dict of the gradients arriving at {', '.join(names)}")
         given = [upstream] if len(names) == 1 and not isinstance(upstream, tuple) else list(upstream)
     if len(given) != len(names):
         raise ValueError(f"upstream has {len(given)} parts, expected {len(names)}: {', '.join(names)}")
