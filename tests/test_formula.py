@@ -24,7 +24,7 @@ ROWS = (
     ("s[i,0]", "s_i"),
     ("bnmeani[0,h]", "bnmeani_{h}"),
     ("counts_sum[i]", "counts_sum_{i}"),
-    ("x~1[i,j]", "x_ij^((1))"),
+    ("x~1[i,j]", "x_ij⁽¹⁾"),
     ("loss[]", "loss"),
     ("Q[i, y[i]]", "Q_{i, y_i}"),
     ("emb[i, c//E, c%E]", "emb_{i, ⌊c/E⌋, c mod E}"),

@@ -142,9 +142,7 @@ def start(m) -> R.Returned:
 
 def spare(m, names):
     """Inputs that are no parameters: globals of the source or state of its object; others are a mistake."""
-    words = {n.id for n in ast.walk(m.code.tree) if isinstance(n, ast.Name)}
-    words |= {n.attr for n in ast.walk(m.code.tree) if isinstance(n, ast.Attribute)}
-    words |= {n.arg for n in ast.walk(m.code.tree) if isinstance(n, ast.arg)}
+    words = m.code.words
     for name, value in m.inputs.items():
         first = name.removeprefix("self.").split(".")[0]
         if first not in words:

@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from derive.errors import Problem, ShapeMismatch, Span, Unreadable, Unsupported
 from derive.judges import shapes as S
@@ -30,6 +30,12 @@ class Code:
     classes: dict = field(default_factory=dict)
     imports: dict = field(default_factory=dict)
     constants: dict = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> set:
+        """Every name, attribute and parameter of the source."""
+        found = [(n, getattr(n, "id", None), getattr(n, "attr", None)) for n in ast.walk(self.tree)]
+        return {name for n, *names in found for name in (*names, n.arg if isinstance(n, ast.arg) else None) if name}
 
     def span(self, node) -> Span:
         """The place of a node, columns counted in characters."""

@@ -62,8 +62,10 @@ class Spelling:
         return base if self._clashes(base, local) else local
 
     def _clashes(self, base: str, local: str) -> bool:
+        if base == local:
+            return False
         others = {_base(n) for n in self.shapes if not n.startswith("∂")} - {base}
-        return base != local and any(other.rpartition(".")[2] == local for other in others)
+        return any(other.rpartition(".")[2] == local for other in others)
 
 
 def _base(name: str) -> str:
