@@ -196,6 +196,7 @@ class Derivative:
 
     def __init__(self, gradients: Gradients):
         self.gradients = gradients
+        self._codes: dict[tuple[str, str], str] = {}
 
     # -- formulas
 
@@ -252,7 +253,9 @@ class Derivative:
 
         choose("style", style, STYLES)
         writer = choose("target", target, tuple(WRITERS))
-        return WRITERS[writer](self.gradients, style)
+        if (writer, style) not in self._codes:
+            self._codes[writer, style] = WRITERS[writer](self.gradients, style)
+        return self._codes[writer, style]
 
     def test(self, module: str = "backward") -> str:
         """A test of the generated module of that name, by central differences."""
