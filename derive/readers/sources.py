@@ -84,10 +84,12 @@ def find(given: object, function: str | None = None) -> Source:
             return _file(path, function or named)
         if "\n" not in given and Path(given.rpartition(":")[0] or given).suffix in SUFFIXES:
             raise Unreadable(f"there is no file {given}", hint="text is taken as text when it holds a newline")
+        if "\n" not in given and "\0" not in given and len(given) < 4096 and Path(given).is_dir():
+            raise Unreadable(f"{given} is a folder", hint="name a file in it")
         return Source(given, "", function, "tex" if _looks_like_latex(given) else "py")
     if callable(given) or callable(getattr(given, "forward", None)):
         return _live(given, function)
-    raise Usage(f"cannot read a {type(given).__name__}", "a forward pass is a path, text, a function or SymPy",
+    raise Usage(f"cannot read {type(given).__name__}", "a forward pass is a path, text, a function or SymPy",
                 'derive.read("forward.py")')  # fmt: skip
 
 
