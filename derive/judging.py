@@ -29,13 +29,13 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
 
     Raises Refuted, naming the rule and a replay, when a judge finds a step or a gradient wrong.
     """
-    _judge_totals(gradients, seed)
+    undecided = _judge_totals(gradients, seed)
     bench = Bench(gradients.program, seed, extra=_formulas(gradients))
     let = partial(_judge_derivation, bench=bench, program=gradients.program)
     closed = partial(_judge_derivation, bench=bench, program=closed_program(gradients))
     return replace(
         gradients,
-        derivations={name: let(d) for name, d in gradients.derivations.items()},
+        derivations={name: let(d, whole=name not in undecided) for name, d in gradients.derivations.items()},
         closed={name: closed(d) for name, d in gradients.closed.items()},
         carried={name: closed(d) for name, d in gradients.carried.items()},
     )
@@ -52,19 +52,22 @@ def judge_alone(found: Derivation, program: Program, start: Expr | None = None, 
     return _judge_derivation(found, bench=bench, program=program, start=start)
 
 
-def _judge_derivation(found: Derivation, *, bench: Bench, program: Program, start: Expr | None = None) -> Derivation:
+def _judge_derivation(
+    found: Derivation, *, bench: Bench, program: Program, start: Expr | None = None, whole: bool = True
+) -> Derivation:
+    """`whole`: the gradient was compared with the true one, which is what a step by construction rests on."""
     steps: list[Step] = []
     before = start if start is not None else found.target
     for number, step in enumerate(found.steps):
         given = number == 0 and start is None and found.kind != "gradient"
-        steps.append(replace(step, certainty="proved", sure=True) if given else _judged(before, step, bench, program, found))
+        steps.append(replace(step, certainty="proved", sure=True) if given else _judged(before, step, bench, program, found, whole))
         before = step.line
     return found.judged(steps)
 
 
-def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Derivation) -> Step:
+def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Derivation, whole: bool) -> Step:
     verdict = bench.same(before, step.line)
-    by_law = step.rule in BY_CONSTRUCTION and found.kind == "gradient"
+    by_law = whole and step.rule in BY_CONSTRUCTION and found.kind == "gradient"
     proved = by_law or prove_equal(before, step.line, program, step.uses) is True
     if verdict.equal is False and (proved or verdict.how == "value" or _confirmed(verdict)):
         raise Refuted(_refutation(before, step, found, verdict, bench))
@@ -94,13 +97,14 @@ def _refutation(before: Expr, step: Step, found: Derivation, verdict: Judgement,
     )
 
 
-def _judge_totals(gradients: Gradients, seed: int) -> None:
-    """Every gradient against the true one, by dual numbers through the forward pass."""
+def _judge_totals(gradients: Gradients, seed: int) -> set[str]:
+    """Every gradient against the true one, by dual numbers through the forward pass; returns those left open."""
     names = {name: d.target.name for name, d in gradients.derivations.items()}
     verdicts: Mapping[str, Judgement] = judge_gradients(gradients.program, names, gradients.upstream, seed, gradients.of)
     for name, verdict in verdicts.items():
         if verdict.equal is False:
             raise Refuted(f"the gradient of `{name}` is not the true one: {verdict.how}, {verdict.where or verdict.detail}")
+    return {name for name, verdict in verdicts.items() if verdict.equal is None}
 
 
 __all__ = ["Gradients", "judge", "judge_alone"]

@@ -242,6 +242,51 @@ def test_code_is_stable(d):
     assert d.code() == derive.differentiate(derive.read(SOURCE)).code() != d.code(style="steps")
 
 
+def test_upstream_of_several_outputs_is_told():
+    function = derive.differentiate("def f(x):\n    # shapes: x (n,)\n    y = x * x\n    return y, y.sum()\n").function()
+    x = np.arange(3.0)
+    for upstream in ((None, 1.0), {"out": 1.0}):
+        assert np.allclose(function(x=x, upstream=upstream)[1]["x"], 2 * x)
+    with pytest.raises(ValueError, match="a tuple or a dict"):
+        function(x=x, upstream=1.0)
+
+
+NOTEBOOK = """
+import matplotlib.pyplot as plt
+V, E, T, H = 27, 10, 3, 64
+Xb = torch.randint(0, V, (32, T))
+Yb = torch.randint(0, V, (32,))
+C = torch.randn((V, E))
+W1 = torch.randn((T*E, H)) * 0.1
+W2 = torch.randn((H, V))
+emb = C[Xb]
+h = torch.tanh(emb.view(emb.shape[0], -1) @ W1)
+logits = h @ W2
+loss = F.cross_entropy(logits, Yb)
+print(loss.item())
+loss.backward()
+plt.plot([loss.item()])
+for p in [C, W1, W2]:
+    p.data += -0.1 * p.grad
+"""
+
+
+def test_sizes_that_are_numbers_fit_into_memory():
+    """Entries of a Jacobian at the sizes of a notebook are more than a judge may hold."""
+    d = derive.differentiate("import torch\nimport torch.nn.functional as F\n" + NOTEBOOK)
+    assert d.certainty == "proved" and d.wrt == ("C", "W1", "W2")
+    assert d.verification.fine and len(d.verification.rows) >= 3
+
+
+def test_a_long_program():
+    """Two hundred lines in which every array is used twice: written out they would be exponentially long."""
+    lines = [f"    h{k + 1} = np.tanh(h{k} @ W) + 0.5*h{k}\n" for k in range(100)]
+    body = "    p = np.exp(h100)\n    p = p / p.sum(1, keepdims=True)\n    return -np.log(p[range(len(y)), y]).mean()\n"
+    source = "def f(X, W, y):\n    # shapes: X (n, d) · W (d, d) · y int (n,)\n    h0 = X\n" + "".join(lines) + body
+    d = derive.differentiate("import numpy as np\n" + source, wrt=["X", "W"], judged=False)
+    assert len(d.code().splitlines()) < 900
+
+
 def test_verification(d):
     found = d.verification
     assert found.fine and found.rows[0].complex_step < 1e-14 and found.rows[0].central < 1e-6

@@ -19,6 +19,8 @@ ROWS = [
     ("a name before it is set", HEAD + "    y = x + z\n    z = x * 2\n" + SUM,                        "6:13", "E103", "`z`", "names in reach"),
     ("no shape",               "def forward(X, W, b):\n    y = X @ W + b\n" + SUM,                    "2:9",  "E105", "shape of `X`", "# shapes: X"),
     ("a syntax error",         "def forward(x:\n    return x\n",                                      "1:12", "E101", "never closed", "correct"),
+    ("a real subscript",       "def forward(C, X):\n    # shapes: C (V, E) · X (n, t)\n    return C[X].sum()\n", "3:12", "E102", "subscript", "X int (n, t)"),
+    ("labels of no shape",     "import torch.nn.functional as F\ndef f(s, y):\n    # shapes: s (n, C)\n    return F.cross_entropy(s, y)\n", "4:12", "E105", "`y`", "y int (n,)"),
     ("nothing returned",       HEAD + "    y = x * 2\n",                                              "4:1",  "E102", "returns nothing", "return loss"),
     ("an empty file",          "",                                                                    None,   "E101", "nothing to read", "forward"),
     ("facts that contradict",  HEAD + "    # facts: sum[c] x[c] = 1; sum[c] x[c] = 2\n    y = x\n" + SUM, "6:31", "E107", "contradict", "keep"),

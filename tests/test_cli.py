@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -41,6 +42,47 @@ def files(folder: Path) -> set[str]:
 
 
 # ---------------------------------------------------------------- products
+
+
+def test_a_terminal_without_unicode(here):
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for command in (["show", "softmax.py"], ["code", "softmax.py"], ["try", "sum[i:C] x[i]", "--wrt", "x[k]"]):
+        ended = subprocess.run([sys.executable, "-m", "derive", *command], capture_output=True, env=env, timeout=60)
+        assert ended.returncode == 0 and ended.stdout.isascii() and b"internal error" not in ended.stderr
+
+
+def test_a_forward_pass_from_standard_input(run, here, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(SOFTMAX))
+    code, _, err = run("build", "-")
+    assert code == 0 and "stdin" in err and "report.pdf" in files(here / "stdin")
+
+
+@pytest.mark.parametrize("option", ["--engine", "--detail", "--templates"])
+def test_a_word_that_is_no_choice_is_told_before_any_work(run, option):
+    code, out, err = run("report", "softmax.py", option, "nothing")
+    assert code == 2 and "nothing" in err and "read" not in err and not out
+
+
+def test_one_part_says_its_own_result(run):
+    code, out, _ = run("report", "softmax.py", "--only", "probs")
+    assert code == 0 and "∂loss/∂probs" in out
+
+
+def test_a_place_that_cannot_be_written_is_named(run, here):
+    (here / "taken").write_text("")
+    code, _, err = run("code", "softmax.py", "-o", "taken/out.py")
+    assert code == 2 and "taken/out.py" in err and ".out.py." not in err
+
+
+def test_the_remake_line_names_the_function(run, here):
+    (here / "two.py").write_text("def a(x):\n    # shapes: x (n,)\n    return x.sum()\ndef b(x):\n    return a(x)\n")
+    assert "# Remake: derive code two.py:a\n" in run("code", "two.py:a")[1]
+
+
+def test_versions_are_listed_as_they_are_asked_for(run, here):
+    (here / "v.py").write_text("def f(x):\n    # shapes: x (n,)\n    y = x * 2\n    y = y * y\n    return y.sum()\n")
+    code, _, err = run("show", "v.py", "--wrt", "q")
+    assert code == 2 and "y@3" in err and "~" not in err
 
 
 def test_build(run, here):

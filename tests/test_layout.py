@@ -22,6 +22,15 @@ from derive.writers.layout import (
 )
 
 
+def test_short_pieces_share_a_line():
+    """A factor opened beside others is split more finely than the page asks for."""
+    inner = Fence(row(entry("a"), Op("minus"), Frac(Num("1"), Sym("N")), Op("plus"), entry("b")))
+    node = row(entry("x"), entry("x"), entry("x"), inner, entry("y"), entry("y"), entry("y"))
+    room = width(node) * 0.7
+    lines = break_lines(node, room)
+    assert len(lines) == 2 and all(width(line) <= room for line in lines)
+
+
 def entry(name: str) -> Node:
     return Script(Sym(name), row(Sym("i"), Sym("j")))
 

@@ -12,9 +12,10 @@ from naive import run_program
 from reader_rows import NUMPY, TORCH, rows
 
 from derive.errors import Problem, ShapeMismatch, ShapeUnknown, UnknownName, Unreadable, Unsupported
+from derive.judges.interpreter import run as run_source
 from derive.program import parse_program, program_text
 from derive.readers.python import read_python
-from derive.readers.shapes import from_text
+from derive.readers.shapes import from_comment, from_text
 
 LENGTHS = {"n": 4, "d": 3, "c": 2, "m": 5, "a": 2, "b": 3, "h": 3, "w": 2, "H": 5, "W": 4, "KH": 2, "KW": 3, "f": 2,
            "G": 2, "k": 2, "V": 6, "E": 2, "T": 3, "K": 2, "B": 2, "C": 4, "e": 2}  # fmt: skip
@@ -271,3 +272,50 @@ def test_nothing_else_escapes():
                 read_python(source[:a] + source[min(b, a + 5) :])
             except Problem as problem:
                 assert str(problem)
+
+
+# ---------------------------------------------------------------- what people write about shapes
+
+DECLARED = [
+    ("shapes: X (n, d) W (d, k) y int (n,)", {"X": "n d", "W": "d k", "y": "n"}),
+    ("shapes: self.W (d, m) · self.b (m,)", {"W": "d m", "b": "m"}),
+    ("shapes: params['W'] (d, k), params[\"b\"] (k,)", {"W": "d k", "b": "k"}),
+    ("shapes: Ws[0] (d, k) · layers[1]['W'] (k,)", {"Ws0": "d k", "layers1_W": "k"}),
+    ("shapes: y (n,) int · X (n, d)", {"y": "n", "X": "n d"}),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), DECLARED, ids=[t for t, _ in DECLARED])
+def test_shape_comments(text, wanted):
+    found = from_comment(text)
+    assert {name: " ".join(map(str, said.shape)) for name, said in found.items()} == wanted
+
+
+@pytest.mark.parametrize("given", ["n 4", ("n", 4), ["n", "4"]])
+def test_shapes_from_python(given):
+    assert [str(n) for n in read_python("def f(x):\n    return x.sum()\n", shapes={"x": given}).shape("x")] == ["n", "4"]
+
+
+LAYER = '''
+import torch
+g = torch.Generator().manual_seed(1)
+class Linear:
+    def __init__(self, fan_in, fan_out, bias=True, eps=1e-5):
+        self.eps = eps
+        self.weight = torch.randn((fan_in, fan_out), generator=g) / fan_in**0.5
+        self.bias = torch.zeros(fan_out) if bias else None
+        self.running = torch.zeros(fan_out)
+    def __call__(self, x):
+        # shapes: x (n, fan_in)
+        self.out = x @ self.weight + self.eps
+        if self.bias is not None:
+            self.out += self.bias
+        return self.out
+'''
+
+
+def test_a_callable_layer_with_constants_and_flags():
+    program = read_python(LAYER)
+    assert [v.name for v in program.inputs] == ["x", "weight", "bias"]
+    data = {"x": np.ones((2, 3)), "weight": np.ones((3, 4)), "bias": np.arange(4.0)}
+    assert np.allclose(run_source(LAYER, data, "Linear.__call__").outputs[0], 3 + 1e-5 + np.arange(4.0))

@@ -263,7 +263,7 @@ def _formula_cell(node: Node, space: float) -> str:
 
 def _shares(wanted: Sequence[float], least: Sequence[float], room: float) -> list[float]:
     """Widths for columns: what they want where there is room; else the wide ones give way, not below `least`."""
-    widths = list(wanted)
+    widths, least = list(wanted), [m * min(1.0, room / sum(least)) for m in least]
     for _ in range(len(widths) * 2):
         excess = sum(widths) - room
         slack = [max(0.0, w - m) for w, m in zip(widths, least, strict=True)]

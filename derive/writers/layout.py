@@ -197,6 +197,35 @@ def break_lines(node: Node, room: float) -> tuple[Node, ...]:
     Lines but the first are counted with an indent of HANG.  A fence that had to be opened stands as two halves
     (`Fence.sides`), a mark or brace on every line it covers.  What has no place to split comes back as it is.
     """
+    first, *rest = _broken(node, room)
+    lines = [first]
+    for line in rest:
+        together = row(lines[-1], _without_dot(line))
+        if width(together) <= room - HANG * (len(lines) > 1) and not _relates(line):
+            lines[-1] = together
+        else:
+            lines.append(line)
+    return tuple(lines)
+
+
+def _relates(line: Node) -> bool:
+    head = line.items[0] if isinstance(line, Row) and line.items else line
+    return isinstance(head, Op) and head.sign in _RELATIONS
+
+
+def _without_dot(line: Node) -> Node:
+    """A line that goes on with a product, put beside the one before."""
+    if isinstance(line, Mark):
+        return Mark(_without_dot(line.body), line.kind)
+    items = line.items if isinstance(line, Row) else ()
+    goes_on = len(items) > 1 and items[0] == Op("cdot") and not isinstance(items[1], Num)
+    if items and isinstance(items[0], Mark):
+        return row(_without_dot(items[0]), *items[1:])
+    return row(*items[1:]) if goes_on else line
+
+
+def _broken(node: Node, room: float) -> tuple[Node, ...]:
+    """Lines as they come from splitting, some of them short."""
     if width(node) <= room:
         return (node,)
     items = node.items if isinstance(node, Row) else (node,)
@@ -226,10 +255,10 @@ def _fill(terms: list[tuple[Node, ...]], room: float) -> tuple[Node, ...]:
         if lines and width(row(lines[-1], *term)) <= inner:
             lines[-1] = row(lines[-1], *term)
         elif lines and left > room / 2 and width(row(*term)) > room - HANG:
-            first, *rest = break_lines(row(*term), left)
+            first, *rest = _broken(row(*term), left)
             lines = [*lines[:-1], row(lines[-1], first), *rest]
         else:
-            lines += break_lines(row(*term), room - HANG * bool(lines))
+            lines += _broken(row(*term), room - HANG * bool(lines))
     return tuple(lines)
 
 
@@ -249,11 +278,11 @@ def _open(node: Node, room: float) -> tuple[Node, ...]:
     """The pieces of a factor that stands on several lines; a fraction with a long numerator becomes a product."""
     match node:
         case Mark(body, kind):
-            return tuple(Mark(piece, kind) for piece in break_lines(body, room - _REDEX_PADDING))
+            return tuple(Mark(piece, kind) for piece in _broken(body, room - _REDEX_PADDING))
         case Under(body, label):
-            return tuple(Under(piece, label) for piece in break_lines(body, room))
+            return tuple(Under(piece, label) for piece in _broken(body, room))
         case Fence(body, kind, "both") if kind in ("paren", "bracket", "brace"):
-            pieces = break_lines(body, room - _FENCE)
+            pieces = _broken(body, room - _FENCE)
             if len(pieces) > 1:
                 return (Fence(pieces[0], kind, "left"), *pieces[1:-1], Fence(pieces[-1], kind, "right"))
         case Frac(over, under) if isinstance(over, Row) and width(over) > room:

@@ -282,7 +282,7 @@ def conventions(gradients: Gradients, spelled: Spelling, seen: Mapping[Index, st
         held = ranges.setdefault(i.size - (1 - spelled.first), [])
         if letter not in held and i.size.number != 1:
             held.append(letter)
-    named = sorted((text(size_node(last)), held) for last, held in ranges.items() if held)
+    named = sorted((text(size_node(last)).replace("`", ""), held) for last, held in ranges.items() if held)
     runs = [f"{', '.join(held)} over {spelled.first}…{last}" for last, held in named]
     said = ["Each gradient has the shape of its variable; axes of length one carry no index."]
     if not gradients.loss:

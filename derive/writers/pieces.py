@@ -94,9 +94,9 @@ def number_piece(value: Fraction | float) -> Piece:
 
 
 def ratio(value: Fraction) -> tuple[list[Node], list[Node]]:
-    """What of a positive number stands above and below a bar: 3/2 as a fraction, 1e-5 and 0.044715 as decimals."""
+    """What of a positive number stands above and below a bar: 3/2 and 1/32 as fractions, 1e-5 and 0.0447 as decimals."""
     p, q = value.numerator, value.denominator
-    if q > 9 and (decimal := decimal_node(value)) is not None:
+    if q > 9 and q & (q - 1) and (decimal := decimal_node(value)) is not None:
         return [decimal], []
     return [Num(str(p))] if p != 1 else [], [Num(str(q))] if q != 1 else []
 
