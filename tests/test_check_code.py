@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -447,7 +446,7 @@ def test_no_traceback_for_odd_text(text):
 # ---------------------------------------------------------------- time
 
 
-def test_thirty_gradients_take_less_than_a_second():
+def test_thirty_gradients_of_a_deep_network():
     layers = 10
     lines = ["# shapes: x (n, d) · t (n, d)" + "".join(f" · w{k} (d, d)" for k in range(layers))]
     lines += [f"def forward(x, t, {', '.join(f'w{k}' for k in range(layers))}):", "    h0 = x"]
@@ -457,8 +456,5 @@ def test_thirty_gradients_take_less_than_a_second():
     back = [f"dh{layers} = 2 * (h{layers} - t)"]
     for k in reversed(range(layers)):
         back += [f"da{k} = dh{k + 1} * (1 - h{k + 1} ** 2)", f"dw{k} = h{k}.T @ da{k}", f"dh{k} = da{k} @ w{k}.T"]
-    begin = time.perf_counter()
     checked = check_code("\n".join(back) + "\n", "b.py", forward=forward)
-    took = time.perf_counter() - begin
     assert len(checked.verdicts) == 31 and all(v.verdict == "right" for v in checked.verdicts), words(checked)
-    assert took < 2, took  # one second on a quiet machine; benchmarks measure it

@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -306,10 +305,8 @@ print(sorted({"sympy", "numpy", "jinja2", "rich", "typst"} & set(sys.modules)))
 
 
 def test_help_is_light():
-    start = time.perf_counter()
     out = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]" and "build" in out
-    assert time.perf_counter() - start < 2
 
 
 def test_every_command_has_help(run):
