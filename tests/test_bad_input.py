@@ -24,6 +24,8 @@ ROWS = [
     ("nothing returned",       HEAD + "    y = x * 2\n",                                              "4:1",  "E102", "returns nothing", "return loss"),
     ("an empty file",          "",                                                                    None,   "E101", "nothing to read", "forward"),
     ("facts that contradict",  HEAD + "    # facts: sum[c] x[c] = 1; sum[c] x[c] = 2\n    y = x\n" + SUM, "6:31", "E107", "contradict", "keep"),
+    ("a shape half written",    "def forward(X, w):\n    # shapes: X (n, d) · w (d\n    return (X @ w).sum()\n", "2:5", "E104", "`w (d`", "y int (n,)"),
+    ("a size that is none",    "def forward(X, w):\n    # shapes: X (n, d!) · w (d,)\n    return (X @ w).sum()\n", "2:5", "E104", "(n, d!)", "letters"),
     ("a fact about no name",   HEAD + "    # facts: onehot q\n    y = x\n" + SUM,                     "6:14", "E107", "`q`", "names"),
 ]
 # fmt: on
@@ -55,6 +57,12 @@ def test_bad_input_is_told(source, place, code, what, hint, derive_in, tmp_path)
         assert "^" in err
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["backward.py"]
     assert (tmp_path / "out" / "backward.py").read_text() == "kept"
+
+
+def test_a_shape_for_nobody(derive_in, tmp_path):
+    (tmp_path / "pass.py").write_text("def forward(X):\n    return (X * 2).sum()\n")
+    status, _, err = derive_in("show", "pass.py", "--shapes", "X: n d; Z: n")
+    assert status == 2 and "`Z`" in err and "the inputs are X" in err
 
 
 def test_a_binary_file(derive_in, tmp_path):

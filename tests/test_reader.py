@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -190,7 +191,26 @@ def test_shape_sources(source, options):
 
 def test_initialisers():
     program = read_python("E = 3\nC = np.random.randn(27, E)\n# X int (n,)\nh = np.tanh(C[X])\n")
-    assert [(v.name, str(v.shape)) for v in program.inputs] == [("C", "(27, E)"), ("X", "(n,)")]
+    assert [(v.name, str(v.shape)) for v in program.inputs] == [("C", "(d, E)"), ("X", "(n,)")]
+
+
+@pytest.mark.parametrize(
+    ("source", "shapes"),
+    [
+        ("W = np.random.randn(784, 10)\nX = np.random.randn(64, 784)\nz = X @ W", "W (n, d) X (h, n)"),
+        ("W = np.random.randn(784, 10)\nX = np.random.randn(64, 28, 28)\nz = X.reshape(-1, 784) @ W", "W (784, 10) X (64, 28, 28)"),
+        ("N, D = 64, 784\nX = np.random.randn(N, D)\nz = X * 2", "X (N, D)"),
+        ("# shapes: X (64, 784) · w (784,)\ndef forward(X, w):\n    return X @ w", "X (n, d) w (d,)"),
+        ("# shapes: X (2, 3) · w (3,)\ndef forward(X, w):\n    return X @ w", "X (2, 3) w (3,)"),
+        ("X = np.random.randn(64, 784)\nY = np.random.randint(0, 10, 64)\nW = np.random.randn(784, 10)\n"
+         "z = (X @ W)[np.arange(64), Y]", "X (64, n) W (n, d) Y (64,)"),
+    ],
+)  # fmt: skip
+def test_lengths_written_as_numbers(source, shapes):
+    """A number that only says how long an axis is becomes a letter; one that the pass itself mentions stays."""
+    program = read_python(source)
+    found = {v.name: f"({', '.join(map(str, v.shape))}{',' if len(v.shape) == 1 else ''})" for v in program.inputs}
+    assert found == dict(re.findall(r"(\w+) (\([^)]*\))", shapes))
 
 
 def test_containers_and_methods():
@@ -319,3 +339,10 @@ def test_a_callable_layer_with_constants_and_flags():
     assert [v.name for v in program.inputs] == ["x", "weight", "bias"]
     data = {"x": np.ones((2, 3)), "weight": np.ones((3, 4)), "bias": np.arange(4.0)}
     assert np.allclose(run_source(LAYER, data, "Linear.__call__").outputs[0], 3 + 1e-5 + np.arange(4.0))
+
+
+def test_any_number_of_leading_axes():
+    """`"... d"` without sample data: one axis stands for them."""
+    source = 'def f(x: Float[Array, "... d"], g: Float[Array, "d"]):\n    return x / x.std(-1, keepdims=True) * g\n'
+    program = read_python(source)
+    assert [str(n) for n in program.shape("x")] == ["n", "d"] and [str(n) for n in program.shape("g")] == ["d"]

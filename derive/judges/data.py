@@ -20,6 +20,7 @@ from derive.program import Program
 
 LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
 SEARCH_LIMIT = 20_000
+MODERATE = 16  # a sum of products over so many places needs no care
 FEW_LETTERS = 5  # up to so many size letters all get different lengths
 
 # ---------------------------------------------------------------- sizes
@@ -178,8 +179,14 @@ def _divides(q: Quotient, sizes: Mapping[str, int]) -> bool:
 
 
 def real_data(rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
-    """Numbers of size 0.3 to 1.3, of both signs or positive: away from 0, of comparable weight."""
+    """Numbers of size 0.3 to 1.3, of both signs or positive: away from 0, of comparable weight.
+
+    Along an axis longer than MODERATE they are smaller, so that sums of products keep their size.
+    """
     data = rng.uniform(0.3, 1.3, shape)
+    longest = max(shape, default=1)
+    if longest > MODERATE:
+        data *= np.sqrt(MODERATE / longest)
     return data if positive else data * rng.choice([-1.0, 1.0], shape)
 
 

@@ -2,7 +2,7 @@
 
 Two formulas are called equal when they differ by less than 1e-9 of their size, or by less than SLACK times the rounding
 error that they may carry (`Errors`: running error analysis to first order), so that a sum that cancels to nothing may
-equal zero.  A value that is not finite decides nothing.
+equal zero.  A value that is not finite, or tiny, decides nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from derive import expr as x
 from derive.judges.evaluate import Arrays, Named, Undecided, World, spread, union
 
 RELATIVE, SLACK = 1e-9, 16 * 2.0**-52
+TINY = 1e-120  # factors of a value below this may have lost their digits by underflow
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -157,9 +158,15 @@ def _pair(data: np.ndarray, exact: bool = False) -> np.ndarray:
 
 
 def close(a: np.ndarray, b: np.ndarray, error: Callable[[], np.ndarray]) -> np.ndarray | None:
-    """Where two arrays agree; `error()`, in units of rounding, is asked only where they do not.  None: not finite."""
+    """Where two arrays agree; `error()`, in units of rounding, is asked only where they do not.
+
+    None, undecided: something is not finite, or they differ only where both are so small that a factor may have
+    underflowed.
+    """
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return None
-    gap = np.abs(a - b)
-    fits = gap <= RELATIVE * np.maximum(np.abs(a), np.abs(b))
-    return fits if fits.all() else fits | (gap <= SLACK * np.nan_to_num(error(), nan=0, posinf=0))
+    gap, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+    fits = gap <= RELATIVE * size
+    if not fits.all():
+        fits |= gap <= SLACK * np.nan_to_num(error(), nan=0, posinf=0)
+    return None if not fits.all() and (size[~fits] < TINY).all() else fits

@@ -49,6 +49,39 @@ def length_names(tree: ast.AST) -> set[str]:
     return found
 
 
+def separated(tree: ast.Module) -> ast.Module:
+    """The tree with `V, E = 27, 10` at its top as two assignments."""
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        targets = node.targets[0].elts if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) else []
+        values = node.value.elts if targets and isinstance(node.value, ast.Tuple) else []
+        if len(targets) == len(values) > 0 and all(isinstance(v, ast.Constant) for v in values):
+            pairs = zip(targets, values, strict=True)
+            body += [ast.copy_location(ast.Assign([t], v, lineno=node.lineno), node) for t, v in pairs]
+        else:
+            body.append(node)
+    return ast.copy_location(ast.Module(body, tree.type_ignores), tree)
+
+
+def numbers_of(tree: ast.Module) -> set[int]:
+    """The integers that stand in a source outside its initialisers and the constructors of its layers."""
+    found: set[int] = set()
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            found.add(node.value)
+        fills = isinstance(node, ast.stmt) and is_initialiser(node) and not _changed_later(tree, _target(node))
+        if not fills and _called(node) not in KINDS:
+            stack += ast.iter_child_nodes(node)
+    return found
+
+
+def _target(node: ast.stmt) -> str:
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return getattr(target, "id", "")
+
+
 def _random(run: Run):
     """What a random draw is while shapes are looked for: an array of its shape."""
 
@@ -77,7 +110,7 @@ def constants(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
             name = node.targets[0].id
             value = initial_value(run, node, name, lengths, inputs)
             if isinstance(value, Array):
-                inputs.declared.setdefault(name, Declared(value.shape, value.sort))
+                _declare(run, inputs, name, value)
                 if name in loaded and name not in inputs.parameters:
                     module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
             elif value is not None:
@@ -125,12 +158,18 @@ def initialised(run: Run, source: Source, inputs: Inputs, module: Scope, node: a
     value = initial_value(run, node, name, set(), inputs)
     if not isinstance(value, Array):
         return False
-    inputs.declared.setdefault(name, Declared(value.shape, value.sort))
+    _declare(run, inputs, name, value)
     module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
     return True
 
 
-def _changed_later(tree: ast.Module, name: str) -> bool:
+def _declare(run: Run, inputs: Inputs, name: str, value: Array) -> None:
+    """The shape that an initialiser gives, unless it was declared."""
+    if name not in inputs.declared:
+        inputs.declared[name] = Declared(inputs.general(run, name, value.shape), value.sort)
+
+
+def _changed_later(tree: ast.AST, name: str) -> bool:
     """Whether a name is stored into: then it is a buffer of the computation."""
     for n in ast.walk(tree):
         target = n.value if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) else None
@@ -198,7 +237,7 @@ def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: 
     elif value is None:
         _made(run, target.attr, attributes, node)
     elif isinstance(value, Array):
-        inputs.declared.setdefault(target.attr, Declared(value.shape, value.sort))
+        _declare(run, inputs, target.attr, value)
     elif value is not None:
         attributes[target.attr] = value
 
@@ -215,4 +254,4 @@ def _made(run: Run, name: str, attributes: Scope, node: ast.Assign) -> None:
         attributes[name] = value
 
 
-__all__ = ["constants", "initialised", "is_initialiser", "of_object"]
+__all__ = ["constants", "initialised", "is_initialiser", "numbers_of", "of_object", "separated"]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from derive.errors import Problem, ShapeMismatch, ShapeUnknown, Span
+from derive.errors import Problem, ShapeMismatch, Span
 from derive.index import Size
 from derive.program import Variable
 from derive.readers import shapes as S
@@ -15,6 +15,7 @@ from derive.readers.run import Run, entries, fraction, whole_view
 from derive.readers.shapes import Declared
 from derive.readers.values import Array, Buffer, Instance, Module, Opaque, Parameter, Scope, Shape
 
+LITERAL = 9  # lengths declared as numbers stay numbers up to this, as in a worked 2×3 example
 TORCH_WORDS = {"torch", "F", "nn"}
 
 
@@ -29,6 +30,8 @@ class Source:
     owner: ast.ClassDef | None
     lines: list[str] = field(init=False)
     names: set[str] = field(init=False)
+    numbers: set[int] | None = None  # written in the pass, so that it is right for them alone; None: all
+    lettered: bool = False
     notes: dict[int, str] = field(default_factory=dict)
     line_shapes: dict[int, Shape] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
@@ -62,7 +65,7 @@ class Source:
                 continue
             if re.match(r"^write\s*:", text, re.I):
                 continue
-            said = S.from_comment(text)
+            said = S.from_comment(text, Span(line, column, line, column + 1 + len(text), self.lines[line - 1], self.path))
             code = self.lines[line - 1][: column - 1].strip()
             near = inside is None or inside[0] - 6 <= line <= inside[1] or text.lower().startswith("shape")
             if said and near:
@@ -107,6 +110,7 @@ class Inputs:
     lengths: dict[str, int]
     defaults: dict[str, ast.expr]
     parameters: tuple[str, ...]
+    given: tuple[str, ...] = ()
 
     # -- collecting
 
@@ -128,7 +132,7 @@ class Inputs:
             }
             defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
         declared |= {S.leaf(name): S.from_text(S.given_axes(said), name) for name, said in shapes.items()}
-        self = Inputs(source, declared, dict(sample), {}, defaults, tuple(parameters))
+        self = Inputs(source, declared, dict(sample), {}, defaults, tuple(parameters), tuple(map(S.leaf, shapes)))
         self._measure()
         return self
 
@@ -200,9 +204,9 @@ class Inputs:
             return self._from_sample(run, name, structure, sample, said)
         if said is not None and said.shape is not None and not said.leading:
             return self._from_declaration(run, name, structure, said)
-        if said is not None and said.leading:
-            raise ShapeUnknown(f"the number of axes of `{name}` is not known", "`...` stands for any number of axes",
-                               "give sample data, or name the axes", run.span(), run.path)  # fmt: skip
+        if said is not None and said.leading:  # any number of leading axes: one stands for them
+            lead = self._generated(run, name, (None,))
+            return self.array(run, name, structure, (*lead, *said.shape), said.sort or "real")
         return self._undeclared(run, name, structure)
 
     def _leaf_name(self, structure: tuple, key: object) -> str:
@@ -226,7 +230,7 @@ class Inputs:
         if not said.shape and said.sort == "bool":
             value = default if isinstance(default, bool) else True
             return self._static(run, name, value)
-        return self.array(run, name, structure, said.shape, said.sort or "real")
+        return self.array(run, name, structure, self.general(run, name, said.shape, LITERAL), said.sort or "real")
 
     def _from_sample(self, run: Run, name: str, structure: tuple, value: object, said: Declared | None) -> object:
         lengths, sort = S.sample_shape(value), S.sample_sort(value)
@@ -241,12 +245,28 @@ class Inputs:
             shape = self._generated(run, name, lengths)
         return self.array(run, name, structure, shape, sort)
 
-    def _generated(self, run: Run, name: str, lengths: tuple[int, ...]) -> Shape:
+    def _generated(self, run: Run, name: str, lengths: tuple[int | None, ...]) -> Shape:
         known = run.knowledge.found
         if name not in known:
             known[name] = tuple(Size.of(1) if n == 1 else run.knowledge.new_letter(f"{name}_{k}", n)
                                 for k, n in enumerate(lengths))  # fmt: skip
         return known[name]
+
+    def general(self, run: Run, name: str, shape: Shape, most: int = 1) -> Shape:
+        """The shape with a letter for each length above `most` that it gives as a number: results hold for all sizes.
+
+        A number that the pass itself mentions (`x.reshape(-1, 784)`) stays, since the source is right for it alone.
+        """
+        known = run.knowledge.found
+        if name not in known:
+            keep = self.source.numbers
+            free = [keep is not None and n.number is not None and n.number > most and n.number not in keep for n in shape]
+            if not any(free):
+                return shape
+            self.source.lettered = True
+            known[name] = tuple(run.knowledge.new_letter(f"{name}_{k}", n.number) if lift else n
+                                for k, (n, lift) in enumerate(zip(shape, free, strict=True)))  # fmt: skip
+        return tuple(run.knowledge.settled(n) for n in known[name])
 
     def _undeclared(self, run: Run, name: str, structure: tuple) -> object:
         knowledge = run.knowledge
@@ -309,7 +329,8 @@ class Inputs:
         """The parameter of a layer, `fc_weight` for fc.weight: an input of a known shape."""
         if structure not in self.leaves:
             name = "_".join(structure)
-            self.declared.setdefault(name, Declared(shape, "real"))
+            if name not in self.declared:
+                self.declared[name] = Declared(self.general(run, name, shape), "real")
             sample: object = self.sample
             for key in structure:
                 sample = sample.get(key, _MISSING) if isinstance(sample, dict) else _MISSING

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from derive import expr as x
-from derive.errors import BadFact, Problem, ShapeMismatch, ShapeUnknown, Span, Unreadable, Unsupported
+from derive.errors import BadFact, Problem, ShapeMismatch, ShapeUnknown, Span, UnknownName, Unreadable, Unsupported
 from derive.index import Size
 from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import cells, initialise
@@ -43,9 +43,18 @@ def read_python(source: str, *, path: str = "", function: str | None = None, sha
                           path=path) from None  # fmt: skip
 
 
-def _read(source: str, path: str, function: str | None, shapes: dict, sample: dict, facts: tuple[str, ...]) -> Program:
-    tree = parsed(source, path)
+def _read(
+    source: str,
+    path: str,
+    function: str | None,
+    shapes: dict,
+    sample: dict,
+    facts: tuple[str, ...],
+    literal: bool = False,
+) -> Program:
+    tree = initialise.separated(parsed(source, path))
     chosen = Source(source, path, tree, *_chosen(tree, function, path, source))
+    chosen.numbers = None if literal else initialise.numbers_of(tree)
     inputs = Inputs.collect(chosen, shapes, sample)
     knowledge = Knowledge()
     knowledge.lengths.update(inputs.lengths)
@@ -53,6 +62,8 @@ def _read(source: str, path: str, function: str | None, shapes: dict, sample: di
         try:
             return _settled(chosen, inputs, knowledge, facts)
         except (ShapeMismatch, ShapeUnknown) as problem:
+            if chosen.lettered:  # the pass may need the numbers themselves: 784 as 28 · 28
+                return _read(source, path, function, shapes, sample, facts, literal=True)
             return _with_data(chosen, inputs, knowledge, facts, problem)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError) as error:
         raise Unsupported("this cannot be read", f"{type(error).__name__}: {error}", "write it in a plainer form",
@@ -115,10 +126,21 @@ def _settled(chosen: Source, inputs: Inputs, knowledge: Knowledge, facts: tuple[
     else:
         raise Unsupported("the sizes of this pass do not settle", hint="declare the shapes: # shapes: X (n, d) · …")
     refuse_cut(run, outputs)
+    _refuse_strangers(chosen, inputs, run)
     if knowledge.guesses:
         raise _shapes_missing(chosen, inputs, knowledge, run)
     program = finished(chosen, inputs, run, outputs, kind)
     return _with_facts(program, (*facts, *chosen.facts))
+
+
+def _refuse_strangers(source: Source, inputs: Inputs, run: Run) -> None:
+    """A shape given for a name that nowhere occurs is a slip of the pen."""
+    known = {*run.inputs, *source.names, *inputs.declared.keys() - {*inputs.given}, *(e.name for e in run.equations)}
+    for name in inputs.given:
+        if name not in known:
+            raise UnknownName(f"a shape is given for `{name}`, which does not occur here",
+                              "the inputs are " + (", ".join(run.inputs) or "none"), "correct the name",
+                              path=source.path)  # fmt: skip
 
 
 def parsed(source: str, path: str = "") -> ast.Module:

@@ -137,8 +137,11 @@ def comments(source: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def from_comment(text: str) -> dict[str, Declared]:
-    """The declarations in a comment such as `shapes: X (n, d) · W (d, C) · y int (n,)`; {} for other comments."""
+def from_comment(text: str, span: Span | None = None) -> dict[str, Declared]:
+    """The declarations in a comment such as `shapes: X (n, d) · W (d, C) · y int (n,)`; {} for other comments.
+
+    Raises ShapeMismatch for a part that cannot be read beside others, or in brackets, after `shapes:`.
+    """
     prefixed = re.match(r"^shapes?\s*:\s*(.*)$", text, re.I)
     found: dict[str, Declared] = {}
     carried: list[str] = []
@@ -148,11 +151,17 @@ def from_comment(text: str) -> dict[str, Declared]:
             if prefixed and re.match(r"^[^\W\d]\w*$", item):
                 carried.append(item)
                 continue
-            return found if prefixed else {}
+            if prefixed and (found or "(" in item):
+                raise ShapeMismatch(f"cannot read the shape `{item}`", "an item is a name and its axes in brackets",
+                                    "# shapes: X (n, d) · W (d, C) · y int (n,)", span)  # fmt: skip
+            return {}
         sort = match["sort"] or match["before"] or match["after"]
         try:
             shape, leading = parse_axes(match["axes"])
-        except BadNotation:
+        except BadNotation as problem:
+            if prefixed:
+                raise ShapeMismatch(f"cannot read the axes `({match['axes']})`", problem.what,
+                                    "sizes are letters, integers and + - * //", span) from None  # fmt: skip
             return found
         for name in [*carried, *(n.strip() for n in match["names"].split(","))]:
             found[leaf(name)] = Declared(shape, SORTS[sort] if sort else None, leading)

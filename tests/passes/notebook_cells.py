@@ -1,7 +1,7 @@
 # idioms: shape sizes; unary minus; sum method; .view; dim keyword; mean method; label pick; @; .view(n, -1);
 #    positional axis; keepdim (torch); ones; torch.tanh; .log(); .exp(); negative power; ddof / unbiased; std;
 #    notebook cells; embedding look-up
-# sizes: n=6 V=5 | n=4 V=3 | n=7 V=4
+# sizes: n=6 V=5 c=2 d=3 | n=4 V=3 c=3 d=2 | n=7 V=4 c=2 d=5
 # In [1]
 import torch
 
