@@ -26,6 +26,7 @@ class Verdict:
     """What is said of one claim.  `follows`: from the line before; `holds`: against the definitions; None: undecided.
 
     `kind` names the mistake (or `partial`, `shape`), `code` its entry in `derive explain`; absent values are None.
+    `note`: what else the document says of the same gradient; in JSON it stands at the end of the reason.
     """
 
     place: Place
@@ -39,11 +40,17 @@ class Verdict:
     correction: str | None = None
     counterexample: str | None = None
     code: str | None = None
+    note: str | None = None
+
+    @property
+    def said(self) -> str | None:
+        """The reason with the note."""
+        return "; ".join(part for part in (self.reason, self.note) if part) or None
 
     def json(self) -> dict:
         """The claim as CHECK's JSON object."""
         place = asdict(self.place)
-        rest = {key: value for key, value in asdict(self).items() if key != "place"}
+        rest = {key: value for key, value in asdict(self).items() if key not in ("place", "note")} | {"reason": self.said}
         cell = place.pop("cell")
         return {"cell": cell, **place, **rest}
 

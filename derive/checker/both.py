@@ -99,7 +99,15 @@ class _Reader:
         run.unify, run.integers = _strict(run), {}
         scope = self._script() if self.back.function is None else self._function()
         self.start = self._named(scope)
+        self._assume(scope)
         self._body(list(self.back.body))
+
+    def _assume(self, scope: Scope) -> None:
+        """Gradients that are given to the code: the true ones."""
+        for name in self.back.assumed:
+            meant = self.meant(name)
+            if meant is not None and name not in scope:
+                scope[name] = named_array(f"∂={self.final.get(meant, meant)}", self._shape(meant))
 
     def _script(self) -> Scope:
         scope = self.outer

@@ -95,7 +95,8 @@ class _Claims:
         anew = name in step.uses.sets and name not in step.uses.reads
         claim = self.open.get(name)
         if claim is not None and anew:
-            claim.fate = claim.fate or "dead"
+            ended = any(claim.last.line < line <= step.line for line in self.reading.back.breaks)
+            claim.fate = claim.fate or ("" if ended else "dead")
             self._close(name)
             claim = None
         if claim is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +29,31 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
     `forward`: the forward pass as a Program or text; None: the same file holds it.  Nothing is executed, and nothing
     escapes: a file that cannot be read is a verdict `unreadable` with its line.
     """
+    options = {"forward_path": forward_path, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
+    return judged_code(source, path, forward=forward, **options)[0]
+
+
+def judged_code(source: str, path: str = "", *, forward: Program | str | None = None, forward_path: str = "",
+                function: str | None = None, shapes: dict | None = None, sample: dict | None = None,
+                facts: tuple[str, ...] = (), assumed: tuple[str, ...] = (),
+                breaks: tuple[int, ...] = ()) -> tuple[Checked, Checker | None]:  # fmt: skip
+    """The verdicts, and the checker with all that it found out (None where the code could not be read).
+
+    `assumed`: gradients that the code may use without setting them, as the true ones; `breaks`: lines where a listing
+    ends, so that a gradient which a later listing sets anew was complete.
+    """
     try:
         forward = _named_forward(source, path) if forward is None else forward
         back, text, own = _split(source, path, forward)
         function = function or own
         options = _options(forward, shapes, sample, facts)
         where = path if forward is None else forward_path or getattr(forward, "path", "")
+        back = replace(back, assumed=assumed, breaks=breaks)
         reading = read_both(text, back, path=where, function=function, **options)
-        return Checked(path, tuple(Checker(reading, Court(reading)).verdicts()))
+        checker = Checker(reading, Court(reading))
+        return Checked(path, tuple(checker.verdicts())), checker
     except Problem as problem:
-        return Checked(path, (_refused(problem, source, path),))
+        return Checked(path, (_refused(problem, source, path),)), None
     except (
         RecursionError,
         Undecided,
@@ -49,7 +65,7 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
         OSError,
     ) as error:
         problem = Problem("this backward pass could not be judged", f"{type(error).__name__}: {error}")
-        return Checked(path, (_refused(problem, source, path),))
+        return Checked(path, (_refused(problem, source, path),)), None
 
 
 def _refused(problem: Problem, source: str, path: str) -> Verdict:
@@ -167,4 +183,4 @@ def _is_onehot(value: object) -> bool:
     return bool(data.size and data.shape[-1] > 1 and np.all((data == 0) | (data == 1)) and np.all(data.sum(-1) == 1))
 
 
-__all__ = ["check_code"]
+__all__ = ["check_code", "judged_code"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from derive.checker.agreement import agreed
+from derive.checker.blocks import judged_blocks
 from derive.checker.formulas import FormulaChecker
-from derive.claim import Checked, Place, Verdict, exit_code
+from derive.claim import Checked, exit_code
 from derive.errors import Problem, Unreadable, Usage
 from derive.program import Program
-from derive.readers.documents import Block
-from derive.readers.latex import Paper, read_paper
-from derive.readers.latex_code import _read as read_block
+from derive.readers.latex import read_paper
 from derive.readers.latex_declared import declared
 from derive.readers.latex_notes import FAILED
 
@@ -36,7 +35,8 @@ def check_text(text: str, path: str, *, kind: str | None = None, forward=None) -
         paper = read_paper(text, path, kind, program)
     except FAILED as problem:
         raise Unreadable("this document cannot be read", f"{type(problem).__name__}: {problem}", path=path) from problem
-    verdicts = FormulaChecker(paper).check() + _blocks(paper, text, path, forward)
+    formulas = FormulaChecker(paper)
+    verdicts = agreed(formulas, formulas.check(), judged_blocks(paper, path, program))
     return Checked(path, tuple(sorted(verdicts, key=lambda v: (v.place.cell or 0, v.place.line, v.place.column))))
 
 
@@ -71,120 +71,6 @@ def _code(text: str, path: str, forward) -> Checked:
 def _text_of(forward) -> str:
     name = str(forward)
     return Path(name).read_text(encoding="utf-8") if "\n" not in name and Path(name).is_file() else name
-
-
-def _blocks(paper: Paper, text: str, path: str, forward) -> list[Verdict]:
-    """The backward code in a document, judged against the forward pass that the document has or was given.
-
-    Blocks are read one after another, as a notebook runs: what an earlier block sets, a later one may use.
-    """
-    given, home = _document_forward(paper, forward)
-    made: list[Verdict] = []
-    earlier: list[str] = []
-    for block in paper.document.blocks:
-        if block.kind != "code" or block.language == "front" or block is home or not _GRADIENT.search(block.text):
-            continue
-        found = _block(block, earlier, given, path)
-        if found is None:
-            made += _unjudged(block)
-        elif len(found) == 1 and found[0].verdict == "unknown":
-            made += _unjudged(block, found[0].reason or "")
-        else:
-            made += [_moved(v, block) for v in found]
-            earlier += [] if found[0].verdict == "unreadable" or _has_function(block.text) else [block.text]
-    return made
-
-
-def _block(block: Block, earlier: list[str], given, path: str) -> list[Verdict] | None:
-    """The verdicts on one block, lines counted from its own first; None without a forward pass."""
-    from derive.checker.code import check_code
-
-    if given is None:
-        return None
-    code, indent = _flat(block.text)
-    before = "".join(f"{code.rstrip()}\n" for code in earlier) if not _has_function(block.text) else ""
-    shift = before.count("\n")
-    found = [v for v in check_code(before + code, path, forward=given).verdicts if v.place.line > shift]
-    moved = [
-        replace(
-            v,
-            place=replace(
-                v.place,
-                line=v.place.line - shift,
-                end_line=v.place.end_line - shift,
-                column=v.place.column + indent,
-                end_column=v.place.end_column + indent,
-            ),
-        )
-        for v in found
-    ]
-    if not moved:
-        return _block(block, [], given, path) if before else []
-    return moved
-
-
-_CALL = re.compile(r"^(\s+)[\w, ]+ = forward\(.*\)\s*$", re.M)
-
-
-def _flat(code: str) -> tuple[str, int]:
-    """A lone function that runs the forward pass first, as the script that it is, line by line; and its indentation."""
-    call = _CALL.search(code)
-    if call is None or len(re.findall(r"^\s*def ", code, re.M)) != 1:
-        return code, 0
-    indent = len(call[1].lstrip("\n"))
-    rows = []
-    for row in code.split("\n"):
-        gone = row.lstrip().startswith(("def ", "return")) or _CALL.match(row)
-        rows.append("" if gone else row[indent:] if row[:indent].isspace() else row)
-    return "\n".join(rows), indent
-
-
-def _has_function(code: str) -> bool:
-    return bool(re.search(r"^\s*def ", code, re.M))
-
-
-def _document_forward(paper: Paper, forward):
-    """The forward pass for code: the one given, or the document's own block, with its loss as the only output."""
-    if forward is not None:
-        return (forward if isinstance(forward, Program) else _text_of(forward)), None
-    for block in paper.document.blocks:
-        if block.kind == "code" and block.language != "front":
-            program = read_block(block.text, paper.notes, paper.document.path)
-            if program is not None:
-                return _only_loss(program, paper), None if _GRADIENT.search(block.text) else block
-    return None, None
-
-
-def _only_loss(program: Program, paper: Paper) -> Program:
-    """A forward pass that returns its intermediates too, made to return the loss alone."""
-    scalars = [n for n in program.outputs if program.shape(n) == ()]
-    if len(program.outputs) < 2 or len(scalars) != 1 or not program.source:
-        return program
-    source = re.sub(r"(?m)^(\s*)return\b[^\n]*$", rf"\1return {scalars[0]}", program.source)
-    return replace(program, source=source, outputs=(scalars[0],))
-
-
-def _unjudged(block: Block, reason: str = "the forward pass of this code is not given") -> list[Verdict]:
-    line, column = block.source.place(block.start + len(block.text) - len(block.text.lstrip()))
-    end, _ = block.source.place(block.start + len(block.text.rstrip()))
-    first = block.text.strip().splitlines()[0]
-    place = Place(line, column, end, len(block.source.line(end)) + 1, block.source.cell)
-    return [Verdict(place, first, "unknown", reason=reason, code="U301")]
-
-
-def _moved(v: Verdict, block: Block) -> Verdict:
-    """A verdict on a block's code, at its place in the document."""
-    line, column = block.source.place(block.start)
-    shift = line - 1
-    more = column - 1 if v.place.line == 1 else 0
-    place = replace(
-        v.place,
-        line=v.place.line + shift,
-        end_line=v.place.end_line + shift,
-        column=v.place.column + more,
-        cell=block.source.cell,
-    )
-    return replace(v, place=place)
 
 
 # ---------------------------------------------------------------- the command

@@ -97,6 +97,7 @@ class FormulaChecker:
     conditions: list[Expr] = field(default_factory=list)
     solved: dict[int, Decider] = field(default_factory=dict)
     jacobian: t.Node | None = None
+    spoken: dict[int, tuple[list[Link], int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.decider = Decider(self.paper.program)
@@ -164,6 +165,7 @@ class FormulaChecker:
         for n in range(max(first, 1), len(chain)):
             try:
                 made.append(self.claim(k, one, chain, n))
+                self.spoken[id(made[-1])] = (chain, n)
             except BROKEN as problem:
                 reason = f"not decided: {type(problem).__name__} {problem}"
                 made.append(self.verdict(one, chain[n].member.span, "unknown", reason=reason, code="U301"))

@@ -10,7 +10,7 @@ from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.mending import equals
 from derive.checker.reading import Reading
 from derive.checker.recomputed import parts_of
-from derive.claim import combined
+from derive.claim import Verdict, combined
 from derive.errors import Problem, ShapeMismatch, UnknownName
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
@@ -53,6 +53,7 @@ class Judge:
         self.nameless: dict[str, Finding] = {}
         self.findings: list[Finding] = []
         self.extra: list[Finding] = []
+        self.shown: list[tuple[Finding, Verdict]] = []
 
     def _guarded(self, act: Callable[[Finding], None], f: Finding) -> None:
         """One claim's judgement; an error of ours is said at that claim and stops no other."""

@@ -25,13 +25,18 @@ INNER = (RecursionError, ArithmeticError, LookupError, ValueError, TypeError, At
 
 @dataclass(frozen=True)
 class Back:
-    """The backward code: its text, its statements, and the function that holds them (None: a script)."""
+    """The backward code: its text, its statements, and the function that holds them (None: a script).
+
+    `assumed`: gradients that it may use without setting them; `breaks`: lines where one listing ends.
+    """
 
     text: str
     path: str
     tree: ast.Module
     body: tuple[ast.stmt, ...]
     function: ast.FunctionDef | None = None
+    assumed: tuple[str, ...] = ()
+    breaks: tuple[int, ...] = ()
 
     @property
     def lines(self) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from derive.claim import WORDS, Checked, Verdict, summary
 
@@ -113,7 +114,7 @@ def _sentence(v: Verdict) -> str:
         "unknown": "not decided",
         "right-if": "right if",
     }
-    reason = f": {v.reason}" if v.reason else ""
+    reason = f": {v.said}" if v.said else ""
     return f"{words.get(v.verdict, v.verdict)}{reason}"
 
 
@@ -123,7 +124,7 @@ def _head(path: str, v: Verdict) -> str:
 
 def _told(path: str, v: Verdict, text: str) -> list[str]:
     """A verdict with its source line, carets, counter-example and correction."""
-    lines = [_head(path, v)]
+    lines = [_head(path, replace(v, note=None))]
     rows = text.splitlines()
     if v.place.cell is None and 0 < v.place.line <= len(rows):
         row = rows[v.place.line - 1]
@@ -135,6 +136,7 @@ def _told(path: str, v: Verdict, text: str) -> list[str]:
         lines += [f"   | {v.text.splitlines()[0]}"]
     lines += [f"   = counter-example  {v.counterexample}"] if v.counterexample else []
     lines += [f"   = correct:  {v.correction}"] if v.correction else []
+    lines += [f"   = {v.note}"] if v.note else []
     return lines
 
 

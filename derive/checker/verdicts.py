@@ -14,7 +14,7 @@ from derive.program import Fact, parse_fact
 
 
 class Checker(Explainer):
-    """The verdicts of one reading."""
+    """The verdicts of one reading; `shown`: each with the finding that it shows."""
 
     def verdicts(self) -> list[Verdict]:
         """One verdict for every claim and every part of one, in the order in which they are complete."""
@@ -29,7 +29,8 @@ class Checker(Explainer):
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
         extra = {f.line: f for f in reversed(self.extra)}.values()
-        found = [v for f in [*self.findings, *extra] for v in self._shown(f)]
+        self.shown = [(f, v) for f in [*self.findings, *extra] for v in self._shown(f)]
+        found = [v for _, v in self.shown]
         return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
 
     # -- conventions and leftovers

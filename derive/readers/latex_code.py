@@ -21,13 +21,13 @@ def forward_of(document: Document, notes: Notes) -> Program | None:
     for block in document.blocks:
         if block.kind != "code" or block.language == "front" or len(block.text) > 20_000:
             continue
-        program = _read(block.text, notes, document.path)
+        program = program_of(block.text, notes, document.path)
         if program is not None:
             return program
     return None
 
 
-def _read(code: str, notes: Notes, path: str) -> Program | None:
+def program_of(code: str, notes: Notes, path: str) -> Program | None:
     """The program of one block, None when it is no forward pass."""
     from derive.readers.sources import read
 
