@@ -384,6 +384,11 @@ def code(
     """The backward function as an importable NumPy module, to stdout or -o FILE.py."""
     stages = Stages()
     _options(style=style)
+    if with_test and target == "layers":
+        from derive.errors import Usage
+
+        raise Usage("--with-test belongs to --target numpy", "its test takes a module with forward and backward",
+                    "leave --with-test out")  # fmt: skip
     if check:
         _needs_file(forward, output)
     program = _load(stages, forward, function, shapes, sample, facts)

@@ -7,7 +7,6 @@ not a verdict: what is proved or tested is said by the judges.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from derive.judges.data import bool_data, judging_sizes, label_data, onehot_data
 from derive.judges.evaluate import Undecided, World
 from derive.judges.value import Floats
 from derive.program import Program, Variable, condition_facts
+from derive.writers.defaults import plain_defaults
 from derive.writers.document import Check, Verification
 
 FINE = 1e-6  # relative: above this a row gets no tick
@@ -92,20 +92,9 @@ def sample_data(program: Program, sizes: Mapping[str, int], seed: int = 0) -> di
 
 def _defaults(program: Program) -> dict[str, float]:
     """Real numbers that parameters have by default: `eps=1e-5` means something small and positive."""
-    try:
-        tree = ast.parse(program.source)
-    except (SyntaxError, ValueError):
-        return {}
-    word = program.name.rpartition(".")[2]
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == word]
     scalars = {v.name for v in program.inputs if v.sort == "real" and not v.shape}
-    pairs = []
-    for f in found[:1]:
-        positional = [*f.args.posonlyargs, *f.args.args]
-        pairs += zip(positional[len(positional) - len(f.args.defaults) :], f.args.defaults, strict=True)
-        pairs += [(a, d) for a, d in zip(f.args.kwonlyargs, f.args.kw_defaults, strict=True) if d is not None]
-    return {a.arg: float(d.value) for a, d in pairs if a.arg in scalars and isinstance(d, ast.Constant)
-            and isinstance(d.value, (int, float))}  # fmt: skip
+    given = plain_defaults(program).items()
+    return {name: float(value) for name, value in given if name in scalars and isinstance(value, (int, float))}
 
 
 def _data(v: Variable, program: Program, sizes: Mapping[str, int], rng: np.random.Generator) -> np.ndarray:

@@ -75,6 +75,18 @@ def test_live_function():
     assert program.path.endswith("test_api.py")
 
 
+def test_live_lambda():
+    halved = lambda x: (x**2).sum() / 2  # noqa: E731
+    assert str(derive.differentiate(derive.read(halved, shapes={"x": "n"}))["x"].expr) == "x[i]"
+    with pytest.raises(Unreadable, match="2 of them"):
+        derive.read([lambda x: x, lambda x: x**2][1])
+
+
+def test_defaults_are_kept():
+    source = "def forward(x, eps=1e-5, k=2):\n    # shapes: x (n,)\n    return (x**k / (x.var() + eps)).sum()\n"
+    assert "def forward(x, eps=1e-05, k=2):" in derive.differentiate(source).code()
+
+
 @pytest.mark.parametrize("given", [Layer().forward, Layer, Layer()], ids=["method", "class", "object"])
 def test_live_class(given):
     d = derive.differentiate(derive.read(given))

@@ -6,6 +6,7 @@ Nothing is executed: of a live function the source is read, of a notebook the co
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -140,8 +141,26 @@ def _live(given: Callable, function: str | None) -> Source:
         raise Unreadable(
             f"the source of {name} cannot be found", str(problem), "pass the file or its text"
         ) from problem
+    if name == "<lambda>":
+        return _lambda(given, path, first)
     text = "\n" * max(0, first - 1) + textwrap.dedent("".join(lines))
     return Source(text, path if Path(path).is_file() else "", function or name)
+
+
+def _lambda(given: Callable, path: str, first: int) -> Source:
+    """A lambda as the function that it stands for; raises Unreadable where its line holds another of its kind."""
+    try:
+        tree = ast.parse(Path(path).read_text())
+    except (OSError, SyntaxError, ValueError):
+        tree = ast.Module([], [])
+    wanted = given.__code__.co_varnames[: given.__code__.co_argcount]
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == first
+             and tuple(a.arg for a in n.args.args) == wanted]  # fmt: skip
+    if len(found) != 1:
+        raise Unreadable("which lambda this is cannot be told", f"line {first} of its file holds {len(found)} of them",
+                         "write it as a function: def forward(…):", path=path)  # fmt: skip
+    text = f"def forward({ast.unparse(found[0].args)}):\n    return {ast.unparse(found[0].body)}\n"
+    return Source("\n" * max(0, first - 1) + text, path, "forward")
 
 
 def _owner(given: Callable) -> tuple[object, str | None]:

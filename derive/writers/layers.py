@@ -13,7 +13,6 @@ import ast
 import keyword
 import re
 from dataclasses import dataclass
-from math import inf
 from pathlib import PurePath
 
 from derive.closing import close
@@ -24,6 +23,7 @@ from derive.program import Program, base_name
 from derive.readers.python import read_python
 from derive.readers.shapes import comments
 from derive.stable import closed_code
+from derive.writers.defaults import defaults_of
 from derive.writers.numpy_module import PROMISE, _indented, _Module, made_from
 from derive.writers.numpy_names import RESERVED, Names
 from derive.writers.numpy_text import HELPERS, docstring, listed, wrapped
@@ -215,11 +215,7 @@ class _Class(_Module):
 
     def _defaults(self) -> dict[str, object]:
         """The defaults of the function that are plain values."""
-        spec = self.definition.function.args
-        without = len(spec.posonlyargs) + len(spec.args) - len(spec.defaults)
-        defaults = [*([None] * without), *spec.defaults, *spec.kw_defaults]
-        given = zip([*spec.posonlyargs, *spec.args, *spec.kwonlyargs], defaults, strict=True)
-        return {a.arg: value.value for a, value in given if isinstance(value, ast.Constant) and value.value != inf}
+        return defaults_of(self.definition.function.args)
 
     # -- methods
 

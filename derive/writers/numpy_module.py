@@ -17,6 +17,7 @@ from derive.errors import Unsupported
 from derive.index import Size
 from derive.notation import equation_text
 from derive.program import Equation, Program, Variable, base_name, gradient_name
+from derive.writers.defaults import plain_defaults
 from derive.writers.numpy import Printer, joined_lines, size_text
 from derive.writers.numpy_names import Names
 from derive.writers.numpy_overflow import may_overflow
@@ -122,7 +123,9 @@ class _Module:
         return spelled
 
     def _defaults(self) -> dict[str, object]:
-        return {s.name: s.value for s in self.forward.statics}
+        plain = {v.name for v in self.forward.inputs if not v.shape and not v.structure}
+        given = {name: value for name, value in plain_defaults(self.forward).items() if name in plain}
+        return given | {s.name: s.value for s in self.forward.statics}
 
     def _source(self, v: Variable) -> str:
         """The text that reaches an input: an argument, or a place inside one."""
