@@ -197,6 +197,7 @@ class Derivative:
     def __init__(self, gradients: Gradients):
         self.gradients = gradients
         self._codes: dict[tuple[str, str], str] = {}
+        self._hand: list[tuple] = []
 
     # -- formulas
 
@@ -309,6 +310,22 @@ class Derivative:
 
         return ours
 
+    def check(self, *files) -> list[dict]:
+        """The verdicts on hand-written notes or backward code for this forward pass; reports show them from now on.
+
+        Each of `files` is a path or text.  Returns one dict for each file, as `derive check --format json` prints it.
+        """
+        from derive import checker
+
+        own = self.forward.path
+        found = [checker.handwork(f, None if own and str(f) == own else self.forward) for f in files]
+        self._hand += found
+        return [checked.json() for checked, _ in found]
+
+    def forget(self, file) -> None:
+        """Show a checked file in reports no longer."""
+        self._hand = [(checked, work) for checked, work in self._hand if checked.path != str(file)]
+
     def as_report(self, detail: str = "key", title: str | None = None, notation: str = "index", verified: bool = True):
         """The report as data (writers.document.Report)."""
         from derive.verifying import verification_table
@@ -327,7 +344,16 @@ class Derivative:
         )
         made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
                        code=self._code_or_nothing(), lemmas=lemmas(self.findings, self.gradients, detail))  # fmt: skip
-        return replace(made, notation=notation, headline=made.headline or headline(self.findings, self.gradients))
+        made = replace(made, notation=notation, headline=made.headline or headline(self.findings, self.gradients))
+        return self._with_hand(made)
+
+    def _with_hand(self, made):
+        """The report with what was checked by hand behind it."""
+        from derive.claim import summary
+        from derive.writers.handwork import badge_of
+
+        badges = tuple(badge_of(work, summary(checked.verdicts)) for checked, work in self._hand)
+        return replace(made, checked=tuple(work for _, work in self._hand), badges=(*made.badges, *badges))
 
     @cached_property
     def findings(self):
@@ -362,9 +388,10 @@ class Derivative:
 
         When TeX fails the .tex stays beside the PDF that the built-in renderer made.
         """
-        from derive.writers.products import render, write_files
+        from derive.writers.products import place_of_report, render, require_engine, write_files
 
-        path, templates = Path(path), Path(templates) if templates else None
+        path, templates = place_of_report(Path(path)), Path(templates) if templates else None
+        require_engine(engine)
         files = self.report_files(path, engine, detail, notation, only, templates, title, render)
         write_files(files)
         return list(files)
@@ -375,10 +402,6 @@ class Derivative:
         """The files that `report` writes, by path."""
         from derive.writers.latex import report_files
 
-        if path.suffix not in (".pdf", ".tex"):
-            raise Usage(
-                f"cannot tell the format of {path}", "a report is a .pdf or a .tex", "name it out.pdf or out.tex"
-            )
         made = self.as_report(detail, title, notation)
         tex = report_files(made, templates=templates)
         if only is not None:

@@ -35,6 +35,8 @@ Sample = Annotated[Path | None, typer.Option(metavar="DATA.npz", help="arrays th
 Facts = Annotated[str | None, typer.Option(metavar="TEXT", help="'onehot Y; x > 0; sum[c] Y[i,c] = 1'")]
 Detail = Annotated[str, typer.Option(metavar="result|key|every", help="how many of the steps are shown")]
 Engine = Annotated[str, typer.Option(metavar="auto|pdflatex|lualatex|typst", help="what makes the PDF")]
+Check = Annotated[list[str] | None, typer.Option("--check", metavar="FILE",
+                  help="your own derivation or backward code, checked and shown in the report; may be repeated")]  # fmt: skip
 Templates = Annotated[Path | None, typer.Option(metavar="DIR", help="your own templates, each beside ours by name")]
 
 
@@ -147,11 +149,12 @@ def _options(templates: Path | None = None, **given: str) -> None:
     """Raises Usage for a word that is no choice, before any work is done."""
     from derive.api import STYLES
     from derive.errors import Usage
-    from derive.writers.products import DETAILS, ENGINES, choose
+    from derive.writers.products import DETAILS, ENGINES, choose, require_engine
 
     choices = {"engine": ENGINES, "detail": DETAILS, "style": STYLES}
     for name, value in given.items():
         choose(name, value, choices[name])
+    require_engine(given.get("engine", "auto"))
     if templates is not None and not templates.is_dir():
         raise Usage(f"there is no folder {templates}", "your own templates lie beside ours by name", "--templates DIR")
 
@@ -272,13 +275,15 @@ def build(
     engine: Engine = "typst",
     detail: Detail = "key",
     templates: Templates = None,
+    check: Check = None,
 ) -> None:
     """Everything for one forward pass in a folder: derivation, report, parts, PDF and backward code."""
     stages = Stages()
     _options(engine=engine, detail=detail, templates=templates)
+    _readable(check)
     folder = output or Path(_stem(forward))
     given = {"wrt": wrt, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
-    good = _build(stages, forward, folder, given, engine, detail, templates)
+    good = _build(stages, forward, folder, given, engine, detail, templates, check or [])
     stages.note("next:", f"derive show {forward}", "the derivation in the terminal")
     raise typer.Exit(0 if good else 1)
 
@@ -293,14 +298,15 @@ def _stem(forward: str) -> str:
     return "-".join(part for part in (Path(path or forward).stem, name) if part).replace(".", "-")
 
 
-def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str, detail="key", templates=None) -> bool:
+def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str, detail="key", templates=None,
+           check=()) -> bool:  # fmt: skip
     from derive.writers.products import render, write_files
 
     given = dict(given)
     wrt = given.pop("wrt", None)
     program = _load(stages, forward, *(given.get(k) for k in ("function", "shapes", "sample", "facts")))
     d = _derive(stages, program, wrt)
-    good = _verify(stages, d)
+    good = _verify(stages, d) & _checked(stages, d, forward, check)
     made = d.as_report(detail)
     files = stages.run("writing", lambda: d.text_files(made, templates))
     rendered = stages.run("rendering", lambda: render(made, engine, templates=templates))
@@ -311,6 +317,32 @@ def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str,
     stages.done("wrote", f"{folder}/", _listed(placed, changed))
     _rendered(stages, folder / "report.pdf", rendered)
     _headline(d)
+    return good
+
+
+def _readable(files) -> None:
+    """Raises Unreadable for a file to be checked that is not there, before any work is done."""
+    from derive.errors import Unreadable
+
+    for name in files or ():
+        if not Path(name).is_file():
+            raise Unreadable(f"there is no file {name}", "it was to be checked", "--check notes.md")
+
+
+def _checked(stages: Stages, d, forward: str, files) -> bool:
+    """Check the files, and the forward pass itself where it is a document; False when a line is wrong."""
+    own = [forward] if Path(forward).suffix in (".md", ".tex", ".ipynb") and Path(forward).is_file() else []
+    good = True
+    for name in [*files, *own]:
+        (found,) = stages.run("checking", lambda name=name: d.check(name))
+        counts = found["summary"]
+        if name in own and counts["claims"] == counts["no-claim"]:
+            d.forget(name)
+            continue
+        wrong = counts["wrong"] + counts["carried"]
+        said = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+        stages.done("checked", name, said + (f"; first wrong: {found['first_wrong']}" if wrong else ""), not wrong)
+        good = good and not wrong
     return good
 
 
@@ -342,6 +374,7 @@ def report(
     notation: Annotated[str, typer.Option(metavar="index|matrix", help="how results are written")] = "index",
     only: Annotated[str | None, typer.Option(metavar="NAME", help="one gradient's part, to input in a paper")] = None,
     templates: Templates = None,
+    check: Check = None,
     wrt: Wrt = None,
     function: Function = None,
     shapes: Shapes = None,
@@ -349,12 +382,15 @@ def report(
     facts: Facts = None,
 ) -> None:
     """The report as a PDF, or as LaTeX with its parts/ (-o FILE.pdf or FILE.tex)."""
+    from derive.writers.products import place_of_report
+
     stages = Stages()
     _options(engine=engine, detail=detail, templates=templates)
-    output = output or Path(f"{only or _stem(forward)}.{'tex' if only else 'pdf'}")
+    _readable(check)
+    output = place_of_report(output or Path(f"{only or _stem(forward)}.{'tex' if only else 'pdf'}"))
     program = _load(stages, forward, function, shapes, sample, facts)
     d = _derive(stages, program, wrt)
-    good = _verify(stages, d)
+    good = _verify(stages, d) & _checked(stages, d, forward, check or [])
     written = stages.run("writing", lambda: d.report(output, engine, detail, notation=notation, only=only,
                                                      templates=templates))  # fmt: skip
     for path in written:
@@ -469,15 +505,44 @@ def check(
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="exit 0 although something is undecided")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="OUT.pdf|.tex|.txt", help="also your lines with their verdicts, as a report")
+    ] = None,
+    engine: Engine = "auto",
 ) -> None:
     """Check hand algebra line by line; exit 1 for a wrong line, 3 when something is left undecided."""
     from derive import checker
-    from derive.errors import Usage
 
-    command = getattr(checker, "command", None)
-    if command is None:
-        raise Usage("the checker is not there yet", "this installation has no derive.checker", "derive show FORWARD.py")
-    raise typer.Exit(command(files, forward=forward, format=format, allow_unknown=allow_unknown))
+    if report is not None:
+        from derive.writers.products import place_of_report
+
+        place_of_report(report, (".pdf", ".tex", ".txt"))
+        _options(engine=engine)
+    works: list = []
+    code = checker.command(files, forward=forward, format=format, allow_unknown=allow_unknown, works=works)
+    if report is not None and works:
+        _notes_report(Stages(), report, works, engine)
+    raise typer.Exit(code)
+
+
+def _notes_report(stages: Stages, output: Path, works, engine: str) -> None:
+    """The checked files as a report of their own."""
+    from derive.checker.report import headline
+    from derive.claim import summary
+    from derive.writers.handwork import badge_of, notes_report
+    from derive.writers.latex import report_files
+    from derive.writers.products import render, write_files
+    from derive.writers.text import report_text
+
+    badges = [badge_of(work, summary(checked.verdicts)) for checked, work in works]
+    made = notes_report([work for _, work in works], badges, headline([checked for checked, _ in works]))
+    if output.suffix == ".pdf":
+        rendered = stages.run("rendering", lambda: render(made, engine))
+        write_files({output: rendered.pdf})
+        return _rendered(stages, output, rendered)
+    tex = report_files(made) if output.suffix == ".tex" else {"report.tex": report_text(made)}
+    write_files({output if name == "report.tex" else output.parent / name: text for name, text in tex.items()})
+    return stages.done("wrote", str(output))
 
 
 @app.command("try")

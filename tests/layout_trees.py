@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from derive.writers.layout import (
     SIGNS,
+    Accent,
     Big,
     Fence,
     Frac,
@@ -17,6 +18,7 @@ from derive.writers.layout import (
     Node,
     Num,
     Op,
+    Root,
     Row,
     Script,
     Sym,
@@ -52,6 +54,8 @@ def _inner(part: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(Mark, part, st.sampled_from(("redex", "fresh"))),
         st.builds(Grid, grids, st.sampled_from(("cases", "matrix", "plain"))),
         st.builds(Under, part, part),
+        st.builds(Root, part),
+        st.builds(Accent, part, st.sampled_from(("hat", "bar", "tilde", "vec", "dot"))),
     )
 
 

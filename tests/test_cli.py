@@ -208,6 +208,12 @@ def test_the_trace_ladder_climbs(run):
     ("expit", ["op sigmoid"]),
     ("product rule", ["law", "example", "->"]),
     ("e105", ["E105"]),
+    ("softmax", ["definition softmax", "law", "by X[i]", "E340  softmax-diagonal", "log_softmax"]),
+    ("np.tanh", ["op tanh"]),
+    ("chain rule", ["rule chain rule", "law"]),
+    ("E302", ["factor-out-of-sum", "instead of"]),
+    ("missing-sum", ["E305 missing-sum"]),
+    ("quotient", ["several names hold `quotient`", "quotient rule", "logarithm of a quotient"]),
 ])  # fmt: skip
 def test_explain(run, name, words):
     code, out, _ = run("explain", *([name] if name else []))
@@ -226,6 +232,8 @@ FAILURES = [  # id, arguments, what standard error says
     ("wrt labels", ("code", "softmax.py", "--wrt", "y"), "E106"),
     ("style", ("code", "softmax.py", "--style", "fast"), "one of: steps, closed"),
     ("target", ("code", "softmax.py", "--target", "cobol"), "one of: numpy"),
+    ("place of a report", ("build", "softmax.py", "--check", "gone.md"), "there is no file gone.md"),
+    ("notes' report", ("check", "softmax.py", "--report", "a.docx"), "a report is a .pdf or a .tex or a .txt"),
     ("engine", ("report", "softmax.py", "--engine", "word"), "one of: auto"),
     ("detail", ("show", "softmax.py", "--detail", "all"), "one of: result"),
     ("format", ("report", "softmax.py", "-o", "a.docx"), "a report is a .pdf or a .tex"),
@@ -237,7 +245,7 @@ FAILURES = [  # id, arguments, what standard error says
     ("notation", ("try", "sum[i:C", "--wrt", "x[k]"), "1:8: E108"),
     ("no entry", ("try", "x[i]", "--wrt", "x[i]^2"), "E108"),
     ("trace", ("try", "x[i]", "--wrt", "x[i]", "--trace", "loud"), "names, redex, lines"),
-    ("explain", ("explain", "softmux"), "E109"),
+    ("explain", ("explain", "softmux"), "did you mean softmax"),
     ("no command", ("differentiate",), "No such command"),
     ("no such option", ("build", "softmax.py", "--fast"), "No such option"),
     ("nothing to do", ("code",), "Missing argument"),
@@ -280,6 +288,57 @@ def test_tex_that_fails_leaves_the_tex_and_a_pdf(run, here, monkeypatch):
     code, _, err = run("report", "softmax.py", "-o", "r.pdf")
     assert code == 0 and "TeX failed: pdflatex: no font in step 2.3" in err
     assert {"r.pdf", "r.tex", "parts/logits.tex"} <= files(here)
+
+
+def test_a_wrong_ending_is_told_before_any_work(run):
+    assert "derived" not in run("report", "softmax.py", "-o", "a.docx")[2]
+
+
+@pytest.mark.parametrize("command", [("build", "softmax.py"), ("report", "softmax.py"), ("check", "notes.md", "--report", "n.pdf")])
+def test_an_engine_asked_for_by_name_must_be_there(run, here, monkeypatch, command):
+    from derive.writers import pdf
+
+    (here / "notes.md").write_text(NOTES, encoding="utf-8")
+    monkeypatch.setattr(pdf, "find_tex", lambda engine: None)
+    code, out, err = run(*command, "--engine", "pdflatex")
+    assert code == 2 and "texlive-latex-recommended" in err and "--engine typst" in err and "derived" not in err
+    assert not [name for name in files(here) if name.endswith(".pdf")]
+
+
+NOTES = r"""With $p_i = e^{x_i}/\sum_k e^{x_k}$:
+$$\frac{\partial p_i}{\partial x_j} = p_i (\delta_{ij} - p_j)$$
+$$\frac{\partial p_i}{\partial x_j} = p_i (\delta_{ij} + p_j)$$
+"""
+ABOUT_PROBS = r"""
+$$\frac{\partial probs_{ij}}{\partial counts_{ik}} = \frac{\delta_{jk} - probs_{ij}}{\sum_l counts_{il}}$$
+$$\frac{\partial probs_{ij}}{\partial counts_{ik}} = \frac{\delta_{jk} + probs_{ij}}{\sum_l counts_{il}}$$
+"""
+BACKWARD = "dprobs = -np.eye(probs.shape[1])[y] / probs / len(y)\ndcounts = dprobs / counts.sum(1, keepdims=True)\n"
+
+
+def test_notes_in_the_report_of_a_forward_pass(run, here):
+    (here / "notes.md").write_text(ABOUT_PROBS, encoding="utf-8")
+    (here / "hand.py").write_text(BACKWARD, encoding="utf-8")
+    code, _, err = run("build", "softmax.py", "--check", "notes.md", "--check", "hand.py", "-o", "out")
+    assert code == 1 and "✗ checked    notes.md" in err and "first wrong: notes.md:3" in err
+    text, tex = ((here / "out" / name).read_text(encoding="utf-8") for name in ("derivation.txt", "report.tex"))
+    assert "Your derivation, checked" in text and "✗    3" in text and "hand.py" in text
+    assert r"\dvsection{Your derivation, checked}" in tex and "should read" in tex
+
+
+def test_notes_that_are_the_forward_pass_are_checked_with_it(run, here):
+    (here / "notes.md").write_text(NOTES, encoding="utf-8")
+    code, _, err = run("report", "notes.md", "-o", "notes.tex")
+    assert code == 1 and "✗ checked    notes.md" in err
+    assert "Your derivation, checked" in (here / "notes.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["n.pdf", "n.tex", "n.txt"])
+def test_a_report_of_notes_alone(run, here, name):
+    (here / "notes.md").write_text(NOTES, encoding="utf-8")
+    code, out, err = run("check", "notes.md", "--report", name)
+    assert code == 1 and out.startswith("first wrong: notes.md:3") and name in err
+    assert (here / name).stat().st_size > 500
 
 
 def test_no_tex_is_fine(run, monkeypatch):

@@ -13,7 +13,23 @@ from derive.writers.document import Answer, Graph, GraphEdge, GraphNode
 from derive.writers.latex import latex, report_files
 from derive.writers.latex_graph import PAGE, place
 from derive.writers.latex_text import code_lines, escape, mono, prose
-from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Num, Op, Script, Sym, Text, Under, row, width
+from derive.writers.layout import (
+    Accent,
+    Big,
+    Fence,
+    Frac,
+    Grid,
+    Mark,
+    Num,
+    Op,
+    Root,
+    Script,
+    Sym,
+    Text,
+    Under,
+    row,
+    width,
+)
 from derive.writers.templating import Ready, environment, templates_folder
 from tests.report_sample import HOSTILE, N1, NC, hostile_report, sample_report, sum_of_terms
 
@@ -55,6 +71,9 @@ FORMULAS = [  # layout, LaTeX with marks
      r"\begin{cases} x & \text{if }x>0 \\ 0 & \text{otherwise} \end{cases}"),
     (Grid(((X, Op("ellipsis")), (Y, Op("vdots")))), r"\begin{bmatrix} x & \cdots \\ y & \vdots \end{bmatrix}"),
     (Under(X, Text("directly, through P_1")), r"\underbrace{x}_{\text{directly, through P\_1}}"),
+    (Root(X), r"\sqrt{x}"),
+    (Script(Accent(Y, "hat"), I_), r"{\hat{y}}_{i}"),
+    (Accent(row(X, Y), "bar"), r"\overline{x\,y}"),
     (Text(" with δ "), r"\text{ with }\delta \text{ }"),
     (row(PARTIAL, Sym("L"), Op("slash", "tight"), PARTIAL, X), r"\partial L/\partial x"),
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from derive.writers.latex import latex
-from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Num, Op, Script, Sym, Text, Under, row
+from derive.writers.layout import Accent, Big, Fence, Frac, Grid, Mark, Num, Op, Root, Script, Sym, Text, Under, row
 from derive.writers.text import COLUMNS, report_text, show, text
 from derive.writers.text_folding import folded_code, folded_formula
 from derive.writers.text_formula import marked_text, unmarked
@@ -68,6 +68,9 @@ FORMULAS = [  # layout, line
     (Under(X, Text("directly")), "x ‹directly›"),
     (Under(row(X, PLUS, Y), Text("directly")), "(x + y) ‹directly›"),
     (Sym("1", "bold"), "𝟏"),
+    (Root(row(X, PLUS, Y)), "√(x + y)"),
+    (Script(Accent(Y, "hat"), I_), "y\u0302_{i}"),
+    (Accent(row(X, Y), "bar"), "bar(x y)"),
     (row(X, Mark(row(PLUS, Frac(ONE, Y)), "fresh"), Sym("z")), "x + (1/y) z"),
 ]  # fmt: skip
 

@@ -12,7 +12,23 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from derive.writers.document import Crumb, Graph, GraphEdge, GraphNode
-from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Num, Op, Row, Script, Sym, Text, Under, row
+from derive.writers.layout import (
+    Accent,
+    Big,
+    Fence,
+    Frac,
+    Grid,
+    Mark,
+    Num,
+    Op,
+    Root,
+    Row,
+    Script,
+    Sym,
+    Text,
+    Under,
+    row,
+)
 from derive.writers.typst import compile_typst, pages_png, report_typst, typst_math
 from derive.writers.typst_formula import quote
 from tests.layout_trees import numbered, trees
@@ -57,6 +73,8 @@ FORMULAS = [  # layout, Typst
     (Grid(((X, Text("if")), (Y, Text("otherwise"))), "cases"), 'cases(x & "if", y & "otherwise")'),
     (Grid(((X, Op("ellipsis")), (Y, X))), 'mat(delim: "[", x, ⋯; y, x)'),
     (Under(X, Text('a "b"')), r'underbrace(x, "a \"b\"")'),
+    (Root(X), "sqrt(x)"),
+    (Accent(X, "bar"), "accent(x, macron)"),
     (row(PARTIAL, Sym("L"), Op("slash", "tight"), PARTIAL, X), r'∂ L class("normal", \/) ∂ x'),
     (row(X, Op("mod"), Y), 'x/**/class("normal", " mod ")/**/y'),
     (Row(()), '""'),

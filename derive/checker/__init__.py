@@ -13,8 +13,19 @@ def check(source, forward=None, kind: str | None = None) -> list[dict]:
     return [v.json() for v in check_text(text, path, kind=kind, forward=forward).verdicts]
 
 
-def command(files: Sequence[str], forward: str | None = None, format: str = "full", allow_unknown: bool = False) -> int:
-    """Check files, print the verdicts, and return the exit code."""
+def handwork(source, forward=None, kind: str | None = None):
+    """A checked path or text: its verdicts (claim.Checked), and its lines as a report shows them; raises Unreadable."""
+    from derive.checker.documents import check_text, source_of
+    from derive.writers.handwork import handwork as shown
+
+    text, path = source_of(source)
+    checked = check_text(text, path, kind=kind, forward=forward)
+    return checked, shown(checked, text, kind)
+
+
+def command(files: Sequence[str], forward: str | None = None, format: str = "full", allow_unknown: bool = False,
+            works: list | None = None) -> int:  # fmt: skip
+    """Check files, print the verdicts, and return the exit code; `works` takes what `handwork` gives for each."""
     from derive.checker.documents import run
 
-    return run(files, forward, format, allow_unknown)
+    return run(files, forward, format, allow_unknown, works)

@@ -16,6 +16,7 @@ from derive.program import Program
 from derive.readers.latex import read_paper
 from derive.readers.latex_declared import declared
 from derive.readers.latex_notes import FAILED
+from derive.writers.handwork import handwork
 
 KINDS = {".md": "md", ".markdown": "md", ".txt": "md", ".tex": "tex", ".ipynb": "ipynb", ".py": "code"}
 _GRADIENT = re.compile(r"^\s*(d[A-Za-z_]\w*|\w+_grad|grad_\w+|grads\[[^\]]*\])(\[[^\]]*\])?\s*([-+*/]?=)(?!=)", re.M)
@@ -93,8 +94,8 @@ def _read(path: str) -> str:
         raise Unreadable("this file cannot be read", problem.strerror or "", path=path) from problem
 
 
-def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: bool) -> int:
-    """Check files and print; 2 when no file could be read."""
+def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: bool, works: list | None = None) -> int:
+    """Check files and print; 2 when no file could be read.  `works`: takes each file as a report shows it."""
     from derive.checker.report import FORMATS, render
 
     if format not in FORMATS:
@@ -111,6 +112,8 @@ def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: b
             print(problem.at(None, name), file=sys.stderr)
     if not checked:
         return 2
+    if works is not None:
+        works += [(c, handwork(c, texts[c.path])) for c in checked]
     sys.stdout.write(render(checked, format, texts))
     code = exit_code(checked, allow_unknown)
     return code if len(checked) == len(files) or code == 1 else 2

@@ -212,6 +212,11 @@ def tokenize(source: str, macros: Mapping[str, Macro] = {}, start: int = 0) -> l
     return _unfonted(list(_tidied(raw)))
 
 
+def surface_tokens(source: str, macros: Mapping[str, Macro] = {}, start: int = 0) -> list[Token]:  # noqa: B006
+    """The tokens as the author wrote them, fonts, brackets and layout kept, only macros expanded; raises Unread."""
+    return _expanded(list(_raw(source, start)), macros)
+
+
 def _unfonted(tokens: list[Token]) -> list[Token]:
     """Fonts dropped; `\\mathbf 1` and `\\mathbb 1` become one sign; what stands over a relation is dropped."""
     done: list[Token] = []

@@ -147,6 +147,34 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class HandLine:
+    """One line of the author's own derivation with what was found of it: `lhs relation rhs`, or `source` word for word.
+
+    `place`: the line in the file (cell.line in a notebook); `verdict`: a word of claim.WORDS, or "" for a line that
+    is only shown; `words` say it, `aside` with what (the counter-example); `correction`: the line as it should be.
+    """
+
+    place: str
+    verdict: str
+    words: str = ""
+    aside: tuple[str, ...] = ()
+    lhs: Node | None = None
+    relation: Node | None = None
+    rhs: Node | None = None
+    source: str = ""
+    correction: Node | str | None = None
+
+
+@dataclass(frozen=True)
+class HandWork:
+    """A checked file: its summary, and its displays and statements as groups of lines."""
+
+    path: str
+    summary: str
+    groups: tuple[tuple[HandLine, ...], ...]
+
+
+@dataclass(frozen=True)
 class RuleUse:
     """One rule of the appendix: its name, its law in general form, and the steps that used it."""
 
@@ -179,3 +207,4 @@ class Report:
     detail: Literal["result", "key", "every"] = "key"
     inputs: tuple[ForwardLine, ...] = field(default=())
     notation: str = "index"
+    checked: tuple[HandWork, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from derive.writers.document import Answer, Badge, Card, Check, ForwardLine, Graph, Lemma, Line, Report, RuleUse
 from derive.writers.latex_graph import PAGE, tikz
+from derive.writers.latex_hand import hand_parts
 from derive.writers.latex_math import latex, latex_inline
 from derive.writers.latex_text import breakable, code_lines, escape, prose
 from derive.writers.layout import HANG, Node, Text, break_lines, row, width
@@ -68,6 +69,7 @@ def _report(report: Report, parts: list[dict[str, Any]], reasons: str, room: flo
         "lemmas": [_lemma(lemma, room) for lemma in report.lemmas],
         "verification": report.verification and _verification(report),
         "code": _code(report.code),
+        "checked": hand_parts(report.checked, room, _stacked),
         "rules": _rules(report.rules),
     }
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from derive.writers.latex_text import GREEK, MATH, escape
 from derive.writers.layout import (
+    Accent,
     Big,
     Fence,
     Frac,
@@ -16,6 +17,7 @@ from derive.writers.layout import (
     Node,
     Num,
     Op,
+    Root,
     Row,
     Script,
     Sym,
@@ -49,6 +51,8 @@ _SIZES = (("", ""), (r"\bigl", r"\bigr"), (r"\Bigl", r"\Bigr"))  # by height; wh
 _FACES = {"italic": r"\mathrm", "roman": r"\mathrm", "bold": r"\mathbf", "mono": r"\mathtt",
           "function": r"\operatorname"}  # fmt: skip
 _GRIDS = {"cases": "cases", "matrix": "bmatrix", "plain": "matrix"}
+_ACCENTS = {"hat": (r"\hat", r"\widehat"), "bar": (r"\bar", r"\overline"), "tilde": (r"\tilde", r"\widetilde"),
+            "vec": (r"\vec", r"\overrightarrow"), "dot": (r"\dot", r"\dot")}  # fmt: skip
 _MARKS = {"redex": r"\dvredex", "fresh": r"\dvfresh"}
 
 
@@ -96,6 +100,10 @@ class _Printer:
                 return self._grid(rows, kind, style)
             case Under(body, label):
                 return rf"\underbrace{{{self.put(body, style)}}}_{{{self.put(label, 2)}}}"
+            case Root(body):
+                return rf"\sqrt{{{self.put(body, style)}}}"
+            case Accent(body, kind):
+                return f"{_ACCENTS[kind][not _one_letter(body)]}{{{self.put(body, style)}}}"
         raise AssertionError(f"latex: have you added a new layout node? {type(node).__name__}")
 
     def _row(self, items: tuple[Node, ...], style: int) -> str:
@@ -200,6 +208,10 @@ def _words(text: str) -> str:
     return "".join("".join(MATH[c] + " " for c in run) if math else rf"\text{{{escape(run)}}}" for math, run in runs)
 
 
+def _one_letter(node: Node) -> bool:
+    return isinstance(node, Sym) and (len(node.text) == 1 or node.style == "greek")
+
+
 def _height(node: Node, style: int) -> int:
     """How tall the brackets around it should be: 0 plain, 1 big, 2 Big, 3 as tall as the body."""
     match node:
@@ -212,7 +224,7 @@ def _height(node: Node, style: int) -> int:
             return 3
         case Row(items):
             return max((_height(item, style) for item in items), default=0)
-        case Mark(body) | Fence(body):
+        case Mark(body) | Fence(body) | Root(body) | Accent(body):
             return _height(body, style)
         case Script(base):
             return _height(base, style)

@@ -13,6 +13,8 @@ A node says what a formula looks like, never what it means, and holds no markup 
     Mark     redex (shaded) or fresh (coloured)
     Grid     rows of cells: cases, matrix
     Under    a body with a braced label below
+    Root     a square root
+    Accent   a hat, bar, tilde, arrow or dot over a body
     Text     words inside a formula
 """
 
@@ -114,11 +116,22 @@ class Under:
 
 
 @dataclass(frozen=True)
+class Root:
+    body: Node
+
+
+@dataclass(frozen=True)
+class Accent:
+    body: Node
+    kind: Literal["hat", "bar", "tilde", "vec", "dot"]
+
+
+@dataclass(frozen=True)
 class Text:
     text: str
 
 
-Node = Sym | Num | Op | Row | Frac | Script | Big | Fence | Mark | Grid | Under | Text
+Node = Sym | Num | Op | Row | Frac | Script | Big | Fence | Mark | Grid | Under | Root | Accent | Text
 
 
 def row(*items: Node) -> Node:
@@ -173,6 +186,10 @@ def width(node: Node, style: int = 0) -> float:
             return sum(columns) + scale * (0.95 * (len(columns) - 1) + 0.9 * (kind != "plain"))
         case Under(body, label):
             return max(width(body, style), width(label, max(2, style)))
+        case Root(body):
+            return width(body, style) + scale * 0.9
+        case Accent(body):
+            return width(body, style)
     raise AssertionError(f"width: have you added a new layout node? {type(node).__name__}")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from derive import expr as x
 from derive.expr import Expr, Term
-from derive.writers.layout import Big, Fence, Frac, Grid, Mark, Node, Op, Row, Script, Under, row
+from derive.writers.layout import Accent, Big, Fence, Frac, Grid, Mark, Node, Op, Root, Row, Script, Under, row
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,10 @@ def tidy(node: Node, within: frozenset[str] = frozenset()) -> Node:
             return Grid(tuple(tuple(tidy(cell, within) for cell in cells) for cells in rows), kind)
         case Under(body, label):
             return Under(tidy(body, within), label)
+        case Root(body):
+            return Root(tidy(body, within))
+        case Accent(body, kind):
+            return Accent(tidy(body, within), kind)
     return node
 
 

@@ -16,6 +16,7 @@ from derive.writers.document import Report
 ENGINES = ("auto", "pdflatex", "lualatex", "typst")
 DETAILS = ("result", "key", "every")
 TIMEOUT = 60
+INSTALL = "Debian, Ubuntu: apt-get install texlive-latex-recommended texlive-pictures lmodern"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,26 @@ def choose(name: str, given: str, choices: tuple[str, ...]) -> str:
     return given
 
 
+def place_of_report(path: Path, suffixes: tuple[str, ...] = (".pdf", ".tex")) -> Path:
+    """The path, if its ending is one that a report can have; raises Usage."""
+    if path.suffix not in suffixes:
+        named = f"a report is a {' or a '.join(suffixes)}"
+        raise Usage(f"cannot tell the format of {path}", named, f"name it {' or '.join('out' + s for s in suffixes)}")
+    return path
+
+
+def require_engine(engine: str) -> None:
+    """Raises Usage where an engine was asked for by name and is not installed."""
+    from derive.writers.pdf import NEEDED, find_tex
+
+    if choose("engine", engine, ENGINES) in ("pdflatex", "lualatex") and find_tex(engine) is None:
+        raise Usage(
+            f"{engine} was asked for, and it or a package that it needs is not installed",
+            f"it needs {', '.join(NEEDED)}",
+            f"install them ({INSTALL}), or --engine typst, which needs no TeX",
+        )
+
+
 def render(report: Report, engine: str = "auto", files: Mapping[str, str] | None = None,
            templates: Path | None = None) -> Rendered:  # fmt: skip
     """The PDF of a report: by TeX where it and its packages are found, else by the built-in renderer.
@@ -42,7 +63,7 @@ def render(report: Report, engine: str = "auto", files: Mapping[str, str] | None
     When TeX fails the built-in renderer takes over, and the note says what TeX complained of.
     """
     start = time.perf_counter()
-    choose("engine", engine, ENGINES)
+    require_engine(engine)
     note = ""
     if engine != "typst":
         pdf, used, note = _by_tex(report, engine, files, templates)
@@ -60,8 +81,7 @@ def _by_tex(report: Report, engine: str, files: Mapping[str, str] | None, templa
 
     wanted = "pdflatex" if engine == "auto" else engine
     if find_tex(wanted) is None:
-        missing = "no TeX found" if engine == "auto" else f"{wanted} or a package that it needs was not found"
-        return None, "", f"{missing}: that is fine"
+        return None, "", "no TeX found: that is fine"
     result = compile_tex(files or report_files(report, templates=templates), wanted, TIMEOUT)
     return (result.pdf, wanted, "") if result.pdf is not None else (None, "", f"TeX failed: {result.problem}")
 

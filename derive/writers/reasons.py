@@ -303,4 +303,4 @@ def _split(equation: str) -> tuple[str, str, str] | None:
     return None
 
 
-__all__ = ["CLOSED", "Reason", "Setting", "law", "lowered", "reason"]
+__all__ = ["CLOSED", "FIRST_LINES", "IN_WORDS", "Reason", "Setting", "law", "lowered", "reason"]

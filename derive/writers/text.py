@@ -6,8 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from derive.writers.document import Answer, Card, ForwardLine, Graph, Lemma, Line, Report, RuleUse, Verification
-from derive.writers.layout import Node
+from derive.writers.document import (
+    Answer,
+    Card,
+    ForwardLine,
+    Graph,
+    HandLine,
+    HandWork,
+    Lemma,
+    Line,
+    Report,
+    RuleUse,
+    Verification,
+)
+from derive.writers.layout import Node, row
 from derive.writers.text_folding import folded_code, folded_formula, folded_words
 from derive.writers.text_formula import CLOSING, OPENING, marked_text, plain, text, unmarked
 
@@ -100,6 +112,8 @@ def _report(report: Report, shading: str) -> list[str]:
         lines += [*_heading("Numeric verification"), *_verification(report.verification)]
     if report.code.strip():
         lines += [*_heading("Generated code"), *(f"    {line}" for line in folded_code(report.code, COLUMNS - 4))]
+    if report.checked:
+        lines += [*_heading("Your derivation, checked"), *(line for work in report.checked for line in _work(work))]
     if report.rules:
         lines += [*_heading("Rules used"), *(line for rule in report.rules for line in _rule(rule))]
     return lines
@@ -120,6 +134,8 @@ def _head(report: Report) -> list[str]:
 
 
 def _answer(report: Report) -> list[str]:
+    if not (report.lead or report.answers or report.headline is not None):
+        return []
     lines = [*_heading("Answer"), *_prose(report.lead)]
     if report.headline is not None:
         lines += ["", *_formula(report.headline, 4), ""]
@@ -217,6 +233,35 @@ def _verification(verification: Verification) -> list[str]:
     ]
     heads = ("gradient", "shape", "max |g|", "complex step", "central difference", "")
     return [*_prose(verification.text), "", *_table(heads, rows), "", *_prose(verification.aside)]
+
+
+MARKS = {"right": "✓", "right-if": "(✓)", "wrong": "✗", "carried": "↪", "unknown": "?", "unreadable": "?", "no-claim": "·"}
+
+
+def _work(work: HandWork) -> list[str]:
+    """A checked file: each of its lines behind its mark and number, what is said of it below."""
+    lines = _prose(f"{work.path}: {work.summary}")
+    for group in work.groups:
+        lines += ["", *(part for line in group for part in _hand_line(line))]
+    return [*lines, ""]
+
+
+def _hand_line(line: HandLine) -> list[str]:
+    head = f"{MARKS.get(line.verdict, ''):>3} {line.place:>4}  "
+    if line.source:
+        body = folded_code(line.source, COLUMNS - 10)
+    else:
+        parts = [n for n in (line.lhs, line.relation, line.rhs) if n is not None]
+        indent = "    " if line.lhs is None else ""
+        body = folded_formula(indent + marked_text(row(*parts)), COLUMNS - 10, COLUMNS - 14)
+        body = [body[0], *("    " + part for part in body[1:])]
+    lines = [(head if n == 0 else " " * 10) + part for n, part in enumerate(body)]
+    lines += [part for words in (line.words, *line.aside) for part in _prose(words, 16)]
+    if isinstance(line.correction, str):
+        lines += [" " * 16 + part for part in folded_code("should read  " + line.correction, COLUMNS - 16)]
+    elif line.correction is not None:
+        lines += _formula(line.correction, 16, "should read  ")
+    return lines
 
 
 def _rule(rule: RuleUse) -> list[str]:

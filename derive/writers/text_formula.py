@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from derive.writers.layout import (
+    Accent,
     Big,
     Fence,
     Frac,
@@ -15,6 +16,7 @@ from derive.writers.layout import (
     Node,
     Num,
     Op,
+    Root,
     Row,
     Script,
     Sym,
@@ -47,6 +49,7 @@ _SAME_SIDES = {"abs": ("|", "abs"), "norm": ("‖", "norm")}  # brackets that ca
 _RAISED = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _BOLD = {c: chr(first + n) for letters, first in (("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 0x1D400),
          ("abcdefghijklmnopqrstuvwxyz", 0x1D41A), ("0123456789", 0x1D7CE)) for n, c in enumerate(letters)}  # fmt: skip
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "vec": "\u20d7", "dot": "\u0307"}
 _GRIDS = {"cases": ("{", " ", "}"), "matrix": ("[", ", ", "]"), "plain": ("(", ", ", ")")}
 _JOINED = 4  # letters that may stand below a letter without braces
 _LIKE_A_SUBSCRIPT = re.compile(rf"[^\W\d_]_[^\W_]{{1,{_JOINED}}}")  # a name that would read as a letter with an index
@@ -102,6 +105,11 @@ def _put(node: Node) -> str:
             return opening + body + ";" * (len(rows) == 1) + closing
         case Under(body, label):
             return f"{_atom(body)} ‹{_put(label)}›"
+        case Root(body):
+            return f"√({_put(body)})"
+        case Accent(body, kind):
+            inner = _put(body)
+            return inner + _ACCENTS[kind] if len(unmarked(inner)) == 1 and inner == unmarked(inner) else f"{kind}({inner})"
     raise AssertionError(f"text: have you added a new layout node? {type(node).__name__}")
 
 
@@ -217,7 +225,7 @@ def _is_atom(node: Node) -> bool:
             return " " not in name
         case Num(digits):
             return digits.replace(".", "").isdigit()
-        case Fence(sides="both") | Grid() | Script():
+        case Fence(sides="both") | Grid() | Script() | Root() | Accent():
             return True
         case Op(sign):
             return sign in _VALUES | _PREFIXES

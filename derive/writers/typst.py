@@ -12,9 +12,10 @@ from typing import Any
 from derive.writers.document import Answer, Card, Check, ForwardLine, Lemma, Line, Report, RuleUse, Verification
 from derive.writers.layout import Node, Op, Row, Text, break_lines, row, width
 from derive.writers.templating import Ready, environment
-from derive.writers.text_folding import folded_code
 from derive.writers.typst_formula import quote, typst_math
 from derive.writers.typst_graph import graph_words
+from derive.writers.typst_hand import hand_parts
+from derive.writers.typst_words import listing, prose, sequence
 
 __all__ = ["compile_typst", "pages_png", "report_typst", "typst_math"]
 
@@ -27,7 +28,6 @@ _ASIDE = 121.0  # the text where something stands beside it
 _CODE_COLUMNS = 94
 _EQUALS = Op("eq")
 _BREAK_AFTER = re.compile(r"(?<=[ ,(\[=.])(?=.)")
-_LONG_WORD = re.compile(r"\S{22,}")
 _NUMBER = re.compile(r"([<≤]?)\s*(-?\d+(?:\.\d+)?)(?:e([+-]?\d+))?")
 
 
@@ -68,32 +68,23 @@ def _display(node: Node) -> str:
     return f"$display({typst_math(node)})$"
 
 
-def _tuple(items: Iterable[str]) -> Ready:
-    return Ready("(" + "".join(f"{item}, " for item in items) + ")")
-
-
 def _lines(node: Node, room: float) -> Ready:
     """A displayed formula as lines no wider than `room` em."""
-    return _tuple(_display(line) for line in break_lines(node, room))
+    return sequence(_display(line) for line in break_lines(node, room))
 
 
 def _cell(node: Node, room: float) -> Ready:
     """The same for a table, in the style of running text."""
-    return _tuple(f"${typst_math(line, style=1)}$" for line in break_lines(node, _LOOSE * room))
-
-
-def _prose(words: str) -> str:
-    """A string whose long words may be broken."""
-    return quote(_LONG_WORD.sub(lambda word: re.sub(r"(?<=[^\w\s])(?=.)|(?<=\w{18})", "\u200b", word[0]), words))
+    return sequence(f"${typst_math(line, style=1)}$" for line in break_lines(node, _LOOSE * room))
 
 
 def _words(node: Node | str, room: float = _REASON) -> Ready:
     """Words, or a formula whose `Text` is set as words, so that lines break there."""
     if isinstance(node, str):
-        return Ready(_prose(node))
+        return Ready(prose(node))
     items = node.items if isinstance(node, Row) else (node,)
     runs = [(is_text, list(run)) for is_text, run in groupby(items, lambda item: isinstance(item, Text))]
-    parts = [_prose("".join(n.text for n in run)) if is_text else _run(row(*run), room) for is_text, run in runs]
+    parts = [prose("".join(n.text for n in run)) if is_text else _run(row(*run), room) for is_text, run in runs]
     return Ready("{ " + "; ".join(parts) + " }")
 
 
@@ -122,18 +113,19 @@ def _report(report: Report) -> dict[str, Any]:
         "origin": _origin(report),
         "footer": _footer(report),
         "badges": report.badges,
-        "lead": Ready(_prose(report.lead)),
+        "lead": Ready(prose(report.lead)),
         "headline": "" if several or report.headline is None else _lines(report.headline, (105 - 6) / EM),
-        "headline_aside": Ready(_prose(report.headline_aside)) if report.headline_aside else "",
+        "headline_aside": Ready(prose(report.headline_aside)) if report.headline_aside else "",
         "answers": _answers(report.answers) if several else None,
         "forward": _forward((*report.inputs, *report.forward)),
+        "checked": hand_parts(report.checked),
         "abbreviations": [(_code(name), _math(short)) for name, short in report.abbreviations],
         "graph": {"note": report.graph.note, **graph_words(report.graph)} if report.graph else None,
-        "conventions": Ready(_prose(report.conventions)),
+        "conventions": Ready(prose(report.conventions)),
         "cards": [_card(card) for card in report.cards],
         "lemmas": [_lemma(lemma) for lemma in report.lemmas],
         "verification": report.verification and _verification(report.verification),
-        "code": _listing(report.code),
+        "code": listing(report.code, _CODE_COLUMNS),
         "rules": [_rule_use(rule) for rule in report.rules],
     }
 
@@ -174,7 +166,7 @@ def _crumbs(card: Card) -> Ready:
         words += ["([…], false)"] * (n > before + 1)
         words.append(f"({_math(card.crumbs[n].label)}, {str(card.crumbs[n].current).lower()})")
         before = n
-    return _tuple(words)
+    return sequence(words)
 
 
 def _step(line: Line) -> dict[str, Any]:
@@ -187,21 +179,21 @@ def _step(line: Line) -> dict[str, Any]:
         "number": line.number,
         "lhs": Ready(_display(line.lhs)) if line.lhs is not None else Ready("none"),
         "above": Ready("true" if above else "false"),
-        "rhs": _tuple([f"$display(thick {typst_math(row(_EQUALS, first))})$", *map(_display, rest)]),
+        "rhs": sequence([f"$display(thick {typst_math(row(_EQUALS, first))})$", *map(_display, rest)]),
         "rule": _rule(line),
-        "instance": _tuple([*([_words(line.instance)] if line.instance else []), *map(_prose, line.conditions)]),
+        "instance": sequence([*([_words(line.instance)] if line.instance else []), *map(prose, line.conditions)]),
     }
 
 
 def _rule(line: Line) -> Ready:
     state = f'; " "; dvstate("{line.certainty}")' if line.certainty != "proved" else ""
-    return Ready(f"{{ {_prose(line.rule)}{state} }}")
+    return Ready(f"{{ {prose(line.rule)}{state} }}")
 
 
 def _lemma(lemma: Lemma) -> dict[str, Any]:
     return {
         "title": lemma.title,
-        "text": Ready(_prose(lemma.text)),
+        "text": Ready(prose(lemma.text)),
         "used": ", ".join(lemma.used_in),
         "displays": [_lines(display, (_PAGE - _INDENT) / EM) for display in lemma.displays],
         "steps": [_step(line) for line in lemma.lines],
@@ -210,7 +202,7 @@ def _lemma(lemma: Lemma) -> dict[str, Any]:
 
 def _rule_use(use: RuleUse) -> dict[str, Any]:
     law = _words(use.law, 70 / EM)
-    return {"name": Ready(_prose(use.name)), "law": law, "steps": ", ".join(use.steps)}
+    return {"name": Ready(prose(use.name)), "law": law, "steps": ", ".join(use.steps)}
 
 
 # ---------------------------------------------------------------- tables
@@ -252,7 +244,7 @@ def _forward(lines: Sequence[ForwardLine]) -> dict[str, Any] | None:
                 "source": _code(line.source),
                 "meaning": _cell(line.meaning, _LOOSE * room),
                 "shape": _math(line.shape),
-                "words": Ready(_prose(line.words)),
+                "words": Ready(prose(line.words)),
             }
             for line in lines
         ],
@@ -287,8 +279,8 @@ def _answers(answers: Sequence[Answer]) -> dict[str, Any]:
 
 def _verification(verification: Verification) -> dict[str, Any]:
     return {
-        "text": Ready(_prose(verification.text)),
-        "aside": Ready(_prose(verification.aside)) if verification.aside else "",
+        "text": Ready(prose(verification.text)),
+        "aside": Ready(prose(verification.aside)) if verification.aside else "",
         "rows": [_check(check) for check in verification.rows],
     }
 
@@ -314,10 +306,3 @@ def _number(words: str) -> Ready:
     digits = "" if digits == "1" and raised else f'"{digits}"'.replace("-", "−")
     sign = {"<": r'class("normal", \<) thin', "≤": 'class("normal", ≤) thin'}.get(bound, "")
     return Ready("$" + " ".join(filter(None, (sign, digits, "×" * bool(digits and raised), raised))) + "$")
-
-
-def _listing(code: str) -> Ready | None:
-    """The code as one string; lines too long for the page are folded."""
-    if not code.strip():
-        return None
-    return Ready('"' + "\\n".join(quote(line)[1:-1] for line in folded_code(code, _CODE_COLUMNS)) + '"')

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from derive.writers.layout import (
+    Accent,
     Big,
     Fence,
     Frac,
@@ -15,6 +16,7 @@ from derive.writers.layout import (
     Node,
     Num,
     Op,
+    Root,
     Row,
     Script,
     Sym,
@@ -43,6 +45,7 @@ _BRACKETS = {"paren": (r"\(", r"\)"), "bracket": (r"\[", r"\]"), "brace": (r"\{"
              "norm": (r"\‖", r"\‖"), "angle": (r"\⟨", r"\⟩"), "floor": (r"\⌊", r"\⌋"), "eval": ("", r"\|")}  # fmt: skip
 _FACES = {"italic": "upright({})", "roman": "upright({})", "bold": "bold(upright({}))", "mono": "mono({})",
           "function": "op({})", "greek": "upright({})"}  # fmt: skip
+_ACCENTS = {"hat": "hat", "bar": "macron", "tilde": "tilde", "vec": "arrow", "dot": "dot"}
 _OPENING = frozenset(["paren", "bracket", "brace"])
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -100,6 +103,10 @@ class _Printer:
                 return self._grid(rows, kind)
             case Under(body, label):
                 return f"underbrace({self.put(body, style)}, {self.put(label, 2)})"
+            case Root(body):
+                return f"sqrt({self.put(body, style)})"
+            case Accent(body, kind):
+                return f"accent({self.put(body, style)}, {_ACCENTS[kind]})"
         raise AssertionError(f"typst: have you added a new layout node? {type(node).__name__}")
 
     def _row(self, items: tuple[Node, ...], style: int) -> str:

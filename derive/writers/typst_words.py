@@ -1,0 +1,29 @@
+"""Words, code and sequences in Typst's own spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from derive.writers.templating import Ready
+from derive.writers.text_folding import folded_code
+from derive.writers.typst_formula import quote
+
+_LONG_WORD = re.compile(r"\S{22,}")
+
+
+def sequence(items: Iterable[str]) -> Ready:
+    """Things as an array."""
+    return Ready("(" + "".join(f"{item}, " for item in items) + ")")
+
+
+def prose(words: str) -> str:
+    """A string whose long words may be broken."""
+    return quote(_LONG_WORD.sub(lambda word: re.sub(r"(?<=[^\w\s])(?=.)|(?<=\w{18})", "\u200b", word[0]), words))
+
+
+def listing(code: str, columns: int) -> Ready | None:
+    """The code as one string, lines of more than `columns` letters folded; None where there is none."""
+    if not code.strip():
+        return None
+    return Ready('"' + "\\n".join(quote(line)[1:-1] for line in folded_code(code, columns)) + '"')
