@@ -20,7 +20,8 @@ from derive.judges.bench import Bench
 from derive.judges.data import judging_sizes
 from derive.judges.evaluate import Undecided
 from derive.judges.normal import known_positive, prove_equal
-from derive.program import Program, Variable
+from derive.program import Equation, Program, Variable
+from derive.readers.latex_matrices import with_implied
 from derive.routes import unfold
 
 LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
@@ -45,6 +46,7 @@ class Decider:
     """Questions about one program; answers are kept."""
 
     program: Program
+    implied: dict[str, Equation] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], Answer] = field(default_factory=dict)
     zeros: dict[str, bool] = field(default_factory=dict)
 
@@ -61,7 +63,7 @@ class Decider:
     def _decided(self, a: Expr, b: Expr, cond: x.Cond | None) -> Answer:
         if cond is not None:
             a, b = _where(a, cond), _where(b, cond)
-        program = restricted(self.program, (a, b))
+        program = restricted(with_implied(self.program, self.implied), (a, b))
         if (trouble := self._trouble(program, a, b)) is not None:
             return Answer(None, reason=trouble)
         if differ(program, a, b):

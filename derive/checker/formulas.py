@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
@@ -100,7 +100,7 @@ class FormulaChecker:
     spoken: dict[int, tuple[list[Link], int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.decider = Decider(self.paper.program)
+        self.decider = Decider(self.paper.program, self.paper.notes.implied)
         self.restrictions = restrictions(self.paper)
 
     def check(self) -> list[Verdict]:
@@ -199,7 +199,7 @@ class FormulaChecker:
     def solved_decider(self, program: Program) -> Decider:
         """A decider where gradients vanish; kept, since its answers are."""
         key = len(self.conditions)
-        return self.solved.setdefault(key, Decider(program))
+        return self.solved.setdefault(key, Decider(program, self.paper.notes.implied))
 
     def _defining_member(self, k: int, chain: list[Link], n: int) -> str | None:
         name = self.paper.definitions.get(k)
@@ -273,10 +273,22 @@ class FormulaChecker:
         """An array on the right that no definition mentions and the left side does not have: it could be anything."""
         if found.right is None:
             return None
-        known = {n for e in self.paper.program.equations for n in (e.name, *e.rhs.names)}
-        known |= set().union(*(e.names for e in (found.left, found.before) if e is not None))
-        new = [n for n in sorted(found.right.names) if n not in known and not n.startswith("U~")]
+        known = {n for e in self.paper.program.equations for n in self.mentioned({e.name, *e.rhs.names})}
+        known |= set().union(*(self.mentioned(e.names) for e in (found.left, found.before) if e is not None))
+        new = [n for n in sorted(self.mentioned(found.right.names)) if n not in known and not n.startswith("U~")]
         return new[0] if new else None
+
+    def mentioned(self, names: Iterable[str]) -> set[str]:
+        """The arrays that stand in formulas, those under an inverse or a determinant instead of these."""
+        pending, found = list(names), set()
+        implied = self.paper.notes.implied
+        while pending:
+            name = pending.pop()
+            if name in implied:
+                pending += implied[name].rhs.names
+            else:
+                found.add(name[2:] if name.startswith("d~") else name)
+        return found
 
     def undefined_loss(self, found: Finding) -> str | None:
         """Why a difference disproves nothing: the loss is undefined, and the line is not linear in its gradient."""
@@ -514,7 +526,7 @@ class FormulaChecker:
             except (Unknown, Problem):
                 continue
             pair = aligned(a, b, elaborator)
-            if pair is not None and Decider(program).equal(*pair, self.condition(one, elaborator)[0]).equal is True:
+            if pair is not None and Decider(program, self.paper.notes.implied).equal(*pair, self.condition(one, elaborator)[0]).equal is True:
                 return True
         return False
 

@@ -18,6 +18,7 @@ from derive.judges.bench import Bench
 from derive.judges.evaluate import Undecided
 from derive.readers import latex_tree as t
 from derive.readers.latex_grammar import read_formula
+from derive.readers.latex_matrices import with_implied
 from derive.readers.latex_notes import Unknown
 from derive.readers.latex_tokens import Token, Unread, tokenize
 
@@ -109,7 +110,7 @@ class Surgery:
             return None
         if found.cond is not None:
             target = x.cases([(found.cond, target)], x.ZERO)
-        program = restricted(whole, (target, found.right))
+        program = restricted(with_implied(whole, checker.paper.notes.implied), (target, found.right))
         free = tuple(sorted(target.free, key=lambda i: i.number))
         try:
             bench = Bench(program, 3, extra=(target, found.right), positive=True)

@@ -189,6 +189,12 @@ class Balls(Arrays):
         exp, log = self.balls.functions["exp"], self.balls.functions["log"]
         return Named(self._each(lambda u, v: exp(log(u) * v), spread(base, axes), spread(exponent, axes)), axes)
 
+    def weight(self, value: Any) -> float:
+        return abs(self.balls.middle(value[0]))
+
+    def reciprocal(self, value: Any) -> Any:
+        return self._each(lambda u: self._known(self.balls.power(u, Fraction(-1))), value)
+
     def _known(self, value: Any) -> Any:
         if value is None:
             raise Undecided("a root of a negative number")

@@ -21,6 +21,7 @@ from derive import expr as x
 from derive.errors import Problem
 from derive.expr import Expr, Term
 from derive.index import Index, Size
+from derive.judges import linear
 from derive.judges.duals import derivative
 from derive.ops import OPS
 from derive.program import Equation
@@ -518,8 +519,8 @@ class Arrays(Evaluator):
         equation = self.world.equations.get(name)
         if equation is None:
             data = self.given(name)
-        elif name in self.open or equation.kind == "implicit":
-            raise Undecided(f"`{name}` is defined by itself" if name in self.open else f"`{name}` is defined by a law")
+        elif name in self.open:
+            raise Undecided(f"`{name}` is defined by itself")
         else:
             if not self.open and not self.preparing:
                 self._prepare(name)
@@ -551,10 +552,26 @@ class Arrays(Evaluator):
             self.preparing = False
 
     def _computed(self, e: Equation) -> Any:
+        if e.kind == "implicit":
+            if linear.matrix_of(e) is None:
+                raise Undecided(f"`{e.name}` is defined by a law")
+            return linear.computed(e, self)
         if e.kind == "recurrent" or e.name in e.rhs.names:
             return self._recurrence(e)
         data = self.over(e.rhs, e.indices)
         return self.whole_array(e, data) if e.sort != "real" else data
+
+    def weight(self, value: Any) -> float:
+        """How good a pivot a number is; the first of the best is taken."""
+        return float(np.abs(value).max())
+
+    def reciprocal(self, value: Any) -> Any:
+        """1 over a pivot; refuses zero."""
+        return np.asarray(1.0 / value)
+
+    def refuse(self, why: str) -> None:
+        """Raises Undecided."""
+        raise Undecided(why)
 
     def whole_array(self, e: Equation, data: Any) -> Any:
         """An integer array as this arithmetic keeps it."""

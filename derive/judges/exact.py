@@ -34,8 +34,10 @@ import numpy as np
 from derive import expr as x
 from derive.expr import Expr, Term
 from derive.index import Index
+from derive.judges import linear
 from derive.judges.evaluate import Arrays, Axes, Named, Undecided, World, spread, union
 from derive.judges.value import Floats
+from derive.program import Equation
 
 LANES, SPARE = 16, 1
 MANY_LANES, ENOUGH = 768, 24  # in the strict tower
@@ -225,13 +227,18 @@ class Tower:
         """The climb of a named array."""
         for other in self.world.resting(name, self._named) if name not in self._named else ():
             self._named[other] = Climb()
-            self._named[other] = self.climb(self.world.equations[other].rhs)
+            self._named[other] = self.climb(self._stated(self.world.equations[other]))
         if name not in self._named:
             self._named[name] = Climb()  # a recurrence: what stands around the earlier entries counts once
             equation = self.world.equations.get(name)
             if equation is not None:
-                self._named[name] = self.climb(equation.rhs)
+                self._named[name] = self.climb(self._stated(equation))
         return self._named[name]
+
+    def _stated(self, e: Equation) -> Expr:
+        """The right side; of an inverse or determinant the matrix, which is only multiplied and divided."""
+        matrix = linear.matrix_of(e)
+        return e.rhs if matrix is None else matrix
 
     # -- exp over logs
 
@@ -364,6 +371,20 @@ class Residues(Arrays):
                 result = self.mul(result, np.take(data, k, axis=axis))
             return result
         return np.take_along_axis(data, best()[..., None], axis=axis).squeeze(axis)
+
+    # -- elimination
+
+    def weight(self, value: np.ndarray) -> float:
+        return float(np.count_nonzero(value))
+
+    def reciprocal(self, value: np.ndarray) -> np.ndarray:
+        """1 over a pivot; the lanes in which it is zero are given up."""
+        if self.wide(value):
+            raise Undecided("a matrix with a ι-part is inverted")
+        if not value.any():
+            raise Undecided("a singular matrix is inverted")
+        self._lose(np.broadcast_to(value == 0, (*value.shape[:-1], self.lanes)))
+        return self.field.inverse(value)
 
     # -- large sums of masked products
 

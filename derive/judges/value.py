@@ -126,6 +126,13 @@ class Errors(Arrays):
         moved = np.abs(value * n / b) * b_error + np.where(n_error > 0, np.abs(value * np.log(np.abs(b))) * n_error, 0)
         return Named(np.stack([value, np.abs(value) + np.where(np.isnan(moved), 0, moved)], axis=-1), axes)
 
+    def weight(self, value: np.ndarray) -> float:
+        return float(np.abs(value[..., 0]).max())
+
+    def reciprocal(self, value: np.ndarray) -> np.ndarray:
+        inverse = 1.0 / value[..., 0]
+        return np.stack([inverse, inverse**2 * value[..., 1] + np.abs(inverse)], axis=-1)
+
     def primitive(self, e: x.Call) -> Named:
         result = self.values.evaluate(e)
         error = np.abs(result.data)

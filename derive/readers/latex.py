@@ -47,12 +47,36 @@ class Paper:
     stationary_words: bool = False
     assumed: dict[str, str] = field(default_factory=dict)
     waived: list[str] = field(default_factory=list)
+    free: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
         """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
         key = self.ids.setdefault(id(statement), str(len(self.ids)))
         scope = self.scopes.setdefault(key, {})
-        return Elaborator(self.notes, program or self.program, scope, key, reading or {}, surrogate=self.surrogate)
+        made = Elaborator(self.notes, program or self.program, scope, key, reading or {}, surrogate=self.surrogate)
+        made.outer = self.letters_of(key, statement)
+        return made
+
+    def letters_of(self, key: str, statement: Statement) -> frozenset[str]:
+        """The index letters that are free in the chain of a statement, a letter only compared with not counted."""
+        if key not in self.free:
+            chain = [s for s in self.statements if self.ids.get(id(s)) == key] or [statement]
+            self.free[key] = frozenset(a for s in chain for node in nodes(s) for a in _free(node))
+        return self.free[key]
+
+
+def _free(node: t.Node) -> set[str]:
+    """The letters in index places of a formula that no big sign binds; of Σ_{i ≠ j} both are bound."""
+    found: set[str] = set()
+    for child in t.children(node):
+        found |= _free(child)
+    if isinstance(node, (t.Symbol, t.Paren, t.Function)):
+        found |= {s.name for s in node.subs if isinstance(s, t.Symbol) and not s.subs}
+    if isinstance(node, t.Big):
+        found -= set(node.letters)
+        if isinstance(node.cond, t.Relation) and isinstance(node.cond.right, t.Symbol):
+            found -= {node.cond.right.name}
+    return found
 
 
 # ---------------------------------------------------------------- words
@@ -236,6 +260,7 @@ def _learn(paper: Paper) -> None:
     for node in every:
         _ranks(notes, node)
     _matrices(notes, every)
+    notes.matrices.discard("I")
     for name in notes.matrices - notes.ranks.keys():
         notes.ranks[name] = 2 if name[0].isupper() else 1
     _chain_ids(paper)
@@ -244,6 +269,10 @@ def _learn(paper: Paper) -> None:
     _programmed(paper)
     _choose_loss(paper, every)
     paper.parameters = _parameters(paper, every)
+    notes.by = {
+        notes.resolve(notes.spell(w)[0])[0]
+        for node in every for u in t.walk(node) if isinstance(u, t.Derivative) for w in u.wrt if isinstance(w, t.Symbol)
+    }
     paper.stationary_words = _sets_to_zero(paper)
     _assume(paper)
     _define(paper)
@@ -804,7 +833,7 @@ def _with_inputs(paper: Paper, program: Program) -> Program:
     known = set(program.by_name)
     inputs = list(program.inputs)
     for name in dict.fromkeys([*notes.ranks, *notes.labels, *(n for e in program.equations for n in e.rhs.names)]):
-        if name in known or name in notes.aliases or name.startswith(("∂", "U~")):
+        if name in known or name in notes.aliases or name in notes.implied or name.startswith(("∂", "U~", "d~")):
             continue
         known.add(name)
         shape = tuple(notes.sizes.resolve(Size.of(f"?{name}#{k}")) for k in range(notes.ranks.get(name, 0)))
@@ -882,13 +911,15 @@ def _align_statements(paper: Paper) -> None:
 
 def _resolved(paper: Paper, program: Program) -> Program:
     """Every size in the equations as it was inferred."""
-    sizes = paper.notes.sizes
+    sizes, implied = paper.notes.sizes, paper.notes.implied
 
     def settled(e: Equation) -> Equation:
-        put = {i: Index(i.name, sizes.resolve(i.size)) for i in e.indices}
-        rhs = resized(x.substitute(e.rhs, put), sizes)
-        return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs)
+        law = e.law if e.law is not None else x.ZERO
+        put = {i: Index(i.name, sizes.resolve(i.size)) for i in sorted({*e.indices, *e.rhs.free}, key=lambda i: i.number)}
+        rhs, law = (resized(x.substitute(side, put), sizes) for side in (e.rhs, law))
+        return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs, law=None if e.law is None else law)
 
+    implied.update({name: settled(e) for name, e in implied.items()})
     return replace(program, equations=tuple(settled(e) for e in program.equations))
 
 

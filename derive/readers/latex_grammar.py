@@ -44,6 +44,7 @@ TIMES = {
     "@": "@",
     r"\odot": "odot",
     r"\circ": "odot",
+    r"\oslash": "oslash",
     "/": "/",
     r"\div": "/",
 }
@@ -411,7 +412,7 @@ class Parser:
             and len(text) > 1
             and self.text != "="
             and (
-                self.text in OPENING or self.text in ("_", "^") or (self.here and self.here.kind in ("name", "command"))
+                self.text in OPENING or self.text in ("_", "^", "'") or (self.here and self.here.kind in ("name", "command"))
             )
         ):
             if not (self.text == "_" and not self._called_later()):
@@ -419,12 +420,19 @@ class Parser:
         symbol = t.Symbol((token.start, token.end), text)
         if (
             text == "sigma"
-            and self.text == "("
+            and self._called_after_primes()
             and "sigma" not in self.lexicon.indexed
             and "sigma" not in self.lexicon.letters
         ):
             return self.function("sigmoid", token)
         return symbol
+
+    def _called_after_primes(self) -> bool:
+        """Whether a bracket follows, perhaps after primes: σ(z), σ'(z), σ''(z)."""
+        place = self.place
+        while place < len(self.tokens) and self.tokens[place].text in ("'", r"\prime"):
+            place += 1
+        return place < len(self.tokens) and self.tokens[place].text == "("
 
     def _called_later(self) -> bool:
         """Whether a bracket follows the subscript: `softmax_j(z)`."""
@@ -560,8 +568,11 @@ class Parser:
         self.fail("a power in a denominator of a derivative")
 
     def partial(self) -> t.Node:
-        """∂L/∂x written in one line, or ∂ by itself."""
+        """∂L/∂x written in one line, ∂_x L, or ∂ by itself."""
         token = self.advance()
+        if self.accept("_"):
+            wrt = self.group(self.factor)
+            return t.Derivative(self.within(token.start), self.factor(), (wrt,))
         body = self.factor()
         if self.text == "/" and self.place + 1 < len(self.tokens) and self.tokens[self.place + 1].text == r"\partial":
             self.advance()
@@ -584,14 +595,23 @@ class Parser:
         return t.Differential(self.within(token.start), body)
 
     def nabla(self) -> t.Node:
+        """∇_x f and ∇²_x f; ∇² f alone is by the variable that the document is about."""
         token = self.advance()
-        if not self.accept("_"):
+        wrt, order = None, 1
+        while self.text in ("_", "^"):
+            if self.advance().text == "_":
+                wrt = self.group(self.factor) if self.here is None or self.here.kind != "text" else self.factor_of_words()
+            else:
+                power = self.group(self.sum)
+                if not (isinstance(power, t.Number) and power.value == 2):
+                    raise Unread("a power of ∇ that is not 2", token.start, self.last_end)
+                order = 2
+        if wrt is None and order == 1:
             raise Unread("∇ without the variable that it belongs to", token.start, token.end)
-        wrt = self.group(self.factor) if self.here is None or self.here.kind != "text" else self.factor_of_words()
         if self.at_stop():
             return t.Symbol(self.within(token.start), "nabla_" + getattr(wrt, "name", ""))
         body = self.factor()
-        return t.Derivative(self.within(token.start), body, (wrt,))
+        return t.Derivative(self.within(token.start), body, () if wrt is None else (wrt,) * order)
 
     def factor_of_words(self) -> t.Node:
         token = self.advance()
@@ -631,6 +651,20 @@ class Parser:
             return t.Matrix(self.within(token.start), (tuple(parts),))
         self.expect(close)
         return t.Paren(self.within(token.start), node, token.text)
+
+    def angle(self) -> t.Node:
+        """⟨A, B⟩, the inner product; ⟨x⟩ is only brackets."""
+        token = self.advance()
+        parts = [self.nested(self.sum)]
+        while self.accept(","):
+            parts.append(self.nested(self.sum))
+        self.expect(r"\rangle")
+        if self.text == "_":
+            self.advance()
+            self.group(self.sum)
+        if len(parts) == 1:
+            return t.Paren(self.within(token.start), parts[0], "(")
+        return t.Function(self.within(token.start), "inner", tuple(parts))
 
     def _listed(self, token: Token, close: str) -> t.Node:
         """[j = y], [s_1 − y_1, …], or brackets."""
@@ -702,14 +736,20 @@ class Parser:
 
     def function(self, name: str, token: Token) -> t.Node:
         """A function with its argument; a power between name and argument is put outside."""
-        power, subs = None, ()
-        while self.text in ("^", "_"):
-            if self.advance().text == "^":
+        power, subs, primes = None, (), 0
+        while self.text in ("^", "_", "'", r"\prime"):
+            sign = self.advance().text
+            if sign in ("'", r"\prime"):
+                primes += 1
+            elif sign == "^" and self.text == r"\prime":
+                self.advance()
+                primes += 1
+            elif sign == "^":
                 power = self.group(self.sum)
             else:
                 subs = self.subscripts()
         args = self.arguments()
-        node: t.Node = t.Function(self.within(token.start), name, args, subs)
+        node: t.Node = t.Function(self.within(token.start), name, args, subs, primes)
         return node if power is None else t.Power(self.within(token.start), node, power)
 
     def arguments(self) -> tuple[t.Node, ...]:
@@ -906,7 +946,7 @@ class Parser:
 
     def _is_call(self, node: t.Symbol) -> bool:
         """A name that the document uses as a function, or brackets with a comma."""
-        if node.name in self.lexicon.functions:
+        if node.name.rstrip("'") in self.lexicon.functions:
             return True
         depth = braces = 0
         for token in self.tokens[self.place :]:
@@ -1024,6 +1064,10 @@ class Parser:
 
     def _power(self, node: t.Node, tokens: list[Token], start: int) -> t.Node:
         span = self.within(start)
+        signs = [k.text for k in tokens]
+        if signs in (["-", "T"], ["-", r"\top"], ["-", "1", "T"], ["-", "1", r"\top"], ["T", "-", "1"]):
+            minus = t.Number((tokens[0].start, tokens[-1].end), Fraction(-1))
+            return t.Transposed(span, t.Power(span, node, minus))
         if [k.text for k in tokens] == ["*"]:
             if isinstance(node, t.Symbol):
                 return replace(node, name=node.name + "star", span=span)
@@ -1100,6 +1144,7 @@ _PRIMARIES: dict[str, Callable[[Parser], t.Node]] = {
     "(": Parser.paren,
     "[": Parser.paren,
     r"\{": Parser.paren,
+    r"\langle": Parser.angle,
     "{": Parser.paren,
     "|": Parser.bars_,
     r"\|": Parser.bars_,

@@ -15,6 +15,7 @@ from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.program import Program
 from derive.readers import latex_tree as t
+from derive.readers.latex_matrices import carried_out, contracted, differential, operated, slope, with_implied
 from derive.readers.latex_notes import LOSSES, Notes, Unknown
 from derive.routes import unfold
 
@@ -72,6 +73,7 @@ class Elaborator:
     misfits: list[str] = field(default_factory=list)
     surrogate: Expr | None = None
     used: set[str] = field(default_factory=set)
+    outer: frozenset[str] = frozenset()
     lenient: bool = False
     proposing: bool = False
 
@@ -222,11 +224,27 @@ class Elaborator:
         if not places and len(name) == 1 and name.swapcase() in self.notes.size_names and not self.notes.is_array(name):
             self.choose(f"alias {name}", f"reads {name} as {name.swapcase()}")
             return Value(x.size(self.notes.sizes.resolve(Size.of(name.swapcase()))))
+        if name == "I" and not self.known(name) and all(
+            isinstance(p, (t.Symbol, t.Number)) and self.is_size(p) for p in places
+        ):
+            return self.identity(places, s)
         if name == "pi" and not places and not self.notes.is_array("pi"):
             return Value(x.Call("pi", ()))
         if name.endswith("bar") and not places and not self.known(name) and self.notes.rank_of(name[:-3]) == 1:
             return self.mean(name[:-3])
         return self.array(self.named(name, s), places, sampled, s)
+
+    def is_size(self, place: t.Node) -> bool:
+        return isinstance(place, t.Number) or self.notes.spell(place)[0] in self.notes.size_names
+
+    def identity(self, places: tuple[t.Node, ...], s: t.Symbol) -> Value:
+        """I or I_n, of the length that its neighbours have."""
+        n = self.notes.sizes.resolve(Size.of(f"?{self.statement}@{s.span[0]}I"))
+        i = Index("a", n)
+        if places and isinstance(places[0], t.Symbol):
+            self.fit(i, self.notes.sizes.resolve(Size.of(self.notes.spell(places[0])[0])), "the identity")
+        j = i.fresh()
+        return Value(x.delta(i, j), (i, j))
 
     def known(self, name: str) -> bool:
         return name in self.program or name in self.notes.defined
@@ -364,9 +382,10 @@ class Elaborator:
         """Juxtaposition and @ multiply matrices; ⊙ and * entry by entry; / divides by one factor."""
         runs: list[list[tuple[str, Value]]] = [[]]
         for op, factor in node.factors:
-            if op in ("star", "odot") and runs[-1]:
+            if op in ("star", "odot", "oslash") and runs[-1]:
                 runs.append([])
-            runs[-1].append((op, self.value(factor)))
+            v = self.value(factor)
+            runs[-1].append((op, Value(x.power(v.expr, x.MINUS_ONE), v.axes) if op == "oslash" else v))
         values = [self.run(run, node) for run in runs]
         axes = self.common(values, node)
         return Value(x.mul(*(self.spread(v, axes) for v in values)), axes)
@@ -426,9 +445,40 @@ class Elaborator:
         exponent = self.value(node.exponent)
         if exponent.open:
             raise Unknown("an array in an exponent", node.span)
-        if len(v.open) > 1 and isinstance(base, t.Symbol) and exponent.expr.key == x.MINUS_ONE.key:
-            raise Unknown("the inverse of a matrix", node.span)
+        if len(v.open) > 1:
+            return self.matrix_power(v, exponent.expr, node)
         return Value(x.power(v.expr, exponent.expr), v.axes)
+
+    def matrix_power(self, v: Value, exponent: Expr, node: t.Node) -> Value:
+        """A^n of a square matrix for a whole number n; entry by entry is no reading of a power of a bare matrix."""
+        n = exponent.value if isinstance(exponent, x.Num) else None
+        if len(v.axes) != 2 or n is None or n.denominator != 1 or not 1 <= abs(n) <= 4:
+            raise Unknown("this power of a matrix", node.span)
+        i, j = self.square(v, node)
+        first = Value(self.inverse(v.expr, i, j), v.axes) if n < 0 else v
+        result = first
+        for _ in range(abs(int(n)) - 1):
+            result = self.contracted(result, first, node)
+        return result
+
+    def square(self, v: Value, node: t.Node) -> tuple[Index, Index]:
+        """The rows and columns of a square matrix."""
+        if len(v.open) != 2:
+            raise Unknown("a square matrix is expected here", node.span)
+        i, j = v.open
+        self.fit(i, j.size, "the other axis")
+        if self.notes.sizes.resolve(i.size) != self.notes.sizes.resolve(j.size):
+            raise Unknown("a square matrix is expected here", node.span)
+        return i, j
+
+    def inverse(self, e: Expr, i: Index, j: Index) -> Expr:
+        return operated("inverse", e, i, j, self.notes.implied)
+
+    def determinant(self, v: Value, node: t.Node) -> Value:
+        """det A; its slope needs the inverse, which is entered with it."""
+        i, j = self.square(v, node)
+        self.inverse(v.expr, i, j)
+        return Value(operated("det", v.expr, i, j, self.notes.implied))
 
     def transposed(self, node: t.Transposed) -> Value:
         v = self.value(node.base)
@@ -466,6 +516,10 @@ class Elaborator:
     # -- functions
 
     def function(self, node: t.Function) -> Value:
+        if node.primes:
+            return self.primed(node)
+        if node.name == "inner":
+            return self.inner(node)
         if node.name in ELEMENTWISE:
             v = self.value(node.args[0])
             if len(node.args) != 1:
@@ -491,10 +545,31 @@ class Elaborator:
             if len(v.axes) == 1:
                 j = v.open[0].fresh()
                 return Value(x.mul(v.expr, x.delta(v.open[0], j)), (v.open[0], j))
+        if node.name == "det" and len(node.args) == 1:
+            return self.determinant(self.value(node.args[0]), node)
         if node.name == "abs":
             v = self.value(node.args[0])
             return Value(x.Call("abs", (v.expr,)), v.axes)
         raise Unknown(f"the function {node.name} is not understood here", node.span)
+
+    def primed(self, node: t.Function) -> Value:
+        """σ'(u): the slope of an elementwise function, at u."""
+        if node.name not in ELEMENTWISE or len(node.args) != 1 or node.primes > 3:
+            raise Unknown(f"the derivative of {node.name} is not understood here", node.span)
+        v, place = self.value(node.args[0]), Entry("·argument", ())
+        e: Expr = x.Call(node.name, (place,))
+        for _ in range(node.primes):
+            e = carried_out(x.D(e, place))
+        return Value(x.replace_entries(e, lambda u: v.expr if u.name == place.name else None), v.axes)
+
+    def inner(self, node: t.Function) -> Value:
+        """⟨A, B⟩ = Σ A·B over all axes."""
+        if len(node.args) != 2:
+            raise Unknown("an inner product of two things is expected", node.span)
+        a, b = (self.value(u) for u in node.args)
+        if len(a.open) != len(b.open) or not a.open:
+            raise Unknown("the two sides of the inner product have different shapes", node.span)
+        return Value(x.total(x.mul(a.expr, self.spread(b, a.axes)), *a.open))
 
     def placed(self, v: Value, node: t.Function) -> Value:
         """f(x)_j: the places behind a function."""
@@ -532,6 +607,9 @@ class Elaborator:
 
     def norm(self, node: t.Norm) -> Value:
         v = self.value(node.inner)
+        if node.kind == "abs" and len(v.open) == 2:
+            self.choose(f"bars {node.span[0]}", "reads |A| as the determinant")
+            return self.determinant(v, node)
         if node.kind == "abs":
             return Value(x.Call("abs", (v.expr,)), v.axes)
         body = x.Call("abs", (v.expr,)) if node.kind == "1" else x.power(v.expr, x.num(2))
@@ -542,6 +620,8 @@ class Elaborator:
 
     def big(self, node: t.Big) -> Value:
         letters = node.letters or self.summable(node)
+        other = self.second_letter(node)
+        letters = (other, *letters) if other else letters
         if node.slip:
             self.choose(f"slip {node.span[0]}", node.slip)
         held = dict(self.bound)
@@ -558,6 +638,16 @@ class Elaborator:
         for i, guard in reversed(made):
             e = x.reduce_(node.op, i, e, guard)
         return Value(e, v.axes)
+
+    def second_letter(self, node: t.Big) -> str | None:
+        """The j of Σ_{i ≠ j} where j stands nowhere else in the statement: the sum is over both."""
+        cond = node.cond
+        if not (isinstance(cond, t.Relation) and len(node.letters) == 1 and isinstance(cond.right, t.Symbol)):
+            return None
+        j = cond.right
+        if j.subs or j.marks or not self.is_letter(j.name) or j.name in self.bound:
+            return None
+        return None if j.name in self.outer else j.name
 
     def binder(self, node: t.Big, name: str, last: bool) -> tuple[Index, x.Cond | None]:
         """The index of one letter, and the guard that its bounds make."""
@@ -771,8 +861,27 @@ class Elaborator:
     def derivative(self, node: t.Derivative) -> Value:
         if node.body is None:
             raise Unknown("a derivative of nothing", node.span)
+        if not node.wrt:
+            return self.differentiated(node.body, [self.only_variable(node) for _ in range(2)], node)
+        if _is_sigma(node.body) and not self.known("sigma") and len(node.wrt) == 1 and not self.notes.rank_of("sigma"):
+            node = t.Derivative(node.span, t.Function(node.body.span, "sigmoid", node.wrt), node.wrt)
         wrt = [self.wrt_value(w) for w in node.wrt]
         return self.differentiated(node.body, wrt, node)
+
+    def only_variable(self, node: t.Derivative) -> Value:
+        """The variable of ∇² where none is written: the only vector that the body rests on and that is no label."""
+        e = unfold(self.bodied(node.body).expr, self.program) if not self.is_loss(node.body) else self.whole_loss(node)
+        onehot = {f.array for f in self.program.facts if f.kind == "onehot"} | self.notes.labels
+        names = [n for n in sorted(e.names) if n in self.program and n not in onehot and n not in self.notes.implied]
+        asked = [n for n in names if n in self.notes.by] or [n for n in names if self.notes.rank_of(n) == 1]
+        if len(asked) != 1:
+            raise Unknown("∇² without the variable that it belongs to", node.span)
+        return self.wrt_value(t.Symbol(node.span, asked[0]))
+
+    def whole_loss(self, node: t.Node) -> Expr:
+        if self.notes.loss is None or self.program.equation(self.notes.loss) is None:
+            raise Unknown("nothing defines the loss", node.span)
+        return unfold(Entry(self.notes.loss, ()), self.program)
 
     def wrt_value(self, node: t.Node) -> Value:
         v = self.value(node)
@@ -802,8 +911,22 @@ class Elaborator:
             body = body.symbol
         return self.value(body)
 
+    @property
+    def whole(self) -> Program:
+        """The program with inverses and determinants."""
+        return with_implied(self.program, self.notes.implied)
+
+    def through_laws(self, e: Expr, name: str) -> bool:
+        """Whether a formula rests on an array through an inverse or a determinant."""
+        if not self.notes.implied:
+            return False
+        moving = dependents(self.whole, name)
+        return any(n in self.notes.implied and n in moving for n in unfold(e, self.program).names)
+
     def by(self, e: Expr, wrt: Entry, node: t.Node) -> Expr:
         """∂e/∂wrt: of an array by a name in its own definition the direct derivative, else through all definitions."""
+        if self.through_laws(e, wrt.name):
+            return slope(e, wrt, self.whole)
         whole = self.unfolded(e, wrt.name)
         if wrt.name not in whole.names and e.names and not self.independent(whole.names, wrt.name):
             what = e.name if isinstance(e, Entry) else "this"
@@ -849,11 +972,14 @@ class Elaborator:
         first = wrt[0].expr
         e = self.loss_over(first.name, node)
         for w in wrt:
-            e = x.D(e, w.expr)
+            e = self.slope(e, w.expr)
         if len(wrt) > 1 and self.surrogate is not None:
             raise Unknown("a second derivative of a loss that nothing defines", node.span)
         self.used.add(first.name)
         return Value(e, axes)
+
+    def slope(self, e: Expr, wrt: Entry) -> Expr:
+        return slope(e, wrt, self.whole) if self.through_laws(e, wrt.name) else x.D(e, wrt)
 
     def loss_over(self, name: str, node: t.Node) -> Expr:
         """The loss written out down to one array; where nothing defines it, its linear part over what feeds it."""
@@ -864,7 +990,7 @@ class Elaborator:
             e = self.unfolded(self.surrogate, name)
         else:
             raise Unknown("nothing defines the loss", node.span)
-        if name not in e.names:
+        if name not in e.names and not self.through_laws(e, name):
             raise Unknown(f"nothing says how the loss depends on {name}", node.span)
         return e
 
@@ -914,6 +1040,15 @@ class Elaborator:
         name = self.notes.resolve(self.notes.spell(node.symbol)[0])[0]
         if self.program.equation(name) is not None or name == self.notes.loss:
             return self.value(node.symbol)
+        base = name.rstrip("'")
+        if base != name and self.program.equation(base) is not None and len(node.args) == 1:
+            wrt = self.wrt_value(node.args[0])
+            e = unfold(self.value(t.Symbol(node.span, base)).expr, self.program)
+            if wrt.expr.name not in e.names:
+                raise Unknown(f"nothing says how {base} depends on {wrt.expr.name}", node.span)
+            for _ in range(len(name) - len(base)):
+                e = x.D(e, wrt.expr)
+            return Value(e)
         raise Unknown(f"nothing defines the function {name}", node.span)
 
     def ones(self, node: t.Ones) -> Value:
@@ -922,6 +1057,10 @@ class Elaborator:
 
     def number(self, node: t.Number) -> Value:
         return Value(x.Num(node.value))
+
+
+def _is_sigma(node: t.Node | None) -> bool:
+    return isinstance(node, t.Symbol) and node.name == "sigma" and not node.subs and not node.marks
 
 
 def dependents(program: Program, name: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from derive.errors import Problem
 from derive.index import Size
-from derive.program import Fact, Program
+from derive.program import Equation, Fact, Program
 from derive.readers import latex_tree as t
 
 LOSSES = ("L", "loss", "Loss", "J", "E", "C", "cost", "ell", "ELL", "mathcalL", "SSE", "MSE", "NLL", "CE", "lossi")
@@ -100,6 +100,10 @@ class Notes:
     letter_sizes: dict[str, Size] = field(default_factory=dict)
     matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
+    implied: dict[str, Equation] = field(default_factory=dict)
+    by: set[str] = field(default_factory=set)
+    varied: set[str] = field(default_factory=set)
+    differential: bool = False
 
     # -- names
 

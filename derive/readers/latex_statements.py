@@ -34,7 +34,8 @@ WRAPPERS = {
 ARROWS = {r"\Rightarrow", r"\to"}
 CONTINUING = {"+", "-", "−", r"\times", r"\cdot", "*"}
 SPACES = {r"\quad", r"\qquad"}
-_OPENS, _CLOSES = {"{", "(", "[", r"\{", r"\begin"}, {"}", ")", "]", r"\}", r"\end"}
+_OPENS = {"{", "(", "[", r"\{", r"\begin", r"\langle"}
+_CLOSES = {"}", ")", "]", r"\}", r"\end", r"\rangle"}
 
 
 @dataclass
@@ -207,6 +208,8 @@ def _pieces(tokens: list[Token]) -> list[list[Token]]:
         held = any(x.text in RELATIONS for x in pieces[-1])
         if cut is None:
             pieces[-1] = part
+        elif held and _is_case(part) and len(pieces) == 1:
+            pieces[-1] = [*pieces[-1], Token("text", " if ", part[0].start, part[0].start + 1), *_bare(part)]
         elif has and not starts and (held or not pieces[-1]) or (spaced and held and part and not starts):
             pieces.append(part)
         elif spaced or starts:
@@ -219,6 +222,20 @@ def _pieces(tokens: list[Token]) -> list[list[Token]]:
             piece = piece[:-1]
         made += _at_arrows(piece)
     return [piece for piece in made if piece]
+
+
+def _bare(part: list[Token]) -> list[Token]:
+    """A condition without the brackets around it."""
+    return part[1:-1] if part[0].text == "(" and part[-1].text == ")" else part
+
+
+def _is_case(part: list[Token]) -> bool:
+    """Whether a piece only says which case is meant: `i \\neq j`, `(i = k)`."""
+    inner = _bare(part) if part else []
+    letters = [inner[0], inner[2]] if len(inner) == 3 else []
+    return bool(letters) and inner[1].text in ("=", r"\neq") and all(
+        x.kind == "letter" and x.text.islower() for x in letters
+    )
 
 
 def _at_arrows(piece: list[Token]) -> list[list[Token]]:
@@ -255,6 +272,7 @@ def _without_words(tokens: list[Token], one: Statement) -> list[Token]:
         one.doubtful |= bracketed[-1].text == "?"
         bracketed = bracketed[:-1]
     bracketed = _without_word_brackets(bracketed, one)
+    bracketed = _without_bar(bracketed, one)
     while bracketed and (bracketed[-1].text in (".", ",", ";") or bracketed[-1].text in SPACES):
         bracketed = bracketed[:-1]
     return _without_label([x for x in bracketed if x.text not in SPACES], one)
@@ -278,6 +296,19 @@ def _without_word_brackets(tokens: list[Token], one: Statement) -> list[Token]:
                 one.notes.append(tokens[k + 1].text)
                 return tokens[:k]
             return tokens
+    return tokens
+
+
+def _without_bar(tokens: list[Token], one: Statement) -> list[Token]:
+    """`∂s_i/∂z_j |_{i=j} = …`: the bar says which case is meant."""
+    for k in range(1, len(tokens) - 1):
+        if tokens[k].text != "|" or tokens[k + 1].text != "_":
+            continue
+        end = _past(tokens, k + 2)
+        inner = tokens[k + 3 : end - 1]
+        if tokens[k + 2].text == "{" and _is_case(inner) and sum(x.text == "|" for x in tokens[: k + 1]) % 2:
+            one.restriction.append(inner)
+            return tokens[:k] + tokens[end:]
     return tokens
 
 

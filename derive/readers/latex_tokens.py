@@ -199,11 +199,11 @@ SPELLED = {
     r"\vartheta": r"\theta",
     r"\leadsto": r"\to",
     r"\defeq": ":=",
-    r"\langle": "(",
-    r"\rangle": ")",
+    r"\circledcirc": r"\odot",
     r"\varsigma": r"\sigma",
 }
-OPENING, CLOSING = {"{": "}", "(": ")", "[": "]", r"\{": r"\}"}, {"}", ")", "]", r"\}"}
+OPENING = {"{": "}", "(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}
+CLOSING = {"}", ")", "]", r"\}", r"\rangle"}
 
 
 def tokenize(source: str, macros: Mapping[str, Macro] = {}, start: int = 0) -> list[Token]:  # noqa: B006
@@ -225,6 +225,10 @@ def _unfonted(tokens: list[Token]) -> list[Token]:
         token = tokens[k]
         if token.text in (r"\stackrel", r"\overset", r"\underset"):
             k = _past_argument(tokens, k + 1)
+            end = _past_argument(tokens, k)
+            if end - k == 3 and tokens[k + 1].kind in ("sign", "command"):  # {=}
+                done.append(replace(tokens[k + 1], start=token.start))
+                k = end
             continue
         if token.text not in ARGUMENT_KEPT and token.text != r"\mathbb":
             done.append(token)

@@ -107,11 +107,12 @@ class Root(Node):
 
 @dataclass(frozen=True)
 class Function(Node):
-    """A named function of arguments: log, exp, softmax, tr …"""
+    """A named function of arguments: log, exp, softmax, tr …; `primes`: how often it is differentiated."""
 
     name: str
     args: tuple[Node, ...]
     subs: tuple[Node, ...] = ()
+    primes: int = 0
 
 
 @dataclass(frozen=True)
