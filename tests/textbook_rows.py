@@ -103,7 +103,7 @@ ROWS = [
     (SOFT, r"s_i (1 - s_i) \le \frac{1}{4}", "right"),
     (SOFT, r"s_i (1 - s_i) \le \frac{1}{5}", "wrong"),
     (SOFT, r"s_i > 0", "right"),
-    (SOFT, r"s_i < 1", "right"),
+    (SOFT, r"s_i < 1", "unknown"),
     (SOFT, r"s_i \ge 1", "wrong"),
     (SOFT, r"\log s_i \le 0", "right unknown"),
     (SOFT, r"\log s_i = z_i - \log\sum_{j=1}^{C}\exp(z_j)", "right"),

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Literal
 
 from derive import expr as x
+from derive.checker.signs import Signs
 from derive.errors import Problem
 from derive.expr import Expr
 from derive.index import Index
@@ -254,7 +255,7 @@ def _wants_positive(u: object, program: Program) -> bool:
     """Whether a part is a logarithm or root of something that may be negative."""
     rooted = isinstance(u, x.Pow) and isinstance(u.exponent, x.Num) and u.exponent.value.denominator != 1
     inner = u.base if rooted else u.args[0] if isinstance(u, x.Call) and u.op == "log" else None
-    return inner is not None and not known_positive(unfold(inner, program))
+    return inner is not None and not known_positive(unfold(inner, program)) and Signs(program).at_least_zero(inner) < 2
 
 
 def _jumps(u: object, whole: set[str]) -> bool:

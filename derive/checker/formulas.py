@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
+from derive.checker import inequalities
 from derive.checker.codes import KIND_CODES
 from derive.checker.deciding import Answer, Decider
+from derive.checker.inequalities import TURNED
 from derive.claim import Place, Verdict, combined
 from derive.errors import Problem
 from derive.expr import Expr
@@ -185,6 +187,8 @@ class FormulaChecker:
         defining = self._defining_member(k, chain, n)
         if defining:
             return self.verdict(one, member.span, "no-claim", reason=f"defines {defining}", code="N101")
+        if member.relation in TURNED and not one.doubtful:
+            return inequalities.judged(self, one, chain, n)
         if member.relation not in EQUALS:
             if member.relation == r"\neq":
                 return self.verdict(one, member.span, "unreadable", reason="a line that begins with ≠", code="U201")
@@ -357,7 +361,7 @@ class FormulaChecker:
 
     def base(self, chain: list[Link], n: int) -> int:
         """The member that states what the chain is about: the first, or the last before n that starts anew."""
-        anew = [m for m in range(1, n) if chain[m].member.problem is not None or chain[m].member.relation == r"\neq"]
+        anew = [m for m in range(1, n) if chain[m].member.problem is not None or chain[m].member.relation not in EQUALS]
         return anew[-1] if anew else 0
 
     def value(self, elaborator: Elaborator, member: Member) -> Value:

@@ -353,6 +353,41 @@ def counterexample(program: Program, a: Expr, b: Expr, seeds: Iterable[int] = SE
     return None
 
 
+def violation(program: Program, low: Expr, high: Expr, strict: bool) -> CounterExample | None:
+    """Small rationals at which low ≤ high (or low < high) certainly fails; None when none was found."""
+    for scale in (Fraction(1), Fraction(1, 10), Fraction(10)):
+        for seed in range(6):
+            for sizes in _small_sizes(program, low, high):
+                for positive in (True, False):
+                    found = _violated(program, low, high, strict, seed, sizes, positive, scale)
+                    if found is not None:
+                        return found
+    return None
+
+
+def _violated(program, low, high, strict, seed, sizes, positive, scale) -> CounterExample | None:
+    """One draw of data; None where the inequality holds or cannot be told."""
+    try:
+        bench = RationalBench(program, seed, sizes, (low, high), positive, scale)
+        axes = _axes(low, high)
+        left, right = bench.value(low, axes), bench.value(high, axes)
+        if (left + 1e-9 * (1 + abs(left)) < right).all():
+            return None
+        balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
+        a, b = (u if u.dtype.kind == "O" else balls.whole(u) for u in (balls.over(low, axes), balls.over(high, axes)))
+        for place in np.ndindex(a.shape):
+            u, v = a[place], b[place]
+            gap = balls.balls.ends(u - v)[0]
+            sound = balls.balls.is_sound(u) and balls.balls.is_sound(v)
+            if sound and (gap > 0 or strict and gap >= 0):
+                read = {n: bench.fractions[n] for n in sorted(balls.arrays) if n in bench.fractions}
+                middles = balls.balls.middle(u), balls.balls.middle(v)
+                return CounterExample(bench.sizes, read, placed(low, high, axes, place), *middles)
+    except (Undecided, Problem, ZeroDivisionError, ValueError):
+        return None
+    return None
+
+
 def _small_sizes(program: Program, a: Expr, b: Expr) -> list[dict[str, int] | None]:
     """All axes of length 2, then 3, then the sizes of the judges."""
     found = data.judging_sizes(program, a, b)

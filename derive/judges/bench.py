@@ -184,7 +184,9 @@ class Bench:
             return draw.label_data(rng, shape, self._limit(name))
         kinds = {f.kind for f in facts}
         array = self.reals(rng, shape, self.positive or bool(kinds & {"positive", "equation"}))
-        array = array * (float(self.scale) if array.dtype.kind == "f" else self.scale) if self.scale != 1 else array
+        if self.scale != 1:
+            factor = float(self.scale) if array.dtype.kind == "f" else self.scale
+            array = np.asarray(array * factor, dtype=array.dtype)
         if "symmetric" in kinds:
             array = (array + array.T) / 2
         for f in facts:

@@ -19,7 +19,7 @@ from derive.readers import latex_tree as t
 from derive.readers.documents import Block, Document, read_document
 from derive.readers.latex_code import forward_of
 from derive.readers.latex_declared import as_latex, assumed, declared, layers, learn, virtual
-from derive.readers.latex_grammar import WORDS, Lexicon
+from derive.readers.latex_grammar import FUNCTIONS, WORDS, Lexicon
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import FAILED, LOSSES, Notes, index_letters
 from derive.readers.latex_statements import Statement, parse, statements
@@ -48,6 +48,7 @@ class Paper:
     assumed: dict[str, str] = field(default_factory=dict)
     waived: list[str] = field(default_factory=list)
     free: dict[str, frozenset[str]] = field(default_factory=dict)
+    moved: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
         """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
@@ -55,14 +56,32 @@ class Paper:
         scope = self.scopes.setdefault(key, {})
         made = Elaborator(self.notes, program or self.program, scope, key, reading or {}, surrogate=self.surrogate)
         made.outer = self.letters_of(key, statement)
+        made.increments = self.increments_of(key, statement)
         return made
 
     def letters_of(self, key: str, statement: Statement) -> frozenset[str]:
         """The index letters that are free in the chain of a statement, a letter only compared with not counted."""
         if key not in self.free:
-            chain = [s for s in self.statements if self.ids.get(id(s)) == key] or [statement]
+            chain = self.chain_of(key, statement)
             self.free[key] = frozenset(a for s in chain for node in nodes(s) for a in _free(node))
         return self.free[key]
+
+    def chain_of(self, key: str, statement: Statement) -> list[Statement]:
+        return [s for s in self.statements if self.ids.get(id(s)) == key] or [statement]
+
+    def increments_of(self, key: str, statement: Statement) -> frozenset[str]:
+        """The arrays whose d stands in the chain of a statement."""
+        if not self.notes.differential:
+            return frozenset()
+        if key not in self.moved:
+            self.moved[key] = frozenset(_increments(self.notes, [n for s in self.chain_of(key, statement) for n in nodes(s)]))
+        return self.moved[key]
+
+
+def _increments(notes: Notes, every: Iterable[t.Node]) -> set[str]:
+    """The arrays X of which a dX stands in formulas."""
+    found = (u.of for node in every for u in t.walk(node) if isinstance(u, t.Differential))
+    return {notes.resolve(notes.spell(s)[0])[0] for s in found if isinstance(s, t.Symbol)}
 
 
 def _free(node: t.Node) -> set[str]:
@@ -109,10 +128,13 @@ def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]])
         tokens[k].text
         for tokens in raw
         for k in range(len(tokens))
-        if k + 1 == len(tokens) or tokens[k + 1].text != "("
+        if not _called(tokens, k + 1)
     }
     functions -= alone & {"f", "g", "h"}
-    return Lexicon(frozenset(words), frozenset(functions), frozenset(indexed), frozenset(squares), frozenset(letters))
+    differential = "d" not in indexed and _differentials(document, raw)
+    return Lexicon(
+        frozenset(words), frozenset(functions), frozenset(indexed), frozenset(squares), frozenset(letters), differential
+    )
 
 
 def _runs(tokens: Sequence[Token]) -> list[tuple[int, int]]:
@@ -165,6 +187,50 @@ def _squares(tokens: Sequence[Token]) -> set[str]:
     return found
 
 
+def _called(tokens: Sequence[Token], k: int) -> bool:
+    """Whether a bracket stands here, perhaps after primes."""
+    while k < len(tokens) and tokens[k].text in ("'", r"\prime"):
+        k += 1
+    return k < len(tokens) and tokens[k].text == "("
+
+
+_UPRIGHT = re.compile(r"(?<!\\frac\{)(?<!\}\{)\\mathrm\s*\{d\}")
+
+
+def _differentials(document: Document, raw: list[list[Token]]) -> bool:
+    """Whether d is an operator here: d(XY), d log det X, an upright d, `dL = … dX` for a scalar L."""
+    for tokens in raw:
+        for k, token in enumerate(tokens[:-1]):
+            if token.text != "d" or token.kind != "letter" or k and tokens[k - 1].text in ("_", "^", "{"):
+                continue
+            if k and tokens[k].glued and tokens[k - 1].kind == "letter":
+                continue
+            after = tokens[k + 1]
+            if after.glued and after.kind == "letter" and [u.text for u in tokens[k + 2 : k + 5]] == ["^", "{", "-"]:
+                return True
+            if after.text in FUNCTIONS or after.kind == "text" and after.text.strip() in WORDS or after.text == r"\|":
+                return True
+            if after.text == "(" and not _has_comma(tokens, k + 1):
+                return True
+            scalar = after.text in ("f", "g", "L", "J", "E", r"\ell", "F", "S")
+            if scalar and k + 2 < len(tokens) and tokens[k + 2].text in ("=", ":=", "&"):
+                ahead = range(k + 3, len(tokens) - 1)
+                if any(tokens[m].text == "d" and tokens[m + 1].glued and tokens[m + 1].kind == "letter" for m in ahead):
+                    return True
+    return any(_UPRIGHT.search(b.text) for b in document.blocks if b.kind in ("display", "inline"))
+
+
+def _has_comma(tokens: Sequence[Token], k: int) -> bool:
+    depth = 0
+    for token in tokens[k:]:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0:
+            return False
+        if depth == 1 and token.text == ",":
+            return True
+    return False
+
+
 def _functions(tokens: Sequence[Token]) -> set[str]:
     """f in f(x, y) = …, and L(s, y) under ∂."""
     found = set()
@@ -182,7 +248,7 @@ def _functions(tokens: Sequence[Token]) -> set[str]:
             found.add(tokens[k].text.lstrip("\\"))
         if tokens[k].text in ("f", "g", "h") and k > 0:
             found.add(tokens[k].text)
-    bare = {tokens[k].text for k in range(len(tokens)) if k + 1 == len(tokens) or tokens[k + 1].text != "("}
+    bare = {tokens[k].text for k in range(len(tokens)) if not _called(tokens, k + 1)}
     return found - (bare & {"f", "g", "h"})
 
 
@@ -202,7 +268,7 @@ def read_paper(text: str, path: str = "", kind: str | None = None, program: Prog
     lexicon = _lexicon(document, found, raw)
     for one in found:
         parse(one, lexicon)
-    notes = Notes(program or EMPTY, words=set(lexicon.words))
+    notes = Notes(program or EMPTY, words=set(lexicon.words), differential=lexicon.differential)
     said = declared(document)
     before = [
         s for latex in (*said.definitions, *said.assumptions) for s in virtual(as_latex(latex), document, lexicon)
@@ -263,6 +329,7 @@ def _learn(paper: Paper) -> None:
     notes.matrices.discard("I")
     for name in notes.matrices - notes.ranks.keys():
         notes.ranks[name] = 2 if name[0].isupper() else 1
+    _bold(paper, every)
     _chain_ids(paper)
     if not notes.program.by_name:
         notes.program = paper.program = forward_of(paper.document, notes) or EMPTY
@@ -274,6 +341,7 @@ def _learn(paper: Paper) -> None:
         for node in every for u in t.walk(node) if isinstance(u, t.Derivative) for w in u.wrt if isinstance(w, t.Symbol)
     }
     paper.stationary_words = _sets_to_zero(paper)
+    notes.varied = _increments(notes, every) if notes.differential else set()
     _assume(paper)
     _define(paper)
     _settle(paper)
@@ -296,6 +364,22 @@ def _assume(paper: Paper) -> None:
             for node in nodes(one):
                 _ranks(notes, node)
         paper.statements += made
+
+
+_BOLD = re.compile(r"\\(?:mathbf|boldsymbol|bm|pmb|vec)\s*\{?\s*\\?(?P<name>[A-Za-z]+)\s*\}?")
+
+
+def _bold(paper: Paper, every: list[t.Node]) -> None:
+    """Bold small letters are vectors and bold capitals matrices, where no index says otherwise."""
+    notes = paper.notes
+    bold = {m["name"] for s in paper.document.sources for m in _BOLD.finditer(s.text)}
+    if not bold:
+        return
+    names = {notes.spell(u)[0] for node in every for u in t.walk(node) if isinstance(u, t.Symbol)}
+    for name in names:
+        base = name.split(".")[0]
+        if base in bold and name not in notes.size_names and base not in ("I", "ell"):
+            notes.ranks.setdefault(name, 2 if base[0].isupper() else 1)
 
 
 def _parameters(paper: Paper, every: list[t.Node]) -> set[str]:
@@ -546,7 +630,7 @@ def _choose_loss(paper: Paper, every: list[t.Node]) -> None:
                     name = notes.resolve(notes.spell(body)[0])[0]
                     if name in LOSSES or name in notes.scalar_outputs():
                         counts[name] = counts.get(name, 0) + 1
-            differentials |= isinstance(u, t.Differential)
+            differentials |= isinstance(u, t.Differential) and not notes.differential
     outputs = notes.scalar_outputs()
     if outputs:
         notes.loss = outputs[0]
@@ -650,6 +734,8 @@ def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
     if name in paper.parameters and paper.stationary_words:
         return None
     if name == "delta" or not all(isinstance(p, t.Symbol) and not p.subs for p in places):
+        return None
+    if isinstance(first, t.Apply) and name.endswith("'") and name.rstrip("'") in notes.defined:
         return None
     if len({p.name for p in places}) != len(places) or not places and name in notes.letters and name not in notes.ranks:
         return None
@@ -977,7 +1063,7 @@ def _differentiated_by(paper: Paper) -> list[str]:
         for node in nodes(one):
             for u in t.walk(node):
                 wrt = u.wrt if isinstance(u, t.Derivative) and u.body is not None and _of_loss(notes, u.body) else ()
-                wrt = (u.of,) if isinstance(u, t.Differential) else wrt
+                wrt = (u.of,) if isinstance(u, t.Differential) and not notes.differential else wrt
                 for w in wrt:
                     if isinstance(w, t.Symbol):
                         found[notes.resolve(notes.spell(w)[0])[0]] = None

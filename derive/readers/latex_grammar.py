@@ -113,6 +113,7 @@ class Lexicon:
     indexed: frozenset[str] = frozenset()
     squares: frozenset[str] = frozenset()
     letters: frozenset[str] = frozenset()
+    differential: bool = False
 
     def is_word(self, text: str) -> bool:
         return text in self.words
@@ -147,6 +148,8 @@ def named(tokens: Sequence[Token], lexicon: Lexicon) -> list[Token]:
 
 def _before_name(tokens: Sequence[Token], k: int, lexicon: Lexicon) -> bool:
     """`d\\text{Probs}`, `d\\hat x`: a d glued to a name that is no letter."""
+    if k + 1 < len(tokens) and lexicon.differential and _differentiable(tokens, k + 1):
+        return True
     if k + 1 >= len(tokens) or not tokens[k + 1].glued or "d" in lexicon.indexed:
         return False
     after = tokens[k + 1]
@@ -155,6 +158,21 @@ def _before_name(tokens: Sequence[Token], k: int, lexicon: Lexicon) -> bool:
         (after.kind == "text" and word.isalnum() and word not in WORDS)
         or after.text in ACCENTS
         or (after.text in GREEK and "d" not in lexicon.letters)
+    )
+
+
+def _differentiable(tokens: Sequence[Token], k: int) -> bool:
+    """What a d may stand before where the document writes differentials: brackets, functions, bars, letters."""
+    after = tokens[k]
+    if k > 1 and tokens[k - 2].text in ("_", "^"):
+        return False
+    word = after.text.strip()
+    return (
+        after.text in ("(", r"\|")
+        or after.text in FUNCTIONS
+        or after.text in GREEK
+        or after.kind == "text" and word in WORDS
+        or after.kind == "letter" and not after.glued
     )
 
 
@@ -183,7 +201,8 @@ def _words(run: Sequence[Token], lexicon: Lexicon) -> list[Token]:
     twice = text[0] == "d" and len(text) > 2 and lexicon.is_word(text[1:])  # dExp4 where Exp4 is a name too
     if len(run) == 1 or lexicon.is_word(text) and not twice:
         return [_name(run, text)]
-    if text[0] == "d" and _is_differential(text[1:], run, lexicon):
+    increments = lexicon.differential and text[1:].isalpha() and len(text) <= 3
+    if text[0] == "d" and (increments or _is_differential(text[1:], run, lexicon)):
         return [Token("diff", "d", run[0].start, run[0].end), *_words(run[1:], lexicon)]
     if len(text) >= 3 and run[-1].kind == "letter" and not _all_single(text, lexicon) or "_" in text or _numbered(run):
         return [_name(run, text)]
@@ -585,7 +604,11 @@ class Parser:
     def differential(self) -> t.Node:
         token = self.advance()
         start = self.start
-        body = self.scripts(self.primary(), start, powers=False)
+        body = self.primary()
+        ahead = [k.text for k in self.tokens[self.place : self.place + 3]]
+        inverse = self.lexicon.differential and ahead == ["^", "{", "-"]
+        whole = self.lexicon.differential and isinstance(body, (t.Norm, t.Function))
+        body = self.scripts(body, start, powers=inverse or whole)
         if self.text == "/" and self.place + 1 < len(self.tokens) and self.tokens[self.place + 1].kind == "diff":
             self.advance()
             self.advance()

@@ -15,7 +15,7 @@ from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.program import Program
 from derive.readers import latex_tree as t
-from derive.readers.latex_matrices import carried_out, contracted, differential, operated, slope, with_implied
+from derive.readers.latex_matrices import carried_out, differential, operated, slope, with_implied
 from derive.readers.latex_notes import LOSSES, Notes, Unknown
 from derive.routes import unfold
 
@@ -38,6 +38,7 @@ ELEMENTWISE = {
     "silu",
 }
 
+CONSTANTS = set("ABCDGMTabcdgmty")  # what constants are usually called beside d
 
 @dataclass(frozen=True)
 class Value:
@@ -74,6 +75,7 @@ class Elaborator:
     surrogate: Expr | None = None
     used: set[str] = field(default_factory=set)
     outer: frozenset[str] = frozenset()
+    increments: frozenset[str] = frozenset()
     lenient: bool = False
     proposing: bool = False
 
@@ -871,7 +873,7 @@ class Elaborator:
     def only_variable(self, node: t.Derivative) -> Value:
         """The variable of ∇² where none is written: the only vector that the body rests on and that is no label."""
         e = unfold(self.bodied(node.body).expr, self.program) if not self.is_loss(node.body) else self.whole_loss(node)
-        onehot = {f.array for f in self.program.facts if f.kind == "onehot"} | self.notes.labels
+        onehot = {f.array for f in self.program.facts if f.kind == "onehot"} | self.notes.labels | self.notes.onehot
         names = [n for n in sorted(e.names) if n in self.program and n not in onehot and n not in self.notes.implied]
         asked = [n for n in names if n in self.notes.by] or [n for n in names if self.notes.rank_of(n) == 1]
         if len(asked) != 1:
@@ -995,11 +997,43 @@ class Elaborator:
         return e
 
     def differential(self, node: t.Differential) -> Value:
-        """d<name>: the gradient of the loss by that name."""
+        """d<name>: the gradient of the loss by that name; where d is an operator, the differential."""
+        if self.notes.differential:
+            return self.increment(node)
         v = self.wrt_value(node.of)
         if self.notes.loss is None and self.surrogate is None:
             raise Unknown("d… without a loss", node.span)
         return self.of_loss([v], node)
+
+    def increment(self, node: t.Differential) -> Value:
+        """d e = Σ ∂e/∂X·dX over the arrays X that vary: those of which a dX is written."""
+        every = {n for n in self.notes.varied if self.program.equation(n) is None and n != self.notes.loss}
+        here = every & self.increments
+        if here and here != every:
+            apart = ", ".join(sorted(every - here))
+            every = here if self.choose("held", "", f"reads {apart} as constant in this line") else every
+        name = self.notes.resolve(self.notes.spell(node.of)[0])[0] if isinstance(node.of, t.Symbol) else None
+        v = Value(self.surrogate) if name == self.notes.loss and self.linear_loss() else self.value(node.of)
+        if name is not None and name not in every and self.program.equation(name) is None and not self.linear_loss():
+            raise Unknown(f"nothing says how {name} depends on anything", node.span)
+        if not every:
+            raise Unknown("no dX says what varies", node.span)
+        if name is None:
+            self.held_constant(v.expr, every)
+        return Value(differential(v.expr, every, self.whole, self.notes.axes), v.axes)
+
+    def linear_loss(self) -> bool:
+        """Whether the loss is known by its linear part only."""
+        return self.surrogate is not None and self.program.equation(self.notes.loss or "") is None
+
+    def held_constant(self, e: Expr, varied: set[str]) -> None:
+        """In d(XY) without a dY, Y is read as constant; that costs nothing for the letters that constants have."""
+        moving = any(n[0] in CONSTANTS for n in varied)
+        for name in sorted(unfold(e, self.program).names - varied):
+            if name in self.notes.implied or name.startswith("U~"):
+                continue
+            if moving or name[0] not in CONSTANTS:
+                self.choose(f"held {name}", f"reads {name} as constant")
 
     def placed_derivative(self, node: t.Paren) -> Value:
         """(dA/dB)_{ij}: entry ij of the gradient; of two arrays alike, the same places on both."""

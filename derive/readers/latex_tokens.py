@@ -264,6 +264,10 @@ def _raw(source: str, offset: int) -> Iterable[Token]:
             raise Unread("the formula is too long to be read", offset + begin, offset + len(source))
         if kind == "command" and text in TEXTS:
             content, end = _braced(source, place)
+            if content == "d" and text == r"\mathrm":  # an upright differential
+                yield Token("letter", "d", offset + begin, offset + end, glued)
+                place, glued = end, True
+                continue
             if content is not None:
                 yield Token("text", content, offset + begin, offset + end, glued)
                 place, glued = end, True
