@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from derive.closing import closed_program, window_program
+from derive.closing import closed_program
 from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.errors import Refuted
@@ -32,11 +32,7 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
     undecided = _judge_totals(gradients, seed)
     bench = Bench(gradients.program, seed, extra=_formulas(gradients))
     let = partial(_judge_derivation, bench=bench, program=gradients.program)
-    programs = {"closed": closed_program(gradients), "window": window_program(gradients)}
-
-    def closed(d: Derivation) -> Derivation:
-        return _judge_derivation(d, bench=bench, program=programs[d.kind])
-
+    closed = partial(_judge_derivation, bench=bench, program=closed_program(gradients))
     return replace(
         gradients,
         derivations={name: let(d, whole=name not in undecided) for name, d in gradients.derivations.items()},
@@ -46,7 +42,7 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
 
 
 def _formulas(gradients: Gradients) -> list[Expr]:
-    found = [*gradients.derivations.values(), *gradients.carried.values(), *gradients.closed.values()]
+    found = [*gradients.derivations.values(), *gradients.carried.values()]
     return [s.line for d in found for s in d.steps]
 
 

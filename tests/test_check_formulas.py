@@ -13,6 +13,8 @@ from derive.errors import Unreadable
 
 SOFTMAX = r"$$s_i = \frac{e^{x_i}}{\sum_j e^{x_j}}$$" "\n\n"
 LINE = r"$$J = \sum_{i=1}^{N} (y_i - a - b x_i)^2$$" "\n\n"
+LEAST = r"$$J = \|Xw - y\|^2$$ $$\nabla_w J = 2 X^\top (Xw - y)$$" "\n\n"
+ENTROPY = r"$$p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$ $$L = -\sum_i y_i \log p_i$$" "\n\n"
 # notes, the verdicts in order (definitions left out), the kinds of the wrong ones
 ROWS = [
     (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_i(\delta_{ik} - s_k)$$", "right", ""),
@@ -57,6 +59,8 @@ ROWS = [
         "",
     ),
     (r"$$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial z}\frac{\partial z}{\partial w}$$", "right-if", ""),
+    (LEAST + r"Setting the gradient to zero gives $X^\top X w = X^\top y$.", "right right", ""),
+    (LEAST + r"Set it to zero: $$X^\top X w = 2 X^\top y$$", "right unknown", ""),
     (r"$$F = \sqrt{x^2}$$" "\n\n" r"$$F = x$$", "wrong", ""),
     (r"$$F = \log(xy)$$" "\n\n" r"$$F = \log x + \log y$$", "right-if", ""),
 ]
@@ -71,6 +75,38 @@ def test_verdicts(notes, words, kinds):
         assert not any(v.verdict == "right" for v in found)
     if kinds:
         assert [v.kind for v in found if v.verdict == "wrong"] == kinds.split()
+
+
+# what a wrong line should have been, in the author's letters
+CORRECTIONS = [
+    (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_i(1 - s_k)$$", r"s_i(\delta_{ik} - s_k)"),
+    (
+        r"$$P_{ij} = \frac{e^{S_{ij}}}{\sum_k e^{S_{ik}}}$$ $$\frac{\partial L}{\partial S_{ij}} = P_{ij} \frac{\partial L}{\partial P_{ij}}$$",
+        r"P_{ij} \frac{\partial L}{\partial P_{ij}}-P_{ij} \sum_{k} P_{ik} \frac{\partial L}{\partial P_{ik}}",
+    ),
+    (ENTROPY + r"$\sum_i y_i = 1$. $$\frac{\partial L}{\partial z_i} = p_i y_i$$", "p_{i}-y_{i}"),
+]
+
+
+@pytest.mark.parametrize("notes, correction", CORRECTIONS, ids=[c[1] for c in CORRECTIONS])
+def test_corrections(notes, correction):
+    assert [v.correction for v in check_text(notes, "n.md").verdicts if v.verdict == "wrong"] == [correction]
+
+
+def test_a_wrong_gradient_is_a_premise_of_the_next():
+    notes = r"$$z_i = \sum_k W_{ik} x_k$$" "\n\n" + ENTROPY + r"$y$ is one-hot." "\n\n"
+    claims = [r"\frac{\partial L}{\partial z_i} = y_i - p_i", r"\frac{\partial L}{\partial W_{ik}} = (y_i - p_i) x_k"]
+    claims += [
+        r"\frac{\partial L}{\partial W_{ik}} = (p_i - y_i) x_k",
+        r"\frac{\partial L}{\partial W_{ik}} = (y_i + p_i) x_k",
+    ]
+    found = check_text(notes + "\n\n".join(f"$${c}$$" for c in claims), "n.md").verdicts
+    assert [v.verdict for v in found if v.verdict != "no-claim"] == ["wrong", "carried", "right", "wrong"]
+
+
+def test_an_undeclared_side_condition_is_named():
+    found = check_text(ENTROPY + r"$$\frac{\partial L}{\partial z_i} = p_i - y_i$$", "n.md").verdicts[-1]
+    assert (found.verdict, found.code) == ("right-if", "W102") and r"\sum_i y_{i} = 1" in found.reason
 
 
 def test_spans_are_line_and_column():

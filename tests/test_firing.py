@@ -27,13 +27,11 @@ ROWS = {
     "sum of a constant": "input a[]\nL[] = sum[i:n] exp(a[])\noutput L",
     "one-hot rows sum to one": "input x[n, C]\ninput Y[n, C]\nL[] = sum[i:n] sum[j:C] Y[i, j]*sum[k:C] x[i, k]\n"
                                "fact onehot Y\noutput L",
-    "write out": "input z[n]\ninput y[n]\ns[i:n] = 1/(1 + exp(-z[i]))\nt[i:n] = 1 - s[i]\n"
-                 "L[] = sum[i:n] (y[i]*log(s[i]) + (1 - y[i])*log(t[i]))\noutput L",
 }  # fmt: skip
 
 
 def _fired(gradients) -> set[str]:
-    found = [*gradients.derivations.values(), *gradients.carried.values(), *gradients.closed.values()]
+    found = [*gradients.derivations.values(), *gradients.carried.values()]
     return {s.rule for d in found for s in d.steps}
 
 

@@ -15,13 +15,15 @@ from derive import expr as x
 from derive.checker import inequalities
 from derive.checker.codes import KIND_CODES
 from derive.checker.deciding import Answer, Decider
+from derive.checker.derived import Derived
 from derive.checker.inequalities import TURNED
+from derive.checker.premises import WrongGradients
 from derive.claim import Place, Verdict, combined
 from derive.errors import Problem
-from derive.expr import Expr
+from derive.expr import Entry, Expr
 from derive.index import Index
 from derive.judges.evaluate import Undecided
-from derive.program import Program
+from derive.program import Program, parse_fact
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block
 from derive.readers.latex import Paper
@@ -100,9 +102,13 @@ class FormulaChecker:
     solved: dict[int, Decider] = field(default_factory=dict)
     jacobian: t.Node | None = None
     spoken: dict[int, tuple[list[Link], int]] = field(default_factory=dict)
+    stated: WrongGradients = field(init=False)
+    derived: Derived = field(init=False)
 
     def __post_init__(self) -> None:
         self.decider = Decider(self.paper.program, self.paper.notes.implied)
+        self.stated = WrongGradients(self.paper)
+        self.derived = Derived(self.paper)
         self.restrictions = restrictions(self.paper)
 
     def check(self) -> list[Verdict]:
@@ -452,7 +458,7 @@ class FormulaChecker:
 
         member = chain[n].member
         follows, holds = _truth(found.follows), _truth(found.holds)
-        if follows is None and self.follows_from_wrong(one, chain, n):
+        if follows is None and self.follows_from_wrong(one, chain, n) or self.follows_from_stated(one, chain, n):
             follows = True
         answer = found.holds if found.holds is not None and found.holds.equal is False else found.follows
         example = answer.counterexample if answer is not None else None
@@ -481,6 +487,8 @@ class FormulaChecker:
                 reason="right, but it does not follow from the line before",
                 counterexample=example,
             )
+        if (fact := self.side_condition(found)) is not None:
+            return self.right_if(one, member, replace(found, holds=None, follows=None), (f"holds if {fact}",))
         self.remember(one, chain, n, found)
         verdict = diagnosed(self, one, chain, n, found)
         if verdict.kind == "mean-factor" and self.paper.surrogate is not None and _differentials(chain, n):
@@ -502,12 +510,33 @@ class FormulaChecker:
             counterexample=example,
         )
 
+    def side_condition(self, found: Finding) -> str | None:
+        """The undeclared fact, the weights of a logarithm sum to one, under which a line is right."""
+        program = self.paper.program
+        pair = [e for e in (found.left, found.right) if e is not None]
+        if len(pair) < 2 or found.follows is not None and found.follows.equal is False and found.holds is None:
+            return None
+        for name in log_weights(program):
+            if any(f.array == name for f in program.facts):
+                continue
+            letters = "ijklmpq"[: len(program.shape(name))]
+            fact = parse_fact(f"sum[{letters[-1]}] {name}[{','.join(letters)}] = 1", program)
+            if (
+                Decider(replace(program, facts=(*program.facts, fact)), self.paper.notes.implied)
+                .equal(*pair, found.cond)
+                .equal
+            ):
+                return rf"\sum_{letters[-1]} {name}_{{{letters}}} = 1"
+        return None
+
     def remember(self, one: Statement, chain: list[Link], n: int, found: Finding) -> None:
         """A wrong re-expression of a defined name is a premise that later lines may carry."""
         if found.left is None or found.right is None or found.elaborator is None:
             return
         first = chain[0].member.node
         first = first.symbol if isinstance(first, t.Apply) else first
+        if isinstance(found.left, x.D) and isinstance(found.left.wrt, Entry):
+            self.stated.state(found.left.wrt, found.right)
         if not isinstance(first, t.Symbol):
             return
         left = found.elaborator.value(first).expr
@@ -530,9 +559,27 @@ class FormulaChecker:
             except (Unknown, Problem):
                 continue
             pair = aligned(a, b, elaborator)
-            if pair is not None and Decider(program, self.paper.notes.implied).equal(*pair, self.condition(one, elaborator)[0]).equal is True:
+            if (
+                pair is not None
+                and Decider(program, self.paper.notes.implied).equal(*pair, self.condition(one, elaborator)[0]).equal
+                is True
+            ):
                 return True
         return False
+
+    def follows_from_stated(self, one: Statement, chain: list[Link], n: int) -> bool:
+        """Whether the step is valid when the wrong gradients above are taken for true."""
+        if not self.stated:
+            return False
+        elaborator = self.paper.elaborator(one)
+        elaborator.stated = self.stated.gradient
+        try:
+            pair = aligned(*(self.value(elaborator, chain[m].member) for m in (n - 1, n)), elaborator)
+        except BROKEN:
+            return False
+        if pair is None or elaborator.misfits or not elaborator.took:
+            return False
+        return self.decider.equal(*pair, self.condition(one, elaborator)[0]).equal is True
 
     def verdict(self, one: Statement, span: t.Span, word: str, **more) -> Verdict:
         """A verdict with its place in the source."""
@@ -550,6 +597,25 @@ def _differentials(chain: list[Link], n: int) -> bool:
     """Whether both sides speak of gradients as dX, whose scale is a convention."""
     sides = [link.member.node for link in (chain[0], chain[n]) if link.member.node is not None]
     return len(sides) == 2 and all(any(isinstance(u, t.Differential) for u in t.walk(s)) for s in sides)
+
+
+def log_weights(program: Program) -> list[str]:
+    """The inputs that multiply a logarithm, as the targets of a cross-entropy do."""
+    found: dict[str, None] = {}
+    for e in program.equations:
+        for u in x.walk(e.rhs):
+            if isinstance(u, x.Mul) and any(_logarithmic(f, program) for f in u.factors):
+                for f in u.factors:
+                    if isinstance(f, Entry) and program.is_input(f.name) and program.shape(f.name):
+                        found[f.name] = None
+    return [n for n in found if program.sort(n) == "real"]
+
+
+def _logarithmic(e: Expr, program: Program) -> bool:
+    """Whether a factor is a logarithm, or an array that is defined as one."""
+    equation = program.equation(e.name) if isinstance(e, Entry) else None
+    whole = equation.rhs if equation is not None else e
+    return any(isinstance(u, x.Call) and u.op in ("log", "log_softmax") for u in x.walk(whole))
 
 
 def _reached(program: Program, formulas: Sequence[Expr]) -> list[str]:

@@ -62,8 +62,6 @@ def _short(text: str) -> str:
 
 def _fallback(checker, one, chain, n, found, program=None) -> Diagnosis:
     """The member before, where that is right; else the derived formula."""
-    from derive.checker.writing import latex
-
     kind = "wrong"
     if found.left is None:
         return Diagnosis(kind)
@@ -77,13 +75,46 @@ def _fallback(checker, one, chain, n, found, program=None) -> Diagnosis:
         return Diagnosis(
             kind, "does not follow from the line before", " ".join(source[before.span[0] : before.span[1]].split())
         )
-    kind = "wrong"
+    return Diagnosis(kind, "the two sides differ", _shortest(checker, one, chain, n, found, program))
+
+
+def _shortest(checker, one, chain, n, found, program=None) -> str | None:
+    """The derived formula: in closed form, from the gradients above it, or multiplied out, whichever is shortest."""
+    from derive.checker.writing import latex
+
     left = found.left
     whole = program or checker.paper.program
     if isinstance(left, x.Entry) and whole.equation(left.name) is not None:
         left = whole.equation(left.name).instance(left.slots)
-    text = latex(left, checker.paper)
-    return Diagnosis(kind, CODES[KIND_CODES[kind]][1] if kind != "wrong" else "the two sides differ", text)
+    forms = [left]
+    if isinstance(found.left, x.D) and isinstance(found.left.wrt, x.Entry) and _of_loss(checker, chain, n):
+        derived = checker.derived.forms(found.left.wrt)
+        forms = derived[-1:] if derived and _mentions_gradients(chain[n].member.node) else [*derived, *forms]
+    texts = [text for e in sorted(forms, key=_weight) if (text := latex(e, checker.paper)) is not None]
+    return texts[0] if texts else None
+
+
+def _weight(e: Expr) -> int:
+    """How much there is to read: names, numbers, signs; a derivative not carried out comes last."""
+    parts = list(x.walk(e))
+    return sum(not isinstance(u, (x.Mul, Index)) for u in parts) + 100 * any(isinstance(u, x.D) for u in parts)
+
+
+def _mentions_gradients(node: t.Node | None) -> bool:
+    """Whether a line is a step of the chain rule: it speaks of other derivatives."""
+    return node is not None and any(isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(node))
+
+
+def _of_loss(checker, chain, n) -> bool:
+    """Whether a chain begins with a derivative of the loss."""
+    first = chain[checker.base(chain, n)].member.node
+    first = first.inner if isinstance(first, t.Paren) else first
+    if isinstance(first, t.Differential):
+        return True
+    body = first.body if isinstance(first, t.Derivative) else None
+    body = body.symbol if isinstance(body, t.Apply) else body
+    notes = checker.paper.notes
+    return isinstance(body, t.Symbol) and not body.subs and notes.resolve(notes.spell(body)[0])[0] == notes.loss
 
 
 @dataclass

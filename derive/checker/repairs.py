@@ -299,7 +299,7 @@ def bound_letters(p: Patient) -> Iterator[Repair]:
 
 def deltas(p: Patient) -> Iterator[Repair]:
     """δ dropped, or too many."""
-    pairs = list(itertools.combinations(dict.fromkeys((*p.free, *p.letters)), 2))[:6]
+    pairs = list(itertools.combinations(dict.fromkeys((*sorted(p.free), *p.letters)), 2))[:6]
     for u in p.each(t.Number):
         if u.value == 1:
             for a, b in pairs:

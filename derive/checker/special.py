@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from derive import expr as x
 from derive.checker.codes import KIND_CODES
+from derive.checker.optimum import array_optimum
 from derive.claim import Verdict
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -23,7 +24,7 @@ from derive.routes import unfold
 
 def special(checker, one, chain, n) -> Verdict | None:
     """The verdict on such a claim, None for an ordinary one."""
-    for rule in (_notation, _composition, _function, _matrix, _stationary):
+    for rule in (_notation, _composition, _function, _matrix, _stationary, array_optimum):
         found = rule(checker, one, chain, n)
         if found is not None:
             return found

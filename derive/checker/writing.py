@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
+
 from derive import expr as x
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -10,6 +13,7 @@ from derive.judges.normal import Prover, TooLarge
 from derive.ops import OPS
 
 ADD, MUL, POW, ATOM = 1, 2, 3, 4
+LONGEST = 800  # characters of a correction
 ACCENTS = ("hat", "bar", "tilde", "dot")
 GREEK = set(
     "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
@@ -25,18 +29,30 @@ def latex(e: Expr, paper) -> str | None:
     except (TooLarge, RecursionError, Problem):
         return None
     text = _text(done, _letters(done), paper)[0]
-    return text if len(text) < 800 else None
+    return text if len(text) < LONGEST else None
 
 
 def _letters(e: Expr) -> dict[Index, str]:
-    from derive.notation import letters
+    """The free indices by their own names."""
+    found: dict[Index, str] = {}
+    for i in sorted(e.free, key=lambda i: i.number):
+        name = i.name.rstrip("0123456789").lstrip("_") or "k"
+        found[i] = name if name not in found.values() else _unused(found.values())
+    return found
 
-    return {
-        i: (name.rstrip("0123456789").lstrip("_") or "k") + "'" * (len(name) - len(name.rstrip("0123456789")))
-        if not name.startswith("_")
-        else f"k_{{{name[1:]}}}"
-        for i, name in letters(e).items()
-    }
+
+def _unused(taken: Iterable[str], preferred: Iterable[str] = ()) -> str:
+    """A letter for an index that nothing beside it has."""
+    taken = set(taken)
+    return next(
+        a for a in (*preferred, *"kjilmnpqrstuvwabcdefgh", *(f"k_{{{n}}}" for n in range(1, 999))) if a not in taken
+    )
+
+
+def _named(i: Index, names: dict[Index, str], paper) -> dict[Index, str]:
+    """The names with one for a summation index: a letter that the document uses for such an axis."""
+    usual = [a for a, n in sorted(paper.notes.letter_sizes.items()) if n == i.size and "'" not in a]
+    return {**names, i: _unused(names.values(), usual)}
 
 
 def _wrap(e: Expr, names, paper, level: int) -> str:
@@ -78,9 +94,12 @@ def _text(e: Expr, names, paper) -> tuple[str, int]:
         case x.Pow(base=base, exponent=exponent):
             if isinstance(exponent, x.Num) and exponent.value == -1:
                 return f"\\frac{{1}}{{{_text(base, names, paper)[0]}}}", MUL
+            if isinstance(exponent, x.Num) and exponent.value == Fraction(1, 2):
+                return f"\\sqrt{{{_text(base, names, paper)[0]}}}", ATOM
             return f"{_wrap(base, names, paper, ATOM)}^{{{_text(exponent, names, paper)[0]}}}", POW
         case x.Reduce(op=op, index=i, body=body):
             sign = {"sum": "\\sum", "prod": "\\prod", "max": "\\max", "min": "\\min"}[op]
+            names = _named(i, names, paper)
             return f"{sign}_{{{names[i]}}} {_wrap(body, names, paper, MUL)}", MUL
         case x.Cases(branches=branches, otherwise=otherwise):
             rows = [f"{_text(v, names, paper)[0]} & {_cond(c, names, paper)}" for c, v in branches]
@@ -118,9 +137,9 @@ def _product(factors, names, paper) -> tuple[str, int]:
 
 
 def _entry(name: str, slots, names, paper) -> str:
-    if name.startswith("U~"):
-        inner = _entry(name[2:], slots, names, paper)
-        return f"\\frac{{\\partial {paper.notes.loss}}}{{\\partial {inner}}}"
+    if name.startswith(("U~", "∂")):
+        inner = _entry(name.removeprefix("U~").removeprefix("∂"), slots, names, paper)
+        return f"\\frac{{\\partial {_loss(paper)}}}{{\\partial {inner}}}"
     places = [_slot(s, names, paper) for s in slots]
     places = [p for p, n in zip(places, _sizes(name, slots, paper), strict=True) if n != 1]
     base = spelled(name)
@@ -129,6 +148,12 @@ def _entry(name: str, slots, names, paper) -> str:
         if places
         else base
     )
+
+
+def _loss(paper) -> str:
+    """The loss as the formulas call it."""
+    called = sorted((a for a, name in paper.notes.aliases.items() if name == paper.notes.loss), key=len)
+    return spelled((called or [paper.notes.loss])[0])
 
 
 def _sizes(name: str, slots, paper) -> list[int | None]:

@@ -7,7 +7,7 @@ definitions.  Definitions: `:=`, or the first equation with a new bare left side
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
@@ -74,7 +74,9 @@ class Paper:
         if not self.notes.differential:
             return frozenset()
         if key not in self.moved:
-            self.moved[key] = frozenset(_increments(self.notes, [n for s in self.chain_of(key, statement) for n in nodes(s)]))
+            self.moved[key] = frozenset(
+                _increments(self.notes, [n for s in self.chain_of(key, statement) for n in nodes(s)])
+            )
         return self.moved[key]
 
 
@@ -124,12 +126,7 @@ def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]])
         for k in range(len(tokens) - 1)
         if tokens[k + 1].text == "_" and tokens[k].kind in ("letter", "command")
     }
-    alone = {
-        tokens[k].text
-        for tokens in raw
-        for k in range(len(tokens))
-        if not _called(tokens, k + 1)
-    }
+    alone = {tokens[k].text for tokens in raw for k in range(len(tokens)) if not _called(tokens, k + 1)}
     functions -= alone & {"f", "g", "h"}
     differential = "d" not in indexed and _differentials(document, raw)
     return Lexicon(
@@ -338,7 +335,11 @@ def _learn(paper: Paper) -> None:
     paper.parameters = _parameters(paper, every)
     notes.by = {
         notes.resolve(notes.spell(w)[0])[0]
-        for node in every for u in t.walk(node) if isinstance(u, t.Derivative) for w in u.wrt if isinstance(w, t.Symbol)
+        for node in every
+        for u in t.walk(node)
+        if isinstance(u, t.Derivative)
+        for w in u.wrt
+        if isinstance(w, t.Symbol)
     }
     paper.stationary_words = _sets_to_zero(paper)
     notes.varied = _increments(notes, every) if notes.differential else set()
@@ -448,7 +449,7 @@ _LABEL = re.compile(
     re.I,
 )
 _ONEHOT = re.compile(
-    r"\$(?P<y>[A-Za-z])(?:_\{?\w+\}?)?\$\s+(?:be|is|are|being)\s+(?:a\s+)?one.?hot|one.?hot\s+(?:\w+\s+){0,3}?"
+    r"\$(?P<y>[A-Za-z])(?:_\{?\w+\}?)?\$\s+\(?(?:be|is|are|being)?\s*(?:a\s+|its\s+)?one.?hot|one.?hot\s+(?:\w+\s+){0,3}?"
     r"\$(?P<z>[A-Za-z])",
     re.I,
 )
@@ -547,6 +548,27 @@ def _matrices(notes: Notes, every: list[t.Node]) -> None:
                 bare.add(notes.spell(u)[0])
     if turned:
         notes.matrices |= turned | (bare - notes.size_names)
+        notes.matrices |= {v for node in every for v in _multiplied(notes, node)} - notes.size_names
+
+
+def _multiplied(notes: Notes, node: t.Node) -> Iterator[str]:
+    """Bare small letters that a matrix is multiplied by, and those added to such a product: `Xw - y`."""
+
+    def small(u: t.Node) -> bool:
+        return isinstance(u, t.Symbol) and not u.subs and not u.marks and len(u.name) == 1 and u.name.islower()
+
+    def product(u: t.Node) -> bool:
+        if not isinstance(u, t.Product):
+            return False
+        factors = [f.base if isinstance(f, t.Transposed) else f for _, f in u.factors]
+        first, last = factors[-2], factors[-1]
+        return small(last) and isinstance(first, t.Symbol) and not first.subs and first.name in notes.matrices
+
+    for u in t.walk(node):
+        if product(u) and isinstance(last := u.factors[-1][1], t.Symbol):
+            yield last.name
+        if isinstance(u, t.Sum) and any(product(term) for _, term in u.terms):
+            yield from (term.name for _, term in u.terms if small(term))
 
 
 def _ranks(notes: Notes, node: t.Node) -> None:
@@ -1001,7 +1023,9 @@ def _resolved(paper: Paper, program: Program) -> Program:
 
     def settled(e: Equation) -> Equation:
         law = e.law if e.law is not None else x.ZERO
-        put = {i: Index(i.name, sizes.resolve(i.size)) for i in sorted({*e.indices, *e.rhs.free}, key=lambda i: i.number)}
+        put = {
+            i: Index(i.name, sizes.resolve(i.size)) for i in sorted({*e.indices, *e.rhs.free}, key=lambda i: i.number)
+        }
         rhs, law = (resized(x.substitute(side, put), sizes) for side in (e.rhs, law))
         return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs, law=None if e.law is None else law)
 
@@ -1141,12 +1165,12 @@ def read_latex(text: str, path: str = "", shapes=None, sample=None, facts: Seque
     outputs = (loss,) if loss in {e.name for e in forward} else tuple(last)
     inputs = tuple(v for v in paper.program.inputs if v.name in used)
     program = Program(
-        inputs, tuple(_ordered(forward)), outputs, paper.program.facts, name="forward", source=text, path=path
+        inputs, tuple(in_order(forward)), outputs, paper.program.facts, name="forward", source=text, path=path
     )
     return replace(program, facts=(*program.facts, *(parse_fact(f, program) for f in facts)))
 
 
-def _ordered(equations: list[Equation]) -> list[Equation]:
+def in_order(equations: list[Equation]) -> list[Equation]:
     """Definitions before their uses."""
     made: list[Equation] = []
     left = list(equations)
@@ -1158,4 +1182,4 @@ def _ordered(equations: list[Equation]) -> list[Equation]:
     return made
 
 
-__all__ = ["Paper", "WORDS", "nodes", "read_latex", "read_paper", "resized", "sets_to_zero"]
+__all__ = ["Paper", "WORDS", "in_order", "nodes", "read_latex", "read_paper", "resized", "sets_to_zero"]

@@ -62,7 +62,10 @@ class Choice:
 
 @dataclass
 class Elaborator:
-    """Formulas of one statement to values.  `reading` fixes choices by key; `choices` collects those that came up."""
+    """Formulas of one statement to values.  `reading` fixes choices by key; `choices` collects those that came up.
+
+    `stated`: gradients of the loss that are taken for true; `took`: whether one was asked for.
+    """
 
     notes: Notes
     program: Program
@@ -78,6 +81,8 @@ class Elaborator:
     increments: frozenset[str] = frozenset()
     lenient: bool = False
     proposing: bool = False
+    stated: Callable[[Entry], Expr | None] | None = None
+    took: bool = False
 
     def choose(self, key: str, *options: str) -> int:
         """Which option holds for an ambiguity, by default the first."""
@@ -972,6 +977,9 @@ class Elaborator:
         """The total derivative of the loss, through every definition."""
         axes = tuple(i for w in wrt for i in w.axes)
         first = wrt[0].expr
+        if self.stated is not None and len(wrt) == 1 and (taken := self.stated(first)) is not None:
+            self.took = True
+            return Value(taken, axes)
         e = self.loss_over(first.name, node)
         for w in wrt:
             e = self.slope(e, w.expr)

@@ -98,7 +98,7 @@ def backward(cache, upstream=None):
     dtype = x.dtype
     (ds,) = _upstreams(upstream, {"s": (C,)}, dtype)
 
-    # line 8: e = np.exp(x) # exponentials · step 3.6
+    # line 8: e = np.exp(x) # exponentials · step 3.4
     dx = s * (ds - s @ ds)
 
     gradients = {"x": dx}
