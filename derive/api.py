@@ -18,6 +18,7 @@ from pathlib import Path
 
 from derive import expr as x
 from derive.closing import close
+from derive.conjectures import with_theorems
 from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.engine import differentiate as differentiate_program
@@ -30,6 +31,7 @@ from derive.notation import equation_text
 from derive.ops import OPS, Op
 from derive.program import Equation, Program, base_name
 from derive.readers import sources
+from derive.theorems import Theorem
 
 STYLES = ("steps", "closed")
 _compiled = itertools.count(1)
@@ -55,7 +57,7 @@ def differentiate(program, wrt=None, of=None, *, judged: bool = True, seed: int 
         found = close(differentiate_program(program, wrt, of))
     except Problem as problem:
         raise problem.at(None, program.path)  # noqa: B904  (the same problem, with its file)
-    return Derivative(judge(found, seed) if judged else found)
+    return Derivative(judge(with_theorems(found, seed), seed) if judged else found)
 
 
 def _program(given) -> Program:
@@ -239,6 +241,11 @@ class Derivative:
         return max((self[n].certainty for n in self), key=("proved", "tested", "open").index, default="proved")
 
     @property
+    def theorems(self) -> tuple[Theorem, ...]:
+        """What holds of the gradients whatever the data, proved for all sizes: vanishing sums, zeros, masks."""
+        return self.gradients.theorems
+
+    @property
     def badges(self) -> tuple[str, ...]:
         """What the head of the report says: `5 of 5 proved`, `35 named steps`, `0 open`."""
         from derive.writers.cards import shown_closed
@@ -329,7 +336,7 @@ class Derivative:
     def as_report(self, detail: str = "key", title: str | None = None, notation: str = "index", verified: bool = True):
         """The report as data (writers.document.Report)."""
         from derive.verifying import verification_table
-        from derive.writers.asides import headline, lemmas
+        from derive.writers.asides import headline, lemmas, theorem_lemma, with_notes
         from derive.writers.letters import spelling
         from derive.writers.narrate import gradient_node
         from derive.writers.narrate import report as narrate
@@ -342,10 +349,11 @@ class Derivative:
         table = (
             verification_table(self.verification, lambda n: gradient_node(n, spelled, flat=True)) if verified else None
         )
+        told = (*lemmas(self.findings, self.gradients, detail), *theorem_lemma(self.gradients, detail))
         made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
-                       code=self._code_or_nothing(), lemmas=lemmas(self.findings, self.gradients, detail))  # fmt: skip
+                       code=self._code_or_nothing(), lemmas=told)  # fmt: skip
         made = replace(made, notation=notation, headline=made.headline or headline(self.findings, self.gradients))
-        return self._with_hand(made)
+        return self._with_hand(replace(made, cards=with_notes(made.cards, self.gradients)))
 
     def _with_hand(self, made):
         """The report with what was checked by hand behind it."""

@@ -31,7 +31,7 @@ class Gradients:
 
     `derivations` runs in the order of the derivation, by the name of the array; `upstream` names, for every output
     that is not a lone scalar, the input that holds its upstream gradient; `closed` holds the closed forms worth showing,
-    `carried` also the longer ones on the way to them.
+    `carried` also the longer ones on the way to them; `theorems` what holds of the gradients (theorems.Theorem).
     """
 
     forward: Program
@@ -42,6 +42,7 @@ class Gradients:
     upstream: Mapping[str, str] = field(default_factory=dict)
     closed: Mapping[str, Derivation] = field(default_factory=dict)
     carried: Mapping[str, Derivation] = field(default_factory=dict)
+    theorems: tuple = ()
 
     @property
     def loss(self) -> str | None:

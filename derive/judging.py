@@ -21,6 +21,7 @@ from derive.notation import text
 from derive.program import Program
 from derive.rule import RULES
 
+THEOREM = "theorem"
 BY_CONSTRUCTION = ("chain rule", "sum over paths", "definition", "no path")
 
 
@@ -32,7 +33,12 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
     undecided = _judge_totals(gradients, seed)
     bench = Bench(gradients.program, seed, extra=_formulas(gradients))
     let = partial(_judge_derivation, bench=bench, program=gradients.program)
-    closed = partial(_judge_derivation, bench=bench, program=closed_program(gradients))
+    closed_form = partial(_judge_derivation, bench=bench, program=closed_program(gradients))
+
+    def closed(d: Derivation) -> Derivation:
+        by_theorem = any(s.rule == THEOREM for s in d.steps)  # proved from the let-forms
+        return let(d) if by_theorem else closed_form(d)
+
     return replace(
         gradients,
         derivations={name: let(d, whole=name not in undecided) for name, d in gradients.derivations.items()},

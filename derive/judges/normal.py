@@ -407,7 +407,7 @@ class Prover:
             t = self._merged(pending.pop())
             if t is None:
                 continue
-            more = self._contract(t) or self._use_fact(t) or self._idle(t)
+            more = next((m for move in (self._contract, self._use_fact, self._idle) if (m := move(t)) is not None), None)
             if more is None:
                 done.append(t)
             else:
@@ -440,8 +440,12 @@ class Prover:
         return Term(t.coefficient, powers, list(conds.values()), t.binders)
 
     def _onehot_power(self, base: Expr, n: Fraction) -> Fraction:
-        onehot = {f.array for f in self.facts if f.kind == "onehot"}
-        return Fraction(1) if isinstance(base, Entry) and base.name in onehot and n > 1 else n
+        """The power of what is 0 or 1, a mask or a one-hot array, is itself."""
+        if not isinstance(base, Entry) or n <= 1:
+            return n
+        onehot = any(f.kind == "onehot" and f.array == base.name for f in self.facts)
+        mask = base.name in self.program and self.program.sort(base.name) == "bool"
+        return Fraction(1) if onehot or mask else n
 
     def _contract(self, t: Term) -> list[Term] | None:
         """One delta removed: a bound index replaced by what it equals, or two free indices identified."""

@@ -10,8 +10,9 @@ from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
 from derive.routes import Finding
+from derive.theorems import Theorem
 from derive.writers.cards import card_lines, step_numbers
-from derive.writers.document import Lemma, Line
+from derive.writers.document import Card, Lemma, Line
 from derive.writers.formula import formula
 from derive.writers.layout import Grid, Node, Num, Op, row
 from derive.writers.letters import EQ, Letters, Spelling, letters_for, spelling
@@ -24,6 +25,68 @@ def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") 
     At detail `key` the softmax lemma is told in full only where the softmax is what the forward pass is about.
     """
     return tuple(_lemma(f, chr(ord("A") + k), gradients, detail) for k, f in enumerate(found))
+
+
+def theorem_lemma(gradients: Gradients, detail: str = "key") -> tuple[Lemma, ...]:
+    """The theorems on the way under one heading; at detail `every` all of them, with the lines of their proofs.
+
+    A single one is said on the card of its gradient alone.
+    """
+    chosen = told_theorems(gradients) if detail == "key" else gradients.theorems if detail == "every" else ()
+    if len(chosen) == 1 and detail == "key" and noted(chosen[0]):
+        return ()
+    spelled = spelling(gradients.program, gradients)
+    lines = [line for t in chosen for line in _theorem_lines(t, gradients, spelled, detail)]
+    return (Lemma("Theorems on the way", "These hold for all sizes and data.", (), (), tuple(lines)),) if lines else ()
+
+
+def told_theorems(gradients: Gradients) -> list[Theorem]:
+    """The theorems worth a line of their own: zeros, masks, first causes; what follows stands with its cause."""
+    outer = {*gradients.wrt, *gradients.of}
+    return [t for t in gradients.theorems
+            if t.kind in ("zero", "mask") or not t.follows and (t.kind == "shift" or t.array in outer)]  # fmt: skip
+
+
+def _theorem_lines(t: Theorem, gradients: Gradients, spelled: Spelling, detail: str) -> list[Line]:
+    letters = letters_for([t.left, *(s.line for s in t.derivation.steps)], spelled, t.indices)
+    left = formula(t.left, spelled, letters)
+    if detail != "every" or len(t.derivation.steps) == 1:
+        rule = "theorem" if t.follows else {"scale": "scaling", "shift": "shift", "zero": "shift"}.get(t.kind, "definitions")
+        why = (t.reason or _and_names(t.uses)).removeprefix("by ") + (_consequences(t, gradients) if detail == "key" else "")
+        return [Line(t.number, left, formula(t.right, spelled, letters), rule, why, certainty=t.certainty)]
+    setting = Setting(gradients.program, spelled, letters, results=step_numbers(gradients))
+    made = card_lines(t.derivation, t.number, detail, setting)
+    return [replace(made[0], lhs=left), *made[1:]] if made else []
+
+
+def _consequences(t: Theorem, gradients: Gradients) -> str:
+    """The arrays of whose gradients the same is true because of this: hence also for b2 and W2."""
+    known, names = {t.number}, []
+    for other in gradients.theorems:
+        if known & set(other.follows):
+            known.add(other.number)
+            names += [] if other.kind in ("zero", "mask") else [other.array.split("~")[0]]
+    return f"; hence the same for {', '.join(dict.fromkeys(names))}" if names else ""
+
+
+def _and_names(names: Sequence[str]) -> str:
+    return ", ".join(n for n in names if not n.startswith("∂"))
+
+
+def with_notes(cards: Sequence[Card], gradients: Gradients) -> tuple[Card, ...]:
+    """The cards, each saying which of the theorems told speak of its gradient; where it is zero its result says so."""
+    chosen = [t for t in told_theorems(gradients) if noted(t)]
+    told: dict[str, list[str]] = {}
+    for t in chosen:
+        said = f"Theorem {t.number}: {t.said}." if len(chosen) > 1 else f"Theorem: {t.sentence}."
+        told.setdefault(t.array, []).append(said)
+    return tuple(replace(c, note=" ".join([*([c.note] if c.note else []), *told[c.key]])) if c.key in told else c
+                 for c in cards)  # fmt: skip
+
+
+def noted(t: Theorem) -> bool:
+    """Whether the card of the gradient says it; a zero is the result there anyway."""
+    return t.kind not in ("sum", "zero")
 
 
 def headline(found: Sequence[Finding], gradients: Gradients) -> Node | None:

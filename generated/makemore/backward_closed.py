@@ -188,7 +188,7 @@ def backward(cache, upstream=None):
     # line 18: hpreact = bngain * bnraw + bnbias · step 23.4
     dbngain = (dhpreact * bnraw).sum(axis=0, keepdims=True)
     # line 11: hprebn = embcat @ W1 + b1 · step 24.4
-    db1 = dhprebn.sum(axis=0)
+    db1 = np.zeros(H, dtype=dtype)
     # line 11: hprebn = embcat @ W1 + b1 · step 25.4
     dW1 = embcat.T @ dhprebn
     # line 9: emb = C[Xb] · step 26.3
