@@ -6,6 +6,7 @@ keep both sides apart.  Everything else is open, with its reason.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -28,6 +29,7 @@ from derive.routes import unfold
 LARGER = (0, 2, 5)  # how much longer than needed the axes are made, one test each
 MORE_SIGNS = 6
 MOST_DEGREES = 30
+MOST_ORDERS = 24
 KINKED = {"abs", "sign", "relu", "floor", "maximum", "minimum"}
 
 
@@ -67,16 +69,27 @@ class Decider:
         program = restricted(with_implied(self.program, self.implied), (a, b))
         if (trouble := self._trouble(program, a, b)) is not None:
             return Answer(None, reason=trouble)
-        if differ(program, a, b):
+        base = regular_sizes(program, a, b)
+        if base is None:
+            return Answer(None, reason="a matrix that has no inverse is inverted")
+        if differ(program, a, b, base):
             return self._refuted(program, a, b)
         cut = generalised(program, a, b)
         if proved(a, b, cut) or (cut is not program and proved(a, b, program)):
             return Answer(True, "proved")
         if cut is not program:
-            answer = self._tested(cut, a, b, refute=False)
+            answer = self._tested(cut, a, b, base, refute=False)
             if answer.equal:
                 return answer
-        return self._tested(program, a, b)
+        return self._tested(program, a, b, base)
+
+    def divides_by_zero(self, under: Iterable[Expr]) -> str | None:
+        """The first of some denominators that is zero by what it is made of."""
+        for e in under:
+            program = restricted(with_implied(self.program, self.implied), (e,))
+            if self._vanishes(e, program):
+                return f"the denominator {e} is zero"
+        return None
 
     def _trouble(self, program: Program, a: Expr, b: Expr) -> str | None:
         """Facts that contradict each other, a denominator that is zero."""
@@ -91,18 +104,17 @@ class Decider:
 
     def _vanishes(self, base: Expr, program: Program) -> bool:
         """Whether a denominator is zero by the facts; kept, for the same ones come again and again."""
-        if isinstance(base, x.Entry):
+        if isinstance(base, x.Entry) and base.name not in self.implied:
             return False
         if base.key not in self.zeros:
-            self.zeros[base.key] = vanishes(base, program)
+            self.zeros[base.key] = singular(base, program) if isinstance(base, x.Entry) else vanishes(base, program)
         return self.zeros[base.key]
 
-    def _tested(self, program: Program, a: Expr, b: Expr, refute: bool = True) -> Answer:
+    def _tested(self, program: Program, a: Expr, b: Expr, base: dict[str, int], refute: bool = True) -> Answer:
         """Exact residues at several sizes; a difference must be confirmed by rational numbers."""
-        base = judging_sizes(program, a, b)
         positive, sizes = False, []
         for seed in range(4, 4 + MORE_SIGNS):  # further data at small sizes: other signs, other regions
-            if Bench(program, seed, extra=(a, b)).same_value(a, b) is False:
+            if Bench(program, seed, base, extra=(a, b)).same_value(a, b) is False:
                 return self._refuted(program, a, b) if refute else Answer(None)
         for more in range(1, size_degree(a, b) + 3):  # more lengths than a polynomial in the sizes has zeros
             longer = {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())}
@@ -149,10 +161,36 @@ class Decider:
         return Answer(False, reason="", counterexample=told(found))
 
 
-def differ(program: Program, a: Expr, b: Expr) -> bool:
+def regular_sizes(program: Program, a: Expr, b: Expr) -> dict[str, int] | None:
+    """The sizes to judge at: those of the judges, in an order in which every matrix that is inverted has an inverse."""
+    base = judging_sizes(program, a, b)
+    inverses = [e for e in program.equations if e.kind == "implicit" and e.indices and e.law is not None]
+    if not inverses:
+        return base
+    for numbers in itertools.islice(itertools.permutations(base.values()), MOST_ORDERS):
+        sizes = dict(zip(base, numbers, strict=True))
+        bench = Bench(program, 1, sizes, (a, b))
+        try:
+            for e in inverses:
+                bench.residues(e.lhs, e.indices)
+        except (Undecided, Problem):
+            continue
+        return sizes
+    return None
+
+
+def singular(det: x.Entry, program: Program) -> bool:
+    """Whether a determinant is zero by what its matrix is made of."""
+    try:
+        return Bench(program, 1, extra=(det,)).same(det, x.ZERO).equal is True
+    except (Undecided, Problem):
+        return True
+
+
+def differ(program: Program, a: Expr, b: Expr, sizes: dict[str, int] | None = None) -> bool:
     """Whether floats tell the two apart at once; only a suspicion."""
     try:
-        return Bench(program, 1, extra=(a, b)).same_value(a, b) is False
+        return Bench(program, 1, sizes, extra=(a, b)).same_value(a, b) is False
     except (Undecided, Problem):
         return False
 

@@ -221,7 +221,7 @@ class FormulaChecker:
             one.members
             and member is one.members[-1]
             and isinstance(member.node, t.Symbol)
-            and n > 1
+            and (n > 1 or not isinstance(chain[0].member.node, (t.Symbol, t.Apply)))
             or (one.continues and member is one.members[-1] and isinstance(member.node, t.Symbol))
         ):
             left = self.paper.notes.resolve(self.paper.notes.spell(member.node)[0])[0]
@@ -341,6 +341,7 @@ class FormulaChecker:
                 values[m], reason = None, reason or str(problem)
         cond, trouble = self.condition(one, elaborator)
         trouble = trouble or "; ".join(elaborator.misfits[:1])
+        trouble = trouble or self.decider.divides_by_zero(elaborator.denominators) or ""
         words = _said(elaborator, picks)
         if trouble:
             return Finding(words, None, None, reason=trouble, elaborator=elaborator)

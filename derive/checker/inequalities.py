@@ -74,6 +74,9 @@ def decided(checker, left: Expr, right: Expr, relation: str, cond: x.Cond | None
         found = violation(program, low, high, strict)
         if found is not None and not any(a.startswith("?") for a in found.sizes):
             return Answer(False, counterexample=told(found))
+        same = checker.decider.equal(low, high)
+        if same.equal and same.certainty == "proved" and not same.condition:
+            return Answer(not strict, "proved", counterexample="both sides are equal everywhere" if strict else "")
         sign = 0 if found is not None else Signs(program).at_least_zero(high - low)
     except (Undecided, Problem, RecursionError, ZeroDivisionError, OverflowError) as problem:
         return Answer(None, reason=f"not decided: {problem}")

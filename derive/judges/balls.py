@@ -175,6 +175,7 @@ class Balls(Arrays):
 
     def power(self, e: x.Pow) -> Named:
         base = self.evaluate(e.base)
+        base = base if base.data.dtype.kind == "O" else Named(self.whole(base.data), base.axes)
         if isinstance(e.exponent, x.Num):
             n = Fraction(e.exponent.value)
             return Named(self._each(lambda u: self._known(self.balls.power(u, n)), base.data), base.axes)
@@ -191,6 +192,9 @@ class Balls(Arrays):
 
     def weight(self, value: Any) -> float:
         return abs(self.balls.middle(value[0]))
+
+    def is_zero(self, value: Any) -> bool:
+        return all(end == 0 for end in self.balls.ends(value[0]))
 
     def reciprocal(self, value: Any) -> Any:
         return self._each(lambda u: self._known(self.balls.power(u, Fraction(-1))), value)
@@ -355,7 +359,7 @@ def counterexample(program: Program, a: Expr, b: Expr, seeds: Iterable[int] = SE
 
 def violation(program: Program, low: Expr, high: Expr, strict: bool) -> CounterExample | None:
     """Small rationals at which low ≤ high (or low < high) certainly fails; None when none was found."""
-    for scale in (Fraction(1), Fraction(1, 10), Fraction(10)):
+    for scale in (Fraction(1), Fraction(1, 10), Fraction(10), Fraction(0)):
         for seed in range(6):
             for sizes in _small_sizes(program, low, high):
                 for positive in (True, False):

@@ -565,8 +565,12 @@ class Arrays(Evaluator):
         """How good a pivot a number is; the first of the best is taken."""
         return float(np.abs(value).max())
 
+    def is_zero(self, value: Any) -> bool:
+        """Whether a number is exactly zero."""
+        return not np.any(value)
+
     def reciprocal(self, value: Any) -> Any:
-        """1 over a pivot; refuses zero."""
+        """1 over a pivot."""
         return np.asarray(1.0 / value)
 
     def refuse(self, why: str) -> None:

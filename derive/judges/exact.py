@@ -381,8 +381,6 @@ class Residues(Arrays):
         """1 over a pivot; the lanes in which it is zero are given up."""
         if self.wide(value):
             raise Undecided("a matrix with a ι-part is inverted")
-        if not value.any():
-            raise Undecided("a singular matrix is inverted")
         self._lose(np.broadcast_to(value == 0, (*value.shape[:-1], self.lanes)))
         return self.field.inverse(value)
 

@@ -34,8 +34,9 @@ def computed(e: Equation, arithmetic: Any) -> Any:
     lead, n, m = data.shape[: axes - 2], data.shape[axes - 2], data.shape[axes - 1]
     if n != m or n > LARGEST:
         arithmetic.refuse("a matrix that is not square has no inverse" if n != m else "the matrix is too large")
-    which = OPERATIONS.index(e.rhs.op)
-    found = [eliminated(arithmetic, data[place])[which] for place in np.ndindex(lead)]
+    found = [eliminated(arithmetic, data[place])[OPERATIONS.index(e.rhs.op)] for place in np.ndindex(lead)]
+    if any(f is None for f in found):
+        arithmetic.refuse("a singular matrix is inverted")
     width = max((f.shape[-1] for f in found), default=1) if tail else None
     found = [np.broadcast_to(f, (*f.shape[:-1], width)) if tail and f.shape[-1] == 1 else f for f in found]
     if not lead:
@@ -47,7 +48,7 @@ def computed(e: Equation, arithmetic: Any) -> Any:
 
 
 def eliminated(arithmetic: Any, matrix: Any) -> tuple[Any, Any]:
-    """Gauss and Jordan: the inverse and the determinant of one matrix; refuses a column without a pivot."""
+    """Gauss and Jordan: the inverse (None where a column has no pivot) and the determinant of one matrix."""
     n, minus = matrix.shape[0], arithmetic.number(-1)
     rows = [matrix[k] for k in range(n)]
     own = arithmetic.whole(np.eye(n, dtype=np.int64))
@@ -56,6 +57,8 @@ def eliminated(arithmetic: Any, matrix: Any) -> tuple[Any, Any]:
     for k in range(n):
         best = max(range(k, n), key=lambda r: arithmetic.weight(rows[r][k : k + 1]))
         pivot = rows[best][k : k + 1]
+        if all(arithmetic.is_zero(rows[r][k : k + 1]) for r in range(k, n)):
+            return None, arithmetic.mul(pivot, arithmetic.number(0)).reshape(pivot.shape[1:])
         signed = pivot
         if best != k:
             rows[k], rows[best], beside[k], beside[best] = rows[best], rows[k], beside[best], beside[k]

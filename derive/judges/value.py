@@ -129,6 +129,9 @@ class Errors(Arrays):
     def weight(self, value: np.ndarray) -> float:
         return float(np.abs(value[..., 0]).max())
 
+    def is_zero(self, value: np.ndarray) -> bool:
+        return not value.any()
+
     def reciprocal(self, value: np.ndarray) -> np.ndarray:
         inverse = 1.0 / value[..., 0]
         return np.stack([inverse, inverse**2 * value[..., 1] + np.abs(inverse)], axis=-1)

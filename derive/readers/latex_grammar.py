@@ -724,7 +724,7 @@ class Parser:
         if kind == "2" and self.text == "_":
             self.advance()
             sub = self.group(self.sum)
-            kind = "1" if isinstance(sub, t.Number) and sub.value == 1 else "F"
+            kind = _norm_kind(sub)
         return t.Norm(self.within(token.start), node, kind)
 
     def dots(self) -> t.Node:
@@ -1106,6 +1106,17 @@ class Parser:
         while depth:
             depth += {"{": 1, "}": -1}.get(self.advance().text, 0)
         return self.tokens[start : self.place - 1]
+
+
+def _norm_kind(sub: t.Node) -> str:
+    """What stands below a norm: 1, 2, ∞ or F; raises Unread."""
+    if isinstance(sub, t.Infinity):
+        return "infty"
+    if isinstance(sub, t.Number) and sub.value in (1, 2):
+        return "1" if sub.value == 1 else "2 said"
+    if isinstance(sub, t.Symbol) and sub.name == "F":
+        return "F"
+    raise Unread("this norm is not understood", *sub.span)
 
 
 def _closing(tokens: list[Token], k: int) -> int | None:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from derive import expr as x
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
+from derive.judges.normal import prove_equal
 from derive.program import Program
 from derive.readers import latex_tree as t
 from derive.readers.latex_matrices import carried_out, differential, operated, slope, with_implied
@@ -79,6 +80,7 @@ class Elaborator:
     used: set[str] = field(default_factory=set)
     outer: frozenset[str] = frozenset()
     increments: frozenset[str] = frozenset()
+    denominators: list[Expr] = field(default_factory=list)
     lenient: bool = False
     proposing: bool = False
     stated: Callable[[Entry], Expr | None] | None = None
@@ -404,6 +406,7 @@ class Elaborator:
                 if v.open and len(v.open) > 1 and result is not None and not result.open:
                     raise Unknown("a number is divided by a matrix", node.span)
                 axes = self.common([result, v], node)
+                self.divided(v.expr, node)
                 result = Value(x.mul(self.spread(result, axes), x.power(self.spread(v, axes), x.MINUS_ONE)), axes)
             else:
                 result = v if result is None else self.times(result, v, op, node)
@@ -441,7 +444,15 @@ class Elaborator:
         if len(under.open) > 1:
             raise Unknown("a division by a matrix", node.span)
         axes = self.common([over, under], node)
+        self.divided(under.expr, node)
         return Value(x.mul(self.spread(over, axes), x.power(self.spread(under, axes), x.MINUS_ONE)), axes)
+
+    def divided(self, under: Expr, node: t.Node) -> None:
+        """Refuse a denominator that is zero everywhere: a factor 0 beside it would hide it."""
+        if isinstance(under, Entry) and under.name in self.notes.implied:
+            self.denominators.append(under)
+        if isinstance(under, x.Add) and prove_equal(under, x.ZERO, self.program) is True:
+            raise Unknown("the denominator is zero", node.span)
 
     def power(self, node: t.Power) -> Value:
         base = node.base
@@ -619,6 +630,13 @@ class Elaborator:
             return self.determinant(v, node)
         if node.kind == "abs":
             return Value(x.Call("abs", (v.expr,)), v.axes)
+        if len(v.open) == 2 and node.kind in ("1", "2 said", "infty"):
+            self.choose(f"norm {node.span[0]}", "reads the norm of a matrix entry by entry")
+        if node.kind == "infty":
+            e = x.Call("abs", (v.expr,))
+            for i in reversed(v.open):
+                e = x.reduce_("max", i, e)
+            return Value(e)
         body = x.Call("abs", (v.expr,)) if node.kind == "1" else x.power(v.expr, x.num(2))
         e = x.total(body, *v.open)
         return Value(e if node.kind == "1" else x.power(e, x.num("1/2")))
@@ -680,7 +698,7 @@ class Elaborator:
             self.notes.size_names.add(name)
             if not self.notes.sizes.unify(i.size, self.notes.sizes.resolve(Size.of(name))):
                 self.misfits.append(f"the sum over {i.name} ends at {name}")
-        elif isinstance(high, t.Number):
+        elif isinstance(high, t.Number) and not self.notes.sizes.strict:
             self.notes.sizes.unify(i.size, Size.of(int(high.value) + from_zero))
         elif high is not None and not (from_zero and isinstance(high, t.Sum)):
             guards.append(x.rel("lt", i, self.bound_slot(high)))
