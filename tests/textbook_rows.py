@@ -210,7 +210,7 @@ ROWS = [
     (SOFT, r"\sum_{i=1}^{2} s_i = 1", "unknown"),
     (SOFT, r"\sum_{i=1}^{C-1} s_i = 1", "unknown wrong"),
     (SOFT, r"\sum_i s_i < 1", "wrong"),
-    (SOFT, r"s_i(1-s_i) < \frac{1}{4}", "unknown"),
+    (SOFT, r"s_i(1-s_i) < \frac{1}{4}", "wrong"),
     (SOFT, r"\left.\frac{\partial s_i}{\partial z_j}\right|_{i \neq j} = s_i(1 - s_i)", "wrong"),
     (SOFT, r"\frac{\partial s_i}{\partial z_j} = \begin{cases} s_i(1-s_i) & i = j \\ -s_i s_j & i < j \end{cases}", "wrong"),
     (CE, r"\nabla^2 L = \operatorname{diag}(s) - y y^T", "wrong"),

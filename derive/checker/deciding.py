@@ -117,14 +117,14 @@ class Decider:
             if Bench(program, seed, base, extra=(a, b)).same_value(a, b) is False:
                 return self._refuted(program, a, b) if refute else Answer(None)
         for more in range(1, size_degree(a, b) + 3):  # more lengths than a polynomial in the sizes has zeros
-            longer = {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())}
+            longer = lengthened(base, more, program)
             if base and Bench(program, more, longer, (a, b)).same_value(a, b) is False:
                 return self._refuted(program, a, b) if refute else Answer(None)
         for seed, more in enumerate(LARGER):
             bench = Bench(
                 program,
                 seed,
-                {k: n + more * (1 + p % 3) for p, (k, n) in enumerate(base.items())} if more else None,
+                lengthened(base, more, program),
                 (a, b),
             )
             verdict = bench.same(a, b)
@@ -177,6 +177,12 @@ def regular_sizes(program: Program, a: Expr, b: Expr) -> dict[str, int] | None:
             continue
         return sizes
     return None
+
+
+def lengthened(base: dict[str, int], more: int, program: Program) -> dict[str, int]:
+    """Longer axes, by different amounts; where a matrix is inverted by the same, so that XᵀX keeps its inverse."""
+    same = any(e.kind == "implicit" for e in program.equations)
+    return {k: n + more * (1 if same else 1 + p % 3) for p, (k, n) in enumerate(base.items())}
 
 
 def singular(det: x.Entry, program: Program) -> bool:

@@ -558,7 +558,7 @@ def _multiplied(notes: Notes, node: t.Node) -> Iterator[str]:
         return isinstance(u, t.Symbol) and not u.subs and not u.marks and len(u.name) == 1 and u.name.islower()
 
     def product(u: t.Node) -> bool:
-        if not isinstance(u, t.Product):
+        if not isinstance(u, t.Product) or len(u.factors) < 2:
             return False
         factors = [f.base if isinstance(f, t.Transposed) else f for _, f in u.factors]
         first, last = factors[-2], factors[-1]
