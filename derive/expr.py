@@ -726,8 +726,10 @@ def rel(op: str, left: Slot | Expr, right: Slot | Expr) -> Cond:
         return FALSE if op == "lt" else TRUE
     if _in_range(op, left, right):
         return TRUE
-    if None not in slots and op != "eq" and _never(op, left, right):
+    if None not in slots and (_never(op, left, right) if op != "eq" else _apart(left, right)):
         return FALSE
+    if None not in slots and op != "eq" and _never("le" if op == "lt" else "lt", right, left):
+        return TRUE
     a, b = _constant(left), _constant(right)
     if a is not None and b is not None:
         holds = {"eq": a == b, "lt": a < b, "le": a <= b}[op]
@@ -754,6 +756,11 @@ def _never(op: str, left: Slot, right: Slot) -> bool:
             return False
         low = low if c.never_negative else low + c * (s.size - 1)
     return low.never_negative
+
+
+def _apart(left: Slot, right: Slot) -> bool:
+    """Whether two slots certainly differ: `t + 1` and 0."""
+    return _never("le", left, right) or _never("le", right, left)
 
 
 def _constant(t: Slot | Expr) -> Fraction | None:

@@ -203,18 +203,22 @@ class Program:
 
     def reaches(self, names: Iterable[str]) -> frozenset[str]:
         """Every array that some of `names` depends on, themselves included."""
-        needed = set(names)
-        for e in reversed(self.equations):
-            if e.name in needed:
-                needed |= e.rhs.names
+        needed, before = set(names), -1
+        while len(needed) > before:  # once, unless equations read later ones
+            before = len(needed)
+            for e in reversed(self.equations):
+                if e.name in needed:
+                    needed |= e.rhs.names
         return frozenset(needed)
 
     def depends(self, names: Iterable[str]) -> frozenset[str]:
         """Every array that depends on some of `names`, themselves included."""
-        found = set(names)
-        for e in self.equations:
-            if e.rhs.names & found:
-                found.add(e.name)
+        found, before = set(names), -1
+        while len(found) > before:
+            before = len(found)
+            for e in self.equations:
+                if e.rhs.names & found:
+                    found.add(e.name)
         return frozenset(found)
 
 

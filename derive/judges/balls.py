@@ -148,7 +148,7 @@ class Balls(Arrays):
         return super().integers(value)
 
     def blank(self, shape: tuple[int, ...]) -> np.ndarray:
-        raise Undecided("a recurrence in ball arithmetic")
+        return np.full(shape, self.balls.ball(np.inf) - self.balls.ball(np.inf), object)
 
     def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self._each(lambda u, v: u + v, a, b)

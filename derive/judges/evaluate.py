@@ -25,6 +25,7 @@ from derive.judges import linear
 from derive.judges.duals import derivative
 from derive.ops import OPS
 from derive.program import Equation
+from derive.recurrence import Recurrence, recurrence, recurrences
 
 Axes = tuple[Index, ...]
 
@@ -56,6 +57,22 @@ class World:
         self.sizes, self.equations, self.is_whole = dict(sizes), dict(equations), is_whole
         self._extents: dict[Size, int] = {}
         self._expanded: dict[int, tuple[Expr, Expr]] = {}
+        self._recurrences: tuple[int, Mapping[str, tuple[Equation, ...]]] = (-1, {})
+        self._rounds: dict[tuple[int, int], tuple] = {}
+
+    @property
+    def recurrences(self) -> Mapping[str, tuple[Equation, ...]]:
+        """The groups of equations that define each other, by the names of their members."""
+        if self._recurrences[0] != len(self.equations):
+            self._recurrences = len(self.equations), recurrences(self.equations.values())
+        return self._recurrences[1]
+
+    def rounds(self, group: Recurrence, k: int) -> tuple[tuple[Equation, Expr], ...]:
+        """One round of a group; all arithmetics get the same expressions."""
+        key = hash(group.names), k
+        if key not in self._rounds:
+            self._rounds[key] = tuple(group.at(x.whole_slot(k)))
+        return self._rounds[key]
 
     def resting(self, name: str, known: Container[str]) -> list[str]:
         """The defined arrays, not known yet, that an array rests on, in program order."""
@@ -509,6 +526,15 @@ class Arrays(Evaluator):
         """Data that is still undefined, the start of a recurrence."""
         raise NotImplementedError
 
+    def placed(self, data: Any, k: int, row: Any) -> Any:
+        """The data with one place of its first axis filled."""
+        data[k] = row
+        return data
+
+    def whole_row(self, e: Equation, data: Any, k: int) -> Any:
+        """One place of an integer array as this arithmetic keeps it."""
+        return self.whole_array(e, data)
+
     def array(self, name: str) -> Any:
         """The data of a named array; raises Undecided for a law that only an implicit equation states."""
         found = self.arrays.get(name)
@@ -556,8 +582,8 @@ class Arrays(Evaluator):
             if linear.matrix_of(e) is None:
                 raise Undecided(f"`{e.name}` is defined by a law")
             return linear.computed(e, self)
-        if e.kind == "recurrent" or e.name in e.rhs.names:
-            return self._recurrence(e)
+        if e.name in self.world.recurrences:
+            return self._recurrence(self.world.recurrences[e.name])[e.name]
         data = self.over(e.rhs, e.indices)
         return self.whole_array(e, data) if e.sort != "real" else data
 
@@ -581,14 +607,30 @@ class Arrays(Evaluator):
         """An integer array as this arithmetic keeps it."""
         return np.rint(data).astype(np.int64)
 
-    def _recurrence(self, e: Equation) -> Any:
-        """As many rounds as its first axis is long: each round makes one more place final."""
-        self.arrays[e.name] = self.blank(self.shape(e.indices))
-        kept = self.memo
+    def _recurrence(self, block: tuple[Equation, ...]) -> Mapping[str, Any]:
+        """Arrays that define each other, all of them: every round makes one more place of each final."""
         try:
-            for _ in range(self.world.number(e.shape[0]) if e.shape else 1):
-                self.memo = {}
-                self.arrays[e.name] = self.over(e.rhs, e.indices)
+            rounds = recurrence(block)
+        except Problem as problem:
+            raise Undecided(problem.what) from problem
+        n, kept = self.world.number(rounds.size), self.memo
+        opened, self.open = self.open, self.open | rounds.names
+        for e in rounds.members:
+            self.arrays[e.name] = self.blank(self.shape(e.indices))
+        try:
+            for k in reversed(range(n)) if rounds.backward else range(n):
+                self._round(rounds, k)
+            return {name: self.arrays[name] for name in rounds.names}
+        except BaseException:
+            for name in rounds.names:
+                self.arrays.pop(name, None)
+            raise
         finally:
-            self.memo = kept
-        return self.arrays[e.name]
+            self.memo, self.open = kept, opened
+
+    def _round(self, rounds: Recurrence, k: int) -> None:
+        for e, rhs in self.world.rounds(rounds, k):
+            self.memo = {}  # what was read of the group a round ago is out of date
+            row = self.over(rhs, e.indices[1:])
+            row = self.whole_row(e, row, k) if e.sort != "real" else row
+            self.arrays[e.name] = self.placed(self.arrays[e.name], k, row)

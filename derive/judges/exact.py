@@ -225,15 +225,22 @@ class Tower:
 
     def climb_of(self, name: str) -> Climb:
         """The climb of a named array."""
-        for other in self.world.resting(name, self._named) if name not in self._named else ():
+        new = [] if name in self._named else [*self.world.resting(name, self._named), name]
+        for other in new:
             self._named[other] = Climb()
-            self._named[other] = self.climb(self._stated(self.world.equations[other]))
-        if name not in self._named:
-            self._named[name] = Climb()  # a recurrence: what stands around the earlier entries counts once
-            equation = self.world.equations.get(name)
+            equation = self.world.equations.get(other)
             if equation is not None:
-                self._named[name] = self.climb(self._stated(equation))
+                self._named[other] = self.climb(self._stated(equation))
+            block = self.world.recurrences.get(other, ())
+            if block and all(e.name in self._named for e in block):
+                self._climb_together(block)
         return self._named[name]
+
+    def _climb_together(self, block: tuple[Equation, ...]) -> None:
+        """The members of a recurrence climb alike; with an exp in every round no tower is high enough."""
+        climb = _together([self._named[e.name] for e in block])
+        for e in block:
+            self._named[e.name] = climb._replace(atoms=climb.atoms or climb.depth > 0)
 
     def _stated(self, e: Equation) -> Expr:
         """The right side; of an inverse or determinant the matrix, which is only multiplied and divided."""
@@ -331,8 +338,18 @@ class Residues(Arrays):
     def blank(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros((*shape, 1), np.int64)
 
+    def placed(self, data: np.ndarray, k: int, row: np.ndarray) -> np.ndarray:
+        data, row = self.matched(data, row)
+        if row.shape[-1] > data.shape[-1]:
+            data = np.repeat(data, row.shape[-1] // data.shape[-1], axis=-1)
+        data[k] = row
+        return data
+
     def whole_array(self, e: Any, data: Any) -> np.ndarray:
         return self.field.integers(self.shadow.array(e.name))
+
+    def whole_row(self, e: Any, data: Any, k: int) -> np.ndarray:
+        return self.whole_array(e, data)[k]
 
     def number(self, value: Fraction | float) -> np.ndarray:
         found = self._numbers.get(value)

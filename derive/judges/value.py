@@ -102,6 +102,9 @@ class Errors(Arrays):
     def whole_array(self, e: Any, data: Any) -> np.ndarray:
         return _pair(self.values.array(e.name), exact=True)
 
+    def whole_row(self, e: Any, data: Any, k: int) -> np.ndarray:
+        return self.whole_array(e, data)[k]
+
     def blank(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.full((*shape, 2), np.nan)
 

@@ -219,3 +219,45 @@ def _mentions_delta(e: Expr) -> bool:
 
 def _has_delta(e: Expr, i: Index) -> bool:
     return any(isinstance(t, Ind) and i in t.free for t in x.walk(e))
+
+
+@rule("a case that is zero", "{0 if x[i] < 0; f[i]*y[j]} = [not x[i] < 0]*f[i]*y[j]",
+      "sum[m:n] f[m]*{0 if m = 0; [m - 1 = i]*g[m]} -> sum[m:n] f[m]*[m - 1 = i]*g[m]*[m != 0]", (x.Cases,), level=2,
+      phase="deltas")  # fmt: skip
+def case_that_is_zero(e: x.Cases, context: Context) -> Move | None:
+    """Where all cases but one are zero, that one counts where its condition holds; its delta can then be used."""
+    rows, before = [], []
+    for cond, value in (*e.branches, (x.TRUE, e.otherwise)):
+        if value.key != x.ZERO.key:
+            rows.append((value, x.both(*(x.negation(c) for c in before), cond)))
+        before.append(cond)
+    if len(rows) != 1 or not _picks(rows[0][0]):
+        return None
+    value, cond = rows[0]
+    return Move(x.mul(value, *(x.indicator(c) for c in (cond.parts if isinstance(cond, x.And) else (cond,)))))
+
+
+def _picks(e: Expr) -> bool:
+    """Whether a delta of indices is among the factors."""
+    factors = e.factors if isinstance(e, Mul) else (e,)
+    return any(isinstance(f, Ind) and isinstance(f.cond, Rel) and f.cond.op == "eq" for f in factors)
+
+
+@rule("zero beyond the last round", "f[i]*[i < j] = {f[i] if i < j; 0}", "f[i + 1]*[i + 1 < n] -> {f[i + 1] if i + 1 < n; 0}",
+      (Mul,), level=2, phase="tidy")  # fmt: skip
+def zero_beyond(e: Mul, context: Context) -> Move | None:
+    """What comes back from the next round is nothing in the last one."""
+    ranges = [f for f in e.factors if isinstance(f, Ind) and isinstance(f.cond, Rel) and _bounds(f.cond)]
+    rest = x.mul(*(f for f in e.factors if f not in ranges))
+    if len(ranges) != 1 or not isinstance(rest, x.Entry):
+        return None
+    reads = {s.key for s in rest.slots if isinstance(s, x.Affine)}
+    sides = (ranges[0].cond.left, ranges[0].cond.right)
+    if not any(isinstance(s, x.Affine) and s.key in reads for s in sides):
+        return None
+    return Move(x.cases([(ranges[0].cond, rest)], x.ZERO))
+
+
+def _bounds(cond: Rel) -> bool:
+    """Whether a condition bounds a place."""
+    return cond.op in ("lt", "le") and all(isinstance(s, (Index, x.Affine)) for s in (cond.left, cond.right))
