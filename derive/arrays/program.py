@@ -6,7 +6,7 @@ gather or mask, strided store or loop) has been made here; a writer only spells 
     Load x · Number 3/2 · Length n · Counter t         Map elementwise + - * / < and · Apply exp(x) · Cast to floats
     Fold sum over axes · Best argmax · Scan cumsum     Matmul · Einsum
     Permute · Reshape · Pick x[:, None], x[i, y] · Windows · Arange · Eye · Full · Concat
-    Assign · Store x[…] += … · Repeat for t in range(T)
+    Assign · Store x[…] += … · Repeat for t in range(T) · Remark
 """
 
 from __future__ import annotations
@@ -207,12 +207,13 @@ class Eye(Node):
 
 @dataclass(frozen=True)
 class Full(Node):
-    """A new array of one value, shaped like a named array where there is one."""
+    """A new array of one value, shaped like a named array where there is one; of floats, or of truth values."""
 
     shape: tuple[Size, ...]
     value: Node
     like: str | None = None
     weak: bool = True
+    truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,6 +258,13 @@ class Store(Statement):
     value: Node
     repeated: bool = False
     order: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark(Statement):
+    """A comment."""
+
+    text: str
 
 
 @dataclass(frozen=True)

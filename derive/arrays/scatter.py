@@ -180,8 +180,6 @@ def lower_equation(
     rhs = x.substitute(equation.rhs, units)
     low = Lowering(program, stable, integer=equation.sort == "int", numbers=numbers)
     axes = tuple(None if i in units else i for i in equation.indices)
-    if equation.name in rhs.names:
-        return _recurrence(low, equation, rhs, axes)
     lhs = tuple(i for i in axes if i is not None)
     if None not in axes:
         plans = _planned(low, rhs, lhs)
@@ -265,13 +263,13 @@ def _stores(low: Lowering, name: str, lhs: tuple[Index, ...], found: list, other
     if others:
         rest = x.add(*(x.mul(t) for t in others))
         base = low.value(rest, lhs)
-        low.statements.append(Assign(name, _owned(low, name, base, lhs)))
+        low.statements.append(Assign(name, owned(low, name, base, lhs)))
     for p, mode in found:
         store(low, name, lhs, p, mode, base)
         base = Value(Load(name), lhs)
 
 
-def _owned(low: Lowering, name: str, v: Value, lhs: Axes) -> Node:
+def owned(low: Lowering, name: str, v: Value, lhs: Axes) -> Node:
     """A new array of the full shape, safe to store into."""
     node = _shaped(low, name, v, lhs, lhs)
     return node if fresh_array(node) and not isinstance(node, Load) else Copy(node)
@@ -347,39 +345,4 @@ def _led(v: Value, count: int) -> Node:
     return Pick(v.node, (NEW,) * count)
 
 
-def _recurrence(low: Lowering, equation: Equation, rhs: Expr, axes: Axes) -> tuple[Statement, ...]:
-    """An array that mentions itself at an earlier or later place along its first axis: a loop."""
-    t = equation.indices[0]
-    name = equation.name
-    shape = tuple(i.size for i in equation.indices)
-    low.statements.append(Assign(name, Full(shape, ZERO, _like(low.program, name))))
-    inner = Lowering(low.program, low.stable, {t}, numbers=low.numbers)
-    bound, slots = _contracted_self(low, rhs, t, name)
-    value = inner.value(bound, axes[1:])
-    inner.statements.append(Store(name, (Counter(t),), "=", fit(value, axes[1:]).node))
-    later = any(_later(s, t) for s in slots)
-    low.statements.append(Repeat(t, tuple(inner.statements), later))
-    return tuple(low.statements)
-
-
-def _contracted_self(low: Lowering, rhs: Expr, t: Index, own: str) -> tuple[Expr, list[x.Slot]]:
-    """The right-hand side with deltas of summed indices carried out, and the places where it mentions itself."""
-
-    def change(u):
-        if isinstance(u, x.Reduce) and u.op == "sum" and u.guard is None:
-            bound, factors = unfolded(u)
-            after, left = contracted_deltas(low.program, factors, bound)
-            if len(left) < len(bound):
-                return x.total(x.mul(*after), *left)
-        return None
-
-    rhs = x.rewrite(rhs, change)
-    entries = [u for u in x.walk(rhs) if isinstance(u, x.Entry) and u.slots]
-    return rhs, [u.slots[0] for u in entries if u.name == own and t in x.free_indices(u.slots[0])]
-
-
-def _later(slot: x.Slot, t: Index) -> bool:
-    return isinstance(slot, x.Affine) and bounds.sign(slot.constant) == 1 and slot.constant.number != 0
-
-
-__all__ = ["Plan", "Permute", "lower_equation", "plan", "store"]
+__all__ = ["Plan", "Permute", "lower_equation", "owned", "plan", "store", "zeros"]

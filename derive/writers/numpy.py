@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from math import inf
 
 from derive.arrays import program as a
+from derive.arrays.rounds import Block, lower_rounds
 from derive.arrays.scatter import lower_equation
 from derive.arrays.sharing import shared
 from derive.index import Index, Quotient, Size
 from derive.ops import OPS
 from derive.program import Equation, Program
+from derive.recurrence import recurrences
 from derive.writers.numpy_names import Names
 
 COMPARE, OR, AND, ADD, MUL, NEG, POW, ATOM = range(1, 9)
@@ -184,8 +187,8 @@ class Printer:
             return f"np.{'zeros' if zero else 'full'}_like({self.names.array(node.like)}{value})", ATOM
         sizes = [self.size(n)[0] for n in node.shape]
         shape = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
-        typed = ""
-        if node.weak:
+        typed = ", dtype=bool" if node.truth else ""
+        if node.weak and not node.truth:
             self.used.add("dtype")
             typed = f", dtype={self.names.own('dtype')}"
         return f"np.{'zeros' if zero else 'full'}({shape}{value}{typed})", ATOM
@@ -205,12 +208,19 @@ class Printer:
                 return [f"{self.names.array(name)} = {self.bare(value)}"]
             case a.Store():
                 return [self._store(statement)]
+            case a.Remark(text=text):
+                return [text]
             case a.Repeat(index=i, body=body, reverse=reverse):
                 n = self.size(i.size)[0]
                 times = f"reversed(range({n}))" if reverse else f"range({n})"
                 inner = [line for s in body for line in self.lines(s)]
                 return [f"for {self.names.counter(i)} in {times}:", *("    " + line for line in inner)]
         raise TypeError(f"have you added a new statement? {type(statement).__name__}")
+
+    def round_line(self, block: Block, name: str) -> str:
+        """One line of a loop with the loop before it: `for t in range(T): h[t] = np.tanh(a[t])`."""
+        loop = block.statements[-1]
+        return joined_lines(self.lines(replace(loop, body=block.own[name])))
 
     def _store(self, s: a.Store) -> str:
         target, value = self.names.array(s.name), self.bare(s.value)
@@ -295,6 +305,9 @@ def numpy_line(equation: Equation, program: Program, *, style: str = "steps", na
     """The equation as one line of NumPy, statements joined by semicolons: what a report shows."""
     names = names or Names(program, [equation])
     printer = Printer(names, style == "closed")
+    block = recurrences(e if e.name != equation.name else equation for e in program.equations).get(equation.name)
+    if block is not None:
+        return printer.round_line(lower_rounds(block, program, style == "closed"), equation.name)
     statements = lower_equation(equation, program, stable=style == "closed")
     (statements,) = shared([statements])
     return joined_lines([line for s in statements for line in printer.lines(s)])

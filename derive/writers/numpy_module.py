@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from derive.arrays.program import Assign, Load, Node, Permute, Pick, Reshape, Statement, Windows, fresh_array, loads
-from derive.arrays.scatter import lower_equation
-from derive.arrays.sharing import Block, shared
+from derive.arrays.program import (
+    Assign,
+    Load,
+    Node,
+    Permute,
+    Pick,
+    Remark,
+    Reshape,
+    Statement,
+    Windows,
+    fresh_array,
+    loads,
+)
+from derive.arrays.rounds import Block, lower_blocks
+from derive.arrays.sharing import shared
 from derive.errors import Unsupported
 from derive.index import Size
 from derive.notation import equation_text
@@ -142,24 +153,34 @@ class _Module:
         printer = Printer(self.names, self.stable, lambda name: everything or name in defined)
         return _Function(printer, defined=defined)
 
-    def _blocks(self, equations: list[Equation], share: bool) -> list[Block]:
-        numbers = count(1)
-        blocks = [lower_equation(e, self.full, stable=self.stable, numbers=numbers) for e in equations]
-        return shared(blocks) if share else blocks
+    def _blocks(self, equations: list[Equation], share: bool, note: Callable[[Equation], str]) -> list[Block]:
+        def remark(e: Equation) -> tuple[Remark, ...]:
+            return (Remark(note(e)),) if note(e) else ()
 
-    def _emit(self, f: _Function, equation: Equation, statements: Block, note: str, above: bool) -> None:
+        blocks = lower_blocks(equations, self.full, stable=self.stable, remark=remark)
+        if not share:
+            return blocks
+        kept = shared([b.statements for b in blocks])
+        return [replace(b, statements=statements) for b, statements in zip(blocks, kept, strict=True)]
+
+    def _emit(self, f: _Function, block: Block, note: str, above: bool) -> None:
         self.names.forget_temporaries()
-        lines = [line for s in statements for line in f.printer.lines(s)]
-        self._require(f, statements, equation.name)
-        self.lines[equation.name] = joined_lines(lines)
+        names = [e.name for e in block.equations]
+        lines = [line for s in block.statements for line in f.printer.lines(s)]
+        self._require(f, block.statements, names)
+        self.lines |= {name: f.printer.round_line(block, name) for name in block.own}
+        if not block.own:
+            self.lines[names[0]] = joined_lines(lines)
+        note = "" if block.own else note
         if note and not above and len(lines) == 1 and len(lines[0]) + len(note) < 112:
             f.lines += wrapped(f"{lines[0]}  {note}")
         else:
             f.lines += [note] if note else []
             f.lines += [w for line in lines for w in wrapped(line)]
-        f.defined.add(equation.name)
-        last = [s for s in statements if isinstance(s, Assign) and s.name == equation.name]
-        f.fresh[equation.name] = bool(last) and self._fresh(f, last[0].value)
+        for name in names:
+            f.defined.add(name)
+            last = [s for s in block.statements if isinstance(s, Assign) and s.name == name]
+            f.fresh[name] = bool(last) and self._fresh(f, last[0].value)
 
     def _fresh(self, f: _Function, node: Node) -> bool:
         """Whether the caller may keep the array: nothing in the cache or among the gradients shares its entries."""
@@ -169,12 +190,12 @@ class _Module:
             return f.fresh.get(node.name, False) and node.name not in self.gradient_of.values()
         return fresh_array(node)
 
-    def _require(self, f: _Function, statements: Iterable[Statement], own: str) -> None:
+    def _require(self, f: _Function, statements: Iterable[Statement], own: list[str]) -> None:
         """Note the arrays that a function reads and did not make."""
         for s in statements:
             for name in loads(s):
                 like = self.stable and name not in f.defined and not _reads(s, name)
-                if name not in f.defined and name != own and not name.startswith("~~") and not like:
+                if name not in f.defined and name not in own and not name.startswith("~~") and not like:
                     f.needed.append(name)
                     f.defined.add(name)
 
@@ -243,8 +264,8 @@ class _Module:
         f = self._function()
         inputs = self.forward.inputs
         f.defined |= {v.name for v in inputs}
-        for e, block in zip(self.ahead, self._blocks(self.ahead, self.stable), strict=True):
-            self._emit(f, e, block, _line_note(e), above=False)
+        for block in self._blocks(self.ahead, self.stable, _line_note):
+            self._emit(f, block, _line_note(block.equations[0]), above=False)
         f.printer.sizes |= {a for v in inputs if v.limit is not None for a in v.limit.letters}
         compound = [(v, k, n) for v in inputs for k, n in enumerate(v.shape) if n.letter is None and n.number is None]
         checks = []
@@ -323,8 +344,8 @@ class _Module:
         """The lines of backward, and the names that it takes from the cache."""
         f = self._function()
         f.defined |= set(self.upstreams)
-        for e, block in zip(self.backward, self._blocks(self.backward, True), strict=True):
-            self._emit(f, e, block, self._note(e), above=True)
+        for block in self._blocks(self.backward, True, self._note):
+            self._emit(f, block, self._note(block.equations[0]), above=True)
         result = self._result(f)
         shapes = self._upstream_lines(f)
         needed_sizes = set(f.printer.sizes)
