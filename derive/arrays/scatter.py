@@ -19,7 +19,6 @@ from derive.arrays.program import (
     Assign,
     Concat,
     Copy,
-    Counter,
     Full,
     Load,
     Map,

@@ -13,8 +13,9 @@ from derive.readers.calls import ROWS, call
 from derive.readers.convert import as_array, guessed
 from derive.readers.indexing import mutate, store
 from derive.readers.operators import plain
+from derive.readers.rounds import replaced
 from derive.readers.run import Run
-from derive.readers.values import Array, Function, Instance, Method, Module, Opaque, Parameter, Rows, kind
+from derive.readers.values import Array, Function, Instance, Method, Module, Moving, Opaque, Parameter, Rows, kind
 
 
 def call_value(run: Run, callee: object, args: list, keywords: dict, node: ast.Call | None = None) -> object:
@@ -110,6 +111,9 @@ def _add_at(run: Run, op: str, args: list) -> None:
 
 def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
     owner, name = callee.owner, callee.name
+    if isinstance(owner, dict) and any(isinstance(k, Moving) for k in owner) and name not in ("get", "pop", "update"):
+        raise run.unsupported(f"`.{name}()` of a dict that a loop of unknown length fills", "its keys are not known",
+                              "read it under the loop's variable: [hs[t] for t in range(T)]")  # fmt: skip
     match owner:
         case list() | tuple() | dict() | str() | Rows():
             return container_method(run, owner, name, args, keywords)
@@ -189,8 +193,14 @@ def _append(run: Run, owner: list, value: object) -> None:
     """Appending inside a symbolic loop makes the list one element over the loop's index."""
     if isinstance(value, Array) and value.view is None and not value.cheap:
         value = run.store("row" if run.loops else "item", value)
+    held = next((r for r in reversed(run.rounds) if id(owner) in r.lists), None)
     born = run.lists.get(id(owner), ())
     since = [p for p in run.loops if p not in born]
+    if held is not None and since == [held.index] and held.lists[id(owner)].appended is None:
+        held.lists[id(owner)].appended = value
+        shown = replaced(run, value, {held.index: held.number}) if held.backward else value
+        owner.append(Rows(held.index, shown))
+        return
     if len(since) > 1 or (since and owner):
         raise run.unsupported("appending to this list inside nested loops of unknown length",
                               hint="store into an array instead: out[i, j] = …")  # fmt: skip

@@ -7,11 +7,12 @@ from fractions import Fraction
 from derive import expr as x
 from derive.errors import ShapeUnknown
 from derive.index import Index, Size
-from derive.readers.arrays import stacked
+from derive.readers.arrays import aligned, broadcast_shape, stacked
 from derive.readers.indexing import range_length, read
 from derive.readers.run import Run
 from derive.readers.values import (
     Array,
+    Moving,
     Pair,
     Parameter,
     Range,
@@ -40,6 +41,8 @@ def as_array(run: Run, value: object) -> Array:
             n = range_length(value)
             first, by = x.whole_slot(start), Size.of(step)
             return Array((n,), lambda s: x.as_value(x.affine([(s[0], by), (first, Size.of(1))])), "int")
+        case list() if any(isinstance(v, Rows) for v in value):
+            return _grown(run, value)
         case list() | tuple() if value:
             return stacked(run, [as_array(run, v) for v in value])
         case Parameter():
@@ -55,6 +58,25 @@ def rows_array(run: Run, rows: Rows) -> Array:
         return x.substitute(element.body(slots[1:]), {rows.index: slots[0]})
 
     return Array((rows.index.size, *element.shape), body, element.sort)
+
+
+def _grown(run: Run, value: list) -> Array:
+    """A list to which a loop has appended, as an array: the elements from before, then those of the rounds."""
+    if len(value) == 1:
+        return rows_array(run, value[0])
+    if not isinstance(value[-1], Rows) or any(isinstance(v, Rows) for v in value[:-1]):
+        raise run.unsupported("a list to which several loops of unknown length have appended",
+                              hint="keep a list for each loop and join them: np.concatenate([a, b])")  # fmt: skip
+    start, rows = stacked(run, [as_array(run, v) for v in value[:-1]]), rows_array(run, value[-1])
+    shape, count = broadcast_shape(run, start.shape[1:], rows.shape[1:]), len(value) - 1
+
+    def body(slots: Slots) -> x.Expr:
+        first, *rest = slots
+        early = aligned(start, (start.shape[0], *shape))(slots)
+        late = aligned(rows, (rows.shape[0], *shape))((x.affine([(first, Size.of(1))], -count), *rest))
+        return x.cases([(x.rel("lt", first, x.whole_slot(count)), early)], late)
+
+    return Array((rows.shape[0] + count, *shape), body, "real" if "real" in (start.sort, rows.sort) else rows.sort)
 
 
 def guessed(run: Run, parameter: Parameter, rank: int, like: Shape = (), sort: str = "real") -> Array:
@@ -118,8 +140,13 @@ def truth(run: Run, value: object) -> bool:
 def iterated(run: Run, value: object) -> list | Rows:
     """The elements that a loop goes through: a list, or one element over an index."""
     match value:
+        case list() if any(isinstance(v, Rows) for v in value):
+            return value[0] if len(value) == 1 else _array_elements(run, _grown(run, value))
         case list() | tuple():
             return list(value)
+        case dict() if any(isinstance(k, Moving) for k in value):
+            raise run.unsupported("a loop over a dict that a loop of unknown length fills", "its keys are not known",
+                                  "loop over the same range and read it under the loop's variable")  # fmt: skip
         case dict():
             return list(value)
         case Rows():

@@ -15,7 +15,9 @@ from derive.readers.calls import ROWS
 from derive.readers.convert import as_array, guessed, iterated, rows_array, truth
 from derive.readers.indexing import read
 from derive.readers.operators import BINARY, STATIC, combine, compared, plain
+from derive.readers.rounds import keyed_item, list_item, moving_key, past_item
 from derive.readers.run import Run, fraction
+from derive.readers.trails import look_behind, read_trail, trail_of
 from derive.readers.values import (
     Array,
     Function,
@@ -97,8 +99,6 @@ def lookup(run: Run, name: str) -> object:
 
 
 def _name(run: Run, node: ast.Name) -> object:
-    if any(node.id in names for names in run.carried):
-        raise run.recurrent()
     try:
         value = lookup(run, node.id)
     except KeyError:
@@ -278,8 +278,15 @@ def subscript_value(run: Run, node: ast.AST) -> object:
 def _subscript(run: Run, node: ast.Subscript) -> object:
     owner = evaluate(run, node.value)
     key = subscript_value(run, node.slice)
+    followed = trail_of(run, owner)
+    if followed is not None:
+        return read_trail(run, *followed, owner, key)
+    look_behind(run, owner, key)
     match owner:
         case dict():
+            slot = moving_key(run, key)
+            if slot is not None:
+                return keyed_item(run, owner, slot, node.value.id if isinstance(node.value, ast.Name) else "item")
             return _item(run, owner, key)
         case list() | tuple() | str():
             return _list_item(run, owner, key)
@@ -304,6 +311,9 @@ def _subscript(run: Run, node: ast.Subscript) -> object:
 def _item(run: Run, owner: dict, key: object) -> object:
     key = key_of(run, key)
     if key not in owner:
+        past = past_item(run, owner, x.whole_slot(key)) if isinstance(key, (int, Size)) else None
+        if past is not None:
+            return past
         known = ", ".join(map(repr, owner))
         raise run.problem(UnknownName, f"there is no entry {key!r}", "nothing stores it before this line",
                           f"known: {known}" if known else "")  # fmt: skip
@@ -312,6 +322,12 @@ def _item(run: Run, owner: dict, key: object) -> object:
 
 
 def _list_item(run: Run, owner: list | tuple | str, key: object) -> object:
+    for this in reversed(run.rounds):
+        if id(owner) in this.lists and not isinstance(key, slice):
+            slot = moving_key(run, key)
+            return list_item(run, this, this.lists[id(owner)], run.static(key) if slot is None else slot)
+    if isinstance(owner, list) and any(isinstance(v, Rows) for v in owner):
+        return read(run, as_array(run, owner), key)
     if isinstance(key, slice):
         parts = [run.static(k) if k is not None else None for k in (key.start, key.stop, key.step)]
         if all(p is None or isinstance(p, int) for p in parts):

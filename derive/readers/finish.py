@@ -12,12 +12,13 @@ from derive.index import Index, Size
 from derive.program import Equation, Program, Static, Variable
 from derive.readers.inputs import Inputs, Source
 from derive.readers.run import Run
+from derive.recurrence import blocks
 
 
 def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind: str) -> Program:
     """The program of a reading."""
     names = _final_names(run)
-    renamed = tuple(_renamed(e, names) for e in run.equations)
+    renamed = tuple(_renamed(e, names) for e in _in_order(run, outputs))
     variables = _ordered(run, inputs)
     limits = _limits(variables, renamed)
     letters = Letters(source, run, _leading(variables, limits))
@@ -36,6 +37,17 @@ def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind:
         output_kind=kind,
         lines=_lines(source),
     )
+
+
+def _in_order(run: Run, outputs: list[str]) -> list[Equation]:
+    """The equations, loops with a state in one piece; states that nothing reads are left out."""
+    kept = list(run.equations)
+    while True:
+        read = set(outputs).union(*(e.rhs.names for e in kept))
+        left = [e for e in kept if e.name not in run.states or e.name in read]
+        if len(left) == len(kept):
+            return [e for block in blocks(kept) for e in block]
+        kept = left
 
 
 def _name(source: Source) -> str:
@@ -100,6 +112,7 @@ def _renamed(e: Equation, names: dict[str, str]) -> Equation:
 
 # ---------------------------------------------------------------- letters
 
+TIMES = {"t": "us", "s": "tu", "k": "lp", "i": "mj"}  # the second letters of a loop's index
 PAIRS = "i m j k l p a b q r t u e f g h c d s v w z".split()
 
 
@@ -118,6 +131,10 @@ class Letters:
         sizes += [i.size for e in run.equations for i in e.indices]
         letters = {a for n in sizes for a in n.letters}
         given = {Size.of(int(k) if k.isdigit() else k): v for k, v in source.index_letters.items()}
+        arrays = {*run.inputs, *(name for _, name in run.locals)}  # a loop's variable is neither
+        for n, letter in run.time_letters.items():
+            if n not in given and letter not in letters | arrays:
+                given[n] = [letter, *(c for c in TIMES.get(letter, ()) if c not in letters | source.names)]
         taken = letters | source.names | {c for v in given.values() for c in v}
         self.free = [c for c in PAIRS if c not in taken] or list(PAIRS)
         self.taken = letters

@@ -34,6 +34,14 @@ class Knowledge:
     places: dict[str, Span] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)
     last: ast.AST | None = None
+    states: dict[tuple[str, str], Shape] = field(default_factory=dict)
+    timed: set[str] = field(default_factory=set)
+    trails: set[tuple[str, str]] = field(default_factory=set)
+    slots: dict[str, set[tuple]] = field(default_factory=dict)
+
+    def again(self) -> None:
+        """Read the source from the top with what has been found."""
+        raise Restart
 
     def settled(self, n: Size) -> Size:
         """The size with every forced equality applied."""
@@ -103,8 +111,13 @@ class Run:
     node: ast.AST | None = None
     statement: ast.AST | None = None
     statics: dict[str, object] = field(default_factory=dict)
-    carried: list[set[str]] = field(default_factory=list)
+    rounds: list = field(default_factory=list)
+    timed: list[Index] = field(default_factory=list)
+    states: set[str] = field(default_factory=set)
+    loops_met: dict[int, int] = field(default_factory=dict)
+    time_letters: dict[Size, str] = field(default_factory=dict)
     random: Callable[[Shape, str], Array] | None = None
+    _source_names: set[str] | None = None
 
     # -- places and problems
 
@@ -281,7 +294,7 @@ class Run:
                 if isinstance(u, Entry) and u.name in names:
                     watch.read = True
                     if watch.shifted or not any(same_slot(s, watch.place) for s in u.slots):
-                        raise self.recurrent()
+                        self.follow(watch, next(b for b in watch.buffers if u.name in b.versions))
 
     def check_store(self, view: View) -> None:
         """A store at another place than the loop's own excludes reading the same array in that loop."""
@@ -290,14 +303,32 @@ class Run:
             if view.buffer in watch.buffers and not any(same_slot(s, watch.place) for s in fixed):
                 watch.shifted = True
                 if watch.read:
-                    raise self.recurrent()
+                    self.follow(watch, view.buffer)
+
+    def follow(self, watch: Watch, buffer: Buffer) -> None:
+        """Read again, the array's entries followed from round to round; raises where that has been tried."""
+        names = [n for s in self.scopes for n, v in s.items()
+                 if isinstance(v, Array) and v.view is not None and v.view.buffer is buffer]  # fmt: skip
+        if not names or (watch.key, names[0]) in self.knowledge.trails:
+            raise self.recurrent()
+        self.knowledge.trails.add((watch.key, names[0]))
+        raise Restart
 
     def recurrent(self) -> Problem:
         return self.unsupported(
-            "a loop that carries state from one round to the next",
-            "an array is read at an earlier place of the same loop",
-            "give the number of rounds as a static int, so that the loop can be unrolled",
+            "an array that a loop of unknown length both changes and reads in another way",
+            "a round may read what earlier rounds have stored only at a fixed distance",
+            "store with H[t] = …, read with H[t - 1]; or carry the state under a name: h = …",
         )
+
+    @property
+    def source_names(self) -> set[str]:
+        """Every name in the source."""
+        if self._source_names is None:
+            nodes = [] if self.tree is None else list(ast.walk(self.tree))
+            self._source_names = {n.id for n in nodes if isinstance(n, ast.Name)}
+            self._source_names |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        return self._source_names
 
     def helper_of(self, scope: Scope) -> str:
         return scope.helper
@@ -329,7 +360,7 @@ class Run:
         rhs = array.body(indices)
         if array.view is None and not stored:
             self.check_carried(rhs)
-        over = tuple(p for p in self.loops if p in rhs.free)
+        over = tuple(p for p in sorted(self.loops, key=lambda p: p not in self.timed) if p in rhs.free)
         lead = tuple(p.fresh() for p in over)
         rhs = x.substitute(rhs, dict(zip(over, lead, strict=True)))
         self.add_equation(internal, (*lead, *indices), rhs, array.sort, node)

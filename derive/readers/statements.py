@@ -14,8 +14,11 @@ from derive.readers.builtins import key_of
 from derive.readers.convert import as_array, iterated, rows_array, truth, unpacked_shape
 from derive.readers.evaluate import evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
+from derive.readers.loops import symbolic_loop
 from derive.readers.operators import BINARY, combine
+from derive.readers.rounds import keyed_item, moving_key, store_keyed
 from derive.readers.run import Run, whole_view
+from derive.readers.trails import store_trail, trail_of
 from derive.readers.values import (
     Array,
     Buffer,
@@ -28,7 +31,6 @@ from derive.readers.values import (
     Rows,
     Scope,
     ShapeOf,
-    Watch,
     kind,
 )
 
@@ -200,23 +202,17 @@ def _needs_name(value: object) -> bool:
 # ---------------------------------------------------------------- stores and augmented assignment
 
 
-def _owner(run: Run, node: ast.expr) -> object:
-    """What a store goes into; a name is read even where a loop carries it."""
-    if isinstance(node, ast.Name):
-        saved, run.carried = run.carried, []
-        try:
-            return evaluate(run, node)
-        finally:
-            run.carried = saved
-    return evaluate(run, node)
-
-
 def _store(run: Run, target: ast.Subscript, op: str, value: object) -> None:
-    owner, key = _owner(run, target.value), subscript_value(run, target.slice)
-    if isinstance(target.value, ast.Name):
-        run.target_name = target.value.id
+    owner, key = evaluate(run, target.value), subscript_value(run, target.slice)
+    root = target.value.value if isinstance(target.value, ast.Subscript) else target.value
+    if isinstance(root, ast.Name):
+        run.target_name = root.id
     if isinstance(owner, (dict, list)):
         _store_item(run, owner, key, op, value)
+        return
+    followed = trail_of(run, owner)
+    if followed is not None:
+        store_trail(run, *followed, owner, key, op, value)
         return
     if isinstance(owner, Parameter):
         raise run.unsupported(f"a store into the parameter `{owner.name}` of unknown shape", node=target)
@@ -238,6 +234,13 @@ def same(run: Run, a: Array, b: Array) -> bool:
 
 
 def _store_item(run: Run, owner: dict | list, key: object, op: str, value: object) -> None:
+    slot = moving_key(run, key) if isinstance(owner, dict) else None
+    if slot is not None:
+        value = combine(run, op, keyed_item(run, owner, slot, run.target_name), value) if op else value
+        if isinstance(value, Array) and (_needs_name(value) or value.rank and _entry_name(run, value) is None):
+            value = run.store(run.target_name or "item", value)
+        store_keyed(run, owner, slot, value, run.target_name)
+        return
     place = key_of(run, key)
     try:
         old = owner[place] if op else None
@@ -249,6 +252,11 @@ def _store_item(run: Run, owner: dict | list, key: object, op: str, value: objec
         raise run.unsupported("this place of a list or dict", "nothing stores it before this line") from None
 
 
+def _read_again(target: ast.expr) -> ast.expr:
+    """What an augmented assignment reads."""
+    return ast.copy_location(ast.Name(target.id, ast.Load()), target) if isinstance(target, ast.Name) else target
+
+
 def _augment(run: Run, node: ast.AugAssign) -> None:
     op = BINARY[type(node.op).__name__]
     value = evaluate(run, node.value)
@@ -257,7 +265,7 @@ def _augment(run: Run, node: ast.AugAssign) -> None:
             raise run.unsupported(f"`{op}=` on a part of an array")
         _store(run, node.target, op, value)
         return
-    old = _owner(run, node.target)
+    old = evaluate(run, _read_again(node.target))
     run.target_name = node.target.id if isinstance(node.target, ast.Name) else ""
     if isinstance(old, Array) and isinstance(node.target, ast.Name):
         _augment_array(run, node.target.id, op, old, value)
@@ -399,7 +407,7 @@ def _class(run: Run, node: ast.ClassDef) -> None:
 def _for(run: Run, node: ast.For) -> Returned | _Jump | None:
     found = iterated(run, evaluate(run, node.iter))
     if isinstance(found, Rows):
-        return _symbolic_loop(run, node, found)
+        return symbolic_loop(run, node, found, execute)
     for value in found:
         assign(run, node.target, value, quiet=True)
         outcome = execute(run, node.body)
@@ -408,104 +416,6 @@ def _for(run: Run, node: ast.For) -> Returned | _Jump | None:
         if isinstance(outcome, _Jump) and outcome.word == "break":
             return None
     return execute(run, node.orelse)
-
-
-def _symbolic_loop(run: Run, node: ast.For, rows: Rows) -> None:
-    """One round stands for all: what it stores is an equation over the loop's index."""
-    scope = run.scopes[-1]
-    events = _events(node.body)
-    before = set(scope)
-    carried = {n for n in events.carried if n in before}
-    buffers = [scope[n].view.buffer for n in events.changed - events.fresh
-               if isinstance(scope.get(n), Array) and scope[n].view is not None]  # fmt: skip
-    run.loops.append(rows.index)
-    run.watched.append(Watch(rows.index, _loop_place(rows), buffers))
-    run.carried.append(carried)
-    try:
-        assign(run, node.target, rows.element, quiet=True)
-        outcome = execute(run, node.body)
-        if outcome is not None:
-            raise run.unsupported("leaving a loop of unknown length early")
-    finally:
-        run.loops.pop(), run.watched.pop(), run.carried.pop()
-    _after_loop(run, scope, rows.index)
-
-
-def _loop_place(rows: Rows) -> x.Slot:
-    """The loop variable as a place."""
-    e = rows.element
-    return x.as_slot(e.body(())) if isinstance(e, Array) and _is_place(e) else rows.index
-
-
-def _after_loop(run: Run, scope: Scope, p: Index) -> None:
-    """Names set inside the loop keep the value of its last round."""
-    last = {p: x.whole_slot(p.size - 1)}
-    for name, value in list(scope.items()):
-        if isinstance(value, Array) and p in value.body(run.fresh(value.shape)).free:
-            body = value.body
-            scope[name] = replace(value, body=lambda s, body=body: x.substitute(body(s), last), view=None)
-        elif isinstance(value, list) and any(isinstance(v, Rows) for v in value):
-            scope[name] = value[0] if len(value) == 1 else value
-
-
-@dataclass
-class Events:
-    """What the statements of a loop do with names: read before they are set, set, changed in place."""
-
-    carried: set[str]
-    fresh: set[str]
-    changed: set[str]
-
-
-def _events(body: list[ast.stmt]) -> Events:
-    """Names read before the body sets them although it sets them somewhere, and names that it changes in place."""
-    loads: list[tuple[str, set[str]]] = []
-    assigned: set[str] = set()
-    stored: set[str] = set()
-    changed: set[str] = set()
-    for node in body:
-        _walk_events(node, loads, assigned, stored, changed)
-    carried = {name for name, seen in loads if name in stored and name not in seen}
-    return Events(carried, assigned, changed)
-
-
-def _walk_events(node: ast.AST, loads: list, assigned: set, stored: set, changed: set) -> None:
-    def go(*nodes: ast.AST) -> None:
-        for n in nodes:
-            _walk_events(n, loads, assigned, stored, changed)
-
-    match node:
-        case ast.Name(id=name, ctx=ast.Load()):
-            loads.append((name, set(assigned)))
-        case ast.Name(id=name, ctx=ast.Store()):
-            assigned.add(name)
-            stored.add(name)
-        case ast.Assign(targets=targets, value=value):
-            go(value, *targets)
-        case ast.AugAssign(target=ast.Name(id=name), value=value):
-            go(value)
-            stored.add(name)
-            changed.add(name)
-        case ast.AugAssign(target=target, value=value):
-            go(value, target)
-        case ast.Subscript(value=ast.Name(id=name), slice=key, ctx=ast.Store()):
-            go(key)
-            changed.add(name)
-        case ast.Subscript(value=value, slice=key, ctx=ast.Store()):
-            go(key)
-            changed.update(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=args):
-            go(*args)
-            stored.add(name)
-        case ast.Call(func=ast.Attribute(attr="at"), args=[ast.Name(id=name), *args]):
-            go(*args)
-            changed.add(name)
-        case ast.For(target=target, iter=iter_, body=inner, orelse=orelse):
-            go(iter_, target, *inner, *orelse)
-        case ast.ListComp(elt=elt, generators=generators) | ast.GeneratorExp(elt=elt, generators=generators):
-            go(*(g.iter for g in generators), *(g.target for g in generators), elt)
-        case _:
-            go(*ast.iter_child_nodes(node))
 
 
 _READERS: dict[str, Callable] = {
@@ -528,15 +438,15 @@ def inline(run: Run, function: Function, args: list, keywords: dict) -> object:
     _bind_arguments(run, function, scope, [*function.bound, *args], keywords)
     run.scopes.append(scope)
     run.depth += 1
-    saved = run.helper, run.target_name, run.outer_loops, run.carried
-    run.helper, run.outer_loops, run.carried = function.name, list(run.loops), []
+    saved = run.helper, run.target_name, run.outer_loops
+    run.helper, run.outer_loops = function.name, list(run.loops)
     try:
         if isinstance(function.node, ast.Lambda):
             return evaluate(run, function.node.body)
         outcome = execute(run, function.node.body)
         return outcome.value if isinstance(outcome, Returned) else None
     finally:
-        run.helper, run.target_name, run.outer_loops, run.carried = saved
+        run.helper, run.target_name, run.outer_loops = saved
         run.depth -= 1
         run.scopes.pop()
 

@@ -103,6 +103,15 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class Moving:
+    """A key of a dict that moves with a loop: `base` + the loop's index."""
+
+    index: Index
+    base: Expr
+    backward: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Masked:
     """`a[mask]`: the entries where a condition holds; usable on the right of a store through the same mask."""
 
@@ -168,6 +177,7 @@ class Watch:
     index: Index
     place: Slot
     buffers: list[Buffer]
+    key: str = ""
     read: bool = False
     shifted: bool = False
 

@@ -221,20 +221,28 @@ def _has_delta(e: Expr, i: Index) -> bool:
     return any(isinstance(t, Ind) and i in t.free for t in x.walk(e))
 
 
-@rule("a case that is zero", "{0 if x[i] < 0; f[i]*y[j]} = [not x[i] < 0]*f[i]*y[j]",
+@rule("cases apart", "{f[i] if i = j; g[i]*y[j]} = f[i]*[i = j] + g[i]*y[j]*[i != j]",
       "sum[m:n] f[m]*{0 if m = 0; [m - 1 = i]*g[m]} -> sum[m:n] f[m]*[m - 1 = i]*g[m]*[m != 0]", (x.Cases,), level=2,
       phase="deltas")  # fmt: skip
-def case_that_is_zero(e: x.Cases, context: Context) -> Move | None:
-    """Where all cases but one are zero, that one counts where its condition holds; its delta can then be used."""
+def cases_apart(e: x.Cases, context: Context) -> Move | None:
+    """Every case counts where its condition holds, so that its delta can be used; cases that are zero fall away."""
     rows, before = [], []
     for cond, value in (*e.branches, (x.TRUE, e.otherwise)):
         if value.key != x.ZERO.key:
             rows.append((value, x.both(*(x.negation(c) for c in before), cond)))
         before.append(cond)
-    if len(rows) != 1 or not _picks(rows[0][0]):
+    if not rows or not all(_picks(v) for v, _ in rows):
         return None
-    value, cond = rows[0]
-    return Move(x.mul(value, *(x.indicator(c) for c in (cond.parts if isinstance(cond, x.And) else (cond,)))))
+    if len(rows) > 1 and not all(_of_places(c) for c, _ in e.branches):
+        return None
+    return Move(x.add(*(x.mul(v, *map(x.indicator, c.parts if isinstance(c, x.And) else (c,))) for v, c in rows)))
+
+
+def _of_places(cond: x.Cond) -> bool:
+    """Whether a condition compares places, not values."""
+    if isinstance(cond, Rel):
+        return all(isinstance(s, (Index, x.Affine)) for s in (cond.left, cond.right))
+    return all(_of_places(c) for c in x.parts(cond))
 
 
 def _picks(e: Expr) -> bool:

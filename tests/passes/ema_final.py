@@ -1,0 +1,10 @@
+# sizes: T=4 d=3 | T=2 d=2 | T=6 d=2
+import numpy as np
+
+
+# shapes: x (T, d) · decay (d,) · w (d,) · target ()
+def forward(x, decay, w, target):
+    s = 0
+    for t, row in enumerate(x):
+        s = decay * s + (1 - decay) * row
+    return (s @ w - target) ** 2
