@@ -288,6 +288,9 @@ class Run:
 
     def check_carried(self, e: Expr) -> None:
         """Inside a symbolic loop, an array that the loop stores to is read only at the loop's own place."""
+        for trail in (t for r in self.rounds for t in r.trails.values()):
+            if trail.array.view.buffer.versions & e.names:
+                raise self.recurrent()
         for watch in self.watched:
             names = set().union(*(b.versions for b in watch.buffers))
             for u in x.walk(e) if names & e.names else ():

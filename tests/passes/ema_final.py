@@ -1,3 +1,4 @@
+# idioms: for over iterable; power; @; zip / enumerate
 # sizes: T=4 d=3 | T=2 d=2 | T=6 d=2
 import numpy as np
 

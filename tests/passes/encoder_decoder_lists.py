@@ -1,3 +1,5 @@
+# idioms: shape sizes; np.sum; zeros; += name; dot; for over iterable; state on self; list append; np.tanh; helper
+#    function; class of the source
 # sizes: T=3 d=2 h=3 | T=1 d=3 h=2 | T=4 d=2 h=2
 import numpy as np
 

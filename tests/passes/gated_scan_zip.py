@@ -1,3 +1,5 @@
+# idioms: tuple unpacking; sum method; for over iterable; dim keyword; positional axis; torch.sigmoid; list append;
+#    zip / enumerate; stack
 # sizes: T=3 B=2 d=2 | T=1 B=2 d=3 | T=4 B=1 d=2
 import torch
 

@@ -1,3 +1,4 @@
+# idioms: for over iterable; dim keyword; mean method; @; torch.tanh; torch.sigmoid; list append; stack
 # sizes: T=3 B=2 d=3 h=2 | T=2 B=3 d=2 h=3 | T=1 B=2 d=2 h=4
 import torch
 

@@ -1,3 +1,5 @@
+# idioms: tuple unpacking; shape sizes; slices; unary minus; for range; zeros; np.exp; reciprocal; indexed store;
+#    @; np.tanh; helper function
 # sizes: T=3 n=2 d=3 h=2 | T=2 n=3 d=2 h=3 | T=1 n=2 d=2 h=2
 import numpy as np
 

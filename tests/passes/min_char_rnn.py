@@ -1,3 +1,5 @@
+# idioms: tuple unpacking; shape sizes; np.sum; unary minus; for range; zeros; += name; dot; np.exp; np.log;
+#    indexed store; copy / clone; len; np.tanh
 # sizes: T=3 V=4 h=2 | T=1 V=2 h=3 | T=4 V=3 h=3
 import numpy as np
 

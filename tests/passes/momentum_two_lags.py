@@ -1,3 +1,4 @@
+# idioms: tuple unpacking; np.sum; for range; zeros; indexed store
 # sizes: T=5 d=2 | T=3 d=3 | T=4 d=2
 import numpy as np
 

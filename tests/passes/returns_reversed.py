@@ -1,3 +1,4 @@
+# idioms: unary minus; zeros; for over iterable; indexed store; power; len; np.mean; reversed range
 # sizes: T=4 n=2 | T=1 n=3 | T=6 n=2
 import numpy as np
 

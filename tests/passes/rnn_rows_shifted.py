@@ -1,3 +1,4 @@
+# idioms: shape sizes; np.sum; zeros; for over iterable; indexed store; power; @; len; np.tanh
 # sizes: T=3 d=2 n=3 | T=1 d=3 n=2 | T=4 d=2 n=2
 import numpy as np
 

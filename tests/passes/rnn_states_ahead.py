@@ -1,3 +1,4 @@
+# idioms: tuple unpacking; shape sizes; slices; np.sum; for range; zeros; indexed store; power; @; np.tanh
 # sizes: T=3 n=2 d=2 h=3 | T=1 n=2 d=3 h=2 | T=4 n=1 d=2 h=2
 import numpy as np
 

@@ -1,3 +1,4 @@
+# idioms: shape sizes; for range; power; @; np.mean; list append; np.tanh; stack
 # sizes: T=3 d=2 n=4 | T=1 d=3 n=2 | T=5 d=4 n=3
 import numpy as np
 
