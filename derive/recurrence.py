@@ -68,9 +68,14 @@ def recurrences(equations: Iterable[Equation]) -> Mapping[str, tuple[Equation, .
     """The group of every equation that reads itself, directly or through others."""
     found = {}
     for block in blocks(equations):
-        if len(block) > 1 or block[0].name in _read(block[0]):
+        if is_recurrent(block):
             found |= {e.name: block for e in block}
     return found
+
+
+def is_recurrent(block: tuple[Equation, ...]) -> bool:
+    """Whether a block reads itself."""
+    return len(block) > 1 or block[0].name in _read(block[0])
 
 
 def recurrence(block: tuple[Equation, ...]) -> Recurrence:
@@ -169,4 +174,4 @@ def _ordered(groups: list[list[int]], reads: list[list[int]]) -> list[list[int]]
     return out
 
 
-__all__ = ["Recurrence", "blocks", "recurrence", "recurrences", "shift"]
+__all__ = ["Recurrence", "blocks", "is_recurrent", "recurrence", "recurrences", "shift"]

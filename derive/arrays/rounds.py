@@ -20,7 +20,7 @@ from derive.errors import Unsupported
 from derive.expr import Expr
 from derive.index import Index
 from derive.program import Equation, Program
-from derive.recurrence import blocks, recurrence
+from derive.recurrence import blocks, is_recurrent, recurrence
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def lower_blocks(
     numbers = count(1)
     found = []
     for block in blocks(equations):
-        if len(block) == 1 and block[0].name not in block[0].rhs.names:
+        if not is_recurrent(block):
             found.append(Block(block, lower_equation(block[0], program, stable=stable, numbers=numbers)))
         else:
             found.append(lower_rounds(block, program, stable, numbers, remark))
