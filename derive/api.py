@@ -156,26 +156,33 @@ class View:
         held = [self.derivation.certainty, *([self.closed.certainty] if self.closed else [])]
         return max(held, key=("proved", "tested", "open").index)
 
-    def latex(self) -> str:
-        """The gradient as LaTeX: `\\frac{∂L}{∂x} = …`."""
+    def latex(self, notation: str = "index") -> str:
+        """The gradient as LaTeX: `\\frac{∂L}{∂x} = …`, in matrix notation where it has a matrix form."""
         from derive.writers.latex_math import latex
 
-        return latex(self.node())
+        return latex(self.node(notation))
 
-    def unicode(self) -> str:
+    def unicode(self, notation: str = "index") -> str:
         """The gradient on one line of Unicode."""
         from derive.writers.text_formula import text as unicode_text
 
-        return unicode_text(self.node())
+        return unicode_text(self.node(notation))
 
-    def node(self):
+    def node(self, notation: str = "index"):
         """The gradient as a layout tree: target = result."""
         from derive.writers.formula import formula
         from derive.writers.layout import row
         from derive.writers.letters import EQ, letters_for, spelling
+        from derive.writers.products import NOTATIONS, choose
 
         d = self.closed or self.derivation
         spelled = spelling(self.gradients.program, self.gradients)
+        if choose("notation", notation, NOTATIONS) == "matrix":
+            from derive.writers.matrix import Matrices
+
+            form = Matrices(self.gradients.program, spelled).form(d.target.name, d.indices, d.result)
+            if form is not None:
+                return form.node
         letters = letters_for([d.target, d.result], spelled, d.indices)
         return row(formula(d.target, spelled, letters), EQ, formula(d.result, spelled, letters))
 
@@ -340,19 +347,18 @@ class Derivative:
         from derive.writers.letters import spelling
         from derive.writers.narrate import gradient_node
         from derive.writers.narrate import report as narrate
-        from derive.writers.products import DETAILS, choose
+        from derive.writers.products import DETAILS, NOTATIONS, choose
 
         choose("detail", detail, DETAILS)
-        if choose("notation", notation, ("index", "matrix")) == "matrix":
-            raise Unsupported("matrix notation is not written yet", "reports are in index notation", "--notation index")
+        choose("notation", notation, NOTATIONS)
         spelled = spelling(self.program, self.gradients)
         table = (
             verification_table(self.verification, lambda n: gradient_node(n, spelled, flat=True)) if verified else None
         )
         told = (*lemmas(self.findings, self.gradients, detail), *theorem_lemma(self.gradients, detail))
         made = narrate(self.gradients, title=title, detail=detail, numpy_lines=self.numpy_lines(), verification=table,
-                       code=self._code_or_nothing(), lemmas=told)  # fmt: skip
-        made = replace(made, notation=notation, headline=made.headline or headline(self.findings, self.gradients))
+                       code=self._code_or_nothing(), lemmas=told, notation=notation)  # fmt: skip
+        made = replace(made, headline=made.headline or headline(self.findings, self.gradients))
         return self._with_hand(replace(made, cards=with_notes(made.cards, self.gradients)))
 
     def _with_hand(self, made):
@@ -421,11 +427,12 @@ class Derivative:
         self.rendered = render(made, engine, tex, templates)
         return {path: self.rendered.pdf} | (own if self.rendered.note.startswith("TeX failed") else {})
 
-    def write(self, folder, *, engine: str = "typst", detail: str = "key", templates=None) -> list[Path]:
+    def write(self, folder, *, engine: str = "typst", detail: str = "key", notation: str = "index",
+              templates=None) -> list[Path]:  # fmt: skip
         """Everything, in a folder: derivation.txt, report.tex with parts/, report.pdf, and both styles of code."""
         from derive.writers.products import render, write_files
 
-        made = self.as_report(detail)
+        made = self.as_report(detail, notation=notation)
         files = self.text_files(made, templates)
         self.rendered = render(made, engine, templates=Path(templates) if templates else None)
         files["report.pdf"] = self.rendered.pdf
@@ -439,7 +446,7 @@ class Derivative:
         from derive.writers.text import report_text
 
         made = made or self.as_report()
-        files: dict[str, str | bytes] = {"derivation.txt": report_text(self.as_report("every"))}
+        files: dict[str, str | bytes] = {"derivation.txt": report_text(self.as_report("every", notation=made.notation))}
         files |= report_files(made, templates=Path(templates) if templates else None)
         files |= {"backward.py": self.code(style="steps"), "backward_closed.py": self.code(style="closed")}
         return files

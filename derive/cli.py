@@ -34,6 +34,7 @@ Shapes = Annotated[str | None, typer.Option(metavar="TEXT", help="'X: n d; y: in
 Sample = Annotated[Path | None, typer.Option(metavar="DATA.npz", help="arrays that show shapes and sorts")]
 Facts = Annotated[str | None, typer.Option(metavar="TEXT", help="'onehot Y; x > 0; sum[c] Y[i,c] = 1'")]
 Detail = Annotated[str, typer.Option(metavar="result|key|every", help="how many of the steps are shown")]
+Notation = Annotated[str, typer.Option(metavar="index|matrix", help="how results and forward pass are written")]
 Engine = Annotated[str, typer.Option(metavar="auto|pdflatex|lualatex|typst", help="what makes the PDF")]
 Check = Annotated[list[str] | None, typer.Option("--check", metavar="FILE",
                   help="your own derivation or backward code, checked and shown in the report; may be repeated")]  # fmt: skip
@@ -149,9 +150,9 @@ def _options(templates: Path | None = None, **given: str) -> None:
     """Raises Usage for a word that is no choice, before any work is done."""
     from derive.api import STYLES
     from derive.errors import Usage
-    from derive.writers.products import DETAILS, ENGINES, choose, require_engine
+    from derive.writers.products import DETAILS, ENGINES, NOTATIONS, choose, require_engine
 
-    choices = {"engine": ENGINES, "detail": DETAILS, "style": STYLES}
+    choices = {"engine": ENGINES, "detail": DETAILS, "style": STYLES, "notation": NOTATIONS}
     for name, value in given.items():
         choose(name, value, choices[name])
     require_engine(given.get("engine", "auto"))
@@ -207,7 +208,7 @@ def _verify(stages: Stages, d) -> bool:
     return found.fine
 
 
-def _headline(d, only: str | None = None) -> None:
+def _headline(d, only: str | None = None, notation: str = "index") -> None:
     """`only`, the shortest closed form, or the first gradient asked for, on stdout in one line of Unicode."""
     from rich.console import Console
     from rich.text import Text
@@ -225,7 +226,7 @@ def _headline(d, only: str | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     code = code if code and len(code) <= 72 else ""
     console.print()
-    console.print(Text.assemble("  ", (d[name].unicode(), "bold"), f"     {shape}", f"     {code}" if code else ""))
+    console.print(Text.assemble("  ", (d[name].unicode(notation), "bold"), f"     {shape}", f"     {code}" if code else ""))
 
 
 # ---------------------------------------------------------------- commands
@@ -274,16 +275,17 @@ def build(
     facts: Facts = None,
     engine: Engine = "typst",
     detail: Detail = "key",
+    notation: Notation = "index",
     templates: Templates = None,
     check: Check = None,
 ) -> None:
     """Everything for one forward pass in a folder: derivation, report, parts, PDF and backward code."""
     stages = Stages()
-    _options(engine=engine, detail=detail, templates=templates)
+    _options(engine=engine, detail=detail, notation=notation, templates=templates)
     _readable(check)
     folder = output or Path(_stem(forward))
     given = {"wrt": wrt, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
-    good = _build(stages, forward, folder, given, engine, detail, templates, check or [])
+    good = _build(stages, forward, folder, given, engine, detail, templates, check or [], notation)
     stages.note("next:", f"derive show {forward}", "the derivation in the terminal")
     raise typer.Exit(0 if good else 1)
 
@@ -299,7 +301,7 @@ def _stem(forward: str) -> str:
 
 
 def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str, detail="key", templates=None,
-           check=()) -> bool:  # fmt: skip
+           check=(), notation="index") -> bool:  # fmt: skip
     from derive.writers.products import render, write_files
 
     given = dict(given)
@@ -307,7 +309,7 @@ def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str,
     program = _load(stages, forward, *(given.get(k) for k in ("function", "shapes", "sample", "facts")))
     d = _derive(stages, program, wrt)
     good = _verify(stages, d) & _checked(stages, d, forward, check)
-    made = d.as_report(detail)
+    made = d.as_report(detail, notation=notation)
     files = stages.run("writing", lambda: d.text_files(made, templates))
     rendered = stages.run("rendering", lambda: render(made, engine, templates=templates))
     files["report.pdf"] = rendered.pdf
@@ -316,7 +318,7 @@ def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str,
     write_files(placed)
     stages.done("wrote", f"{folder}/", _listed(placed, changed))
     _rendered(stages, folder / "report.pdf", rendered)
-    _headline(d)
+    _headline(d, notation=notation)
     return good
 
 
@@ -371,7 +373,7 @@ def report(
     output: Out = None,
     engine: Engine = "auto",
     detail: Detail = "key",
-    notation: Annotated[str, typer.Option(metavar="index|matrix", help="how results are written")] = "index",
+    notation: Notation = "index",
     only: Annotated[str | None, typer.Option(metavar="NAME", help="one gradient's part, to input in a paper")] = None,
     templates: Templates = None,
     check: Check = None,
@@ -385,7 +387,7 @@ def report(
     from derive.writers.products import place_of_report
 
     stages = Stages()
-    _options(engine=engine, detail=detail, templates=templates)
+    _options(engine=engine, detail=detail, notation=notation, templates=templates)
     _readable(check)
     output = place_of_report(output or Path(f"{only or _stem(forward)}.{'tex' if only else 'pdf'}"))
     program = _load(stages, forward, function, shapes, sample, facts)
@@ -398,7 +400,7 @@ def report(
             stages.done("wrote", str(path), "compiles with pdflatex and lualatex" if not only else "for \\input")
     if output.suffix == ".pdf" and not only:
         _rendered(stages, output, d.rendered)
-    _headline(d, only)
+    _headline(d, only, notation)
     stages.note("next:", f"derive code {forward}", "write the backward function")
     raise typer.Exit(0 if good else 1)
 
@@ -471,6 +473,7 @@ def _stale(stages: Stages, files) -> int:
 def show(
     forward: Forward,
     detail: Detail = "key",
+    notation: Notation = "index",
     wrt: Wrt = None,
     function: Function = None,
     shapes: Shapes = None,
@@ -484,10 +487,10 @@ def show(
     from derive.writers.text import show as show_report
 
     stages = Stages()
-    _options(detail=detail)
+    _options(detail=detail, notation=notation)
     program = _load(stages, forward, function, shapes, sample, facts)
     d = _derive(stages, program, wrt)
-    made = d.as_report(detail, verified=False)
+    made = d.as_report(detail, notation=notation, verified=False)
     console = Console(highlight=False)
     if console.is_terminal:
         show_report(made, console)

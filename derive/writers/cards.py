@@ -15,6 +15,7 @@ from derive.writers.formula import formula, gradient_node
 from derive.writers.layout import Node, Text, Under, row, width
 from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
 from derive.writers.marks import Marks, marks_for
+from derive.writers.matrix import Matrices
 from derive.writers.reasons import CLOSED, Setting, lowered, reason
 from derive.writers.words import meaning_of, real_uses
 
@@ -39,6 +40,7 @@ class Book:
     forward_numbers: Mapping[str, int]
     seen: dict[Index, str] = field(default_factory=dict)
     joined: frozenset[str] = frozenset()
+    matrices: Matrices | None = None
 
     def cards(self) -> tuple[Card, ...]:
         """One card for every gradient in the order of the derivation, its closed form at the end of its lines."""
@@ -61,9 +63,21 @@ class Book:
         meaning = meaning_of(name, program, real_uses(name, program))
         return Card(
             number, name, gradient_node(name, self.spelling, flat=True), meaning, self.crumbs(name), lines,
-            row(target, EQ, result), code, shape_node(program.shape(name)), d.certainty,
+            self.matrix(name) or row(target, EQ, result), code, shape_node(program.shape(name)), d.certainty,
             f"Unfinished: {d.stuck}." if d.stuck else d.note,
         )  # fmt: skip
+
+    def matrix(self, name: str) -> Node | None:
+        """The gradient in matrix notation, from the gradients after it and then in closed form, where there is one."""
+        if self.matrices is None:
+            return None
+        held = [d for d in (self.gradients.derivations[name], self.closed.get(name)) if d is not None]
+        forms = [self.matrices.form(d.target.name, d.indices, d.result) for d in held]
+        if forms[-1] is None:
+            return None
+        sides = [forms[-1].left, *(f.right for f in forms if f is not None)]
+        whole = row(*(item for side in sides for item in (EQ, side)))
+        return row(*whole.items[1:]) if width(whole) <= LINE else forms[-1].node
 
     def crumbs(self, name: str) -> tuple[Crumb, ...]:
         """The chain from input to output with the current array marked; writers leave out what is far."""

@@ -34,6 +34,7 @@ from derive.writers.letters import (
     size_node,
     spelling,
 )
+from derive.writers.matrix import Matrices
 from derive.writers.reasons import law
 from derive.writers.text_formula import text
 from derive.writers.words import count, form_of, meaning_of, real_uses, words_of
@@ -54,18 +55,24 @@ def report(
     verification: Verification | None = None,
     code: str = "",
     lemmas: Sequence[Lemma] = (),
+    notation: str = "index",
 ) -> Report:
     """The whole report; of a module's `code` it shows the function `backward`.
 
+    In `notation` "matrix" results and the forward pass are matrix formulas where they have one; steps keep their indices.
     `numpy_lines`: a line of code by array, `Z_closed` for that of its closed form.  `closed`: default those found.
     """
     program, spelled = gradients.forward, spelling(gradients.program, gradients)
     closed = shown_closed(gradients) if closed is None else closed
     lines, numbers = dict(numpy_lines or {}), line_numbers(program)
-    book = Book(gradients, spelled, detail, closed, lines, {n: k for n, k in numbers.items() if _spanned(n, program)})
+    matrices = Matrices(gradients.program, spelled) if notation == "matrix" else None
+    book = Book(gradients, spelled, detail, closed, lines, {n: k for n, k in numbers.items() if _spanned(n, program)},
+                matrices=matrices)  # fmt: skip
     cards = book.cards()
     by_name = card_numbers(gradients)
-    headline, about = _headline(gradients, closed, spelled)
+    headline, about = _headline(gradients, closed, spelled, matrices)
+    answers = tuple(_answer(n, gradients, closed, lines, spelled, matrices) for n in gradients.wrt if n in by_name)
+    forward = tuple(_forward(e, numbers, gradients, spelled, matrices) for e in program.equations)
     named, subtitle = titles(program, gradients, source_name)
     return Report(
         title=title or named,
@@ -75,11 +82,11 @@ def report(
         lead=lead(gradients, spelled, about),
         headline=headline,
         headline_aside="Every symbol keeps the name it has in your code." if headline else "",
-        answers=tuple(_answer(n, gradients, closed, lines, spelled) for n in gradients.wrt if n in by_name),
-        forward=tuple(_forward(e, numbers, gradients, spelled) for e in program.equations),
+        answers=answers,
+        forward=forward,
         abbreviations=tuple((n, array(n, spelled)) for n in program.by_name if spelled.shown(n) != spelled.word(n)),
         graph=graph(gradients, by_name, spelled),
-        conventions=conventions(gradients, spelled, book.seen, detail),
+        conventions=conventions(gradients, spelled, book.seen, detail) + (f" {matrices.conventions}" if matrices else ""),
         cards=cards,
         lemmas=tuple(lemmas),
         verification=verification,
@@ -87,6 +94,7 @@ def report(
         rules=rules_used(gradients, closed),
         detail=detail,
         inputs=tuple(_input(v, gradients, spelled) for v in program.inputs),
+        notation=notation,
     )
 
 
@@ -158,7 +166,9 @@ def _fan_out(names: list[str], uses: Mapping[str, int], spelled: Spelling) -> st
     return f"{_and(shown)} are used more than once, so their gradients are sums over paths"
 
 
-def _headline(gradients: Gradients, closed: Mapping[str, Derivation], spelled: Spelling) -> tuple[Node | None, str]:
+def _headline(
+    gradients: Gradients, closed: Mapping[str, Derivation], spelled: Spelling, matrices: Matrices | None
+) -> tuple[Node | None, str]:
     """The one result to show first with the sentence that leads to it; for several parameters only a sentence."""
     if len(gradients.wrt) != 1:
         numbers = card_numbers(gradients)
@@ -169,21 +179,26 @@ def _headline(gradients: Gradients, closed: Mapping[str, Derivation], spelled: S
     found = closed.get(name) or gradients.derivations.get(name)
     if found is None or any(n.startswith("∂") for n in found.result.names):
         return None, ""
-    target, result = _sides(found, spelled)
+    target, result = _sides(found, spelled, matrices)
     about = "When the chain is multiplied out and simplified, this is left:"
     return row(target, EQ, result), about if name in closed else ""
 
 
-def _sides(d: Derivation, spelled: Spelling) -> tuple[Node, Node]:
+def _sides(d: Derivation, spelled: Spelling, matrices: Matrices | None = None) -> tuple[Node, Node]:
+    """Both sides of a gradient's equation, as matrices where that is wanted and possible."""
+    form = matrices.form(d.target.name, d.indices, d.result) if matrices else None
+    if form is not None:
+        return form.left, form.right
     letters = letters_for([d.target, d.result], spelled, d.indices)
     return formula(d.target, spelled, letters), formula(d.result, spelled, letters)
 
 
 def _answer(
-    name: str, gradients: Gradients, closed: Mapping[str, Derivation], lines: Mapping[str, str], spelled: Spelling
+    name: str, gradients: Gradients, closed: Mapping[str, Derivation], lines: Mapping[str, str], spelled: Spelling,
+    matrices: Matrices | None,
 ) -> Answer:
     key, d = (name + CLOSED, closed[name]) if name in closed else (name, gradients.derivations[name])
-    target, result = _sides(d, spelled)
+    target, result = _sides(d, spelled, matrices)
     code = lines.get(key) or lines.get(name, "")
     flat = row(target.over, TIGHT_SLASH, target.under) if isinstance(target, Frac) else target
     return Answer(flat, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
@@ -220,11 +235,15 @@ def _spanned(name: str, program: Program) -> bool:
     return equation is not None and (equation.span is not None or not program.source)
 
 
-def _forward(e: Equation, numbers: Mapping[str, int], gradients: Gradients, spelled: Spelling) -> ForwardLine:
+def _forward(
+    e: Equation, numbers: Mapping[str, int], gradients: Gradients, spelled: Spelling, matrices: Matrices | None
+) -> ForwardLine:
     program = gradients.forward
     first = next(other.name for other in program.equations if numbers[other.name] == numbers[e.name])
     source = source_line(e, program) if first == e.name else ""
-    return ForwardLine(numbers[e.name], source, equation_node(e, spelled), shape_node(e.shape), words_of(e, program))
+    form = matrices.form(e.name, e.indices, e.rhs) if matrices else None
+    meaning = form.node if form is not None else equation_node(e, spelled)
+    return ForwardLine(numbers[e.name], source, meaning, shape_node(e.shape), words_of(e, program))
 
 
 def source_line(e: Equation, program: Program) -> str:

@@ -15,6 +15,7 @@ from derive.writers.document import Report
 
 ENGINES = ("auto", "pdflatex", "lualatex", "typst")
 DETAILS = ("result", "key", "every")
+NOTATIONS = ("index", "matrix")
 TIMEOUT = 60
 INSTALL = "Debian, Ubuntu: apt-get install texlive-latex-recommended texlive-pictures lmodern"
 

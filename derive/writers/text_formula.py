@@ -185,7 +185,7 @@ def _spaced(a: Node, b: Node) -> bool:
         return a.role == "infix" and a.sign not in _PREFIXES
     if isinstance(b, Op) and b.sign not in _VALUES:
         return b.role != "tight" or b.sign in _PREFIXES
-    return not (_is_function(a) and isinstance(b, Fence))
+    return not (_is_function(a) and isinstance(b.base if isinstance(b, Script) else b, Fence))
 
 
 def _compact(a: Node, b: Node) -> bool:

@@ -1,0 +1,477 @@
+"""Matrix formulas read back from their print, LaTeX or plain text, and computed in NumPy.
+
+This shares nothing with the printer but the spelling of single names: the text is cut into signs, read by a grammar of
+its own and multiplied out with the shapes as they stand, so that a transpose too few or factors in the wrong order
+either do not fit or give other numbers.
+
+    sum      [−] term {± term}           term      product {⊙|⊘ product}
+    product  factor {[·] factor}         factor    atom {^ exponent} [/ factor]
+    atom     number, name, 𝟏, I, (sum), [sum < sum], ‖sum‖, |sum|, f(sum, …), fraction, Σ_i product
+
+𝟏 and I take the length that their neighbours need; a number beside a matrix in a sum stands for each entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+
+class Misprint(Exception):
+    """The text is no formula of this grammar, or its shapes do not fit together."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a name stands for: an array whose leading axes are numbered by `labels`; for labels their range."""
+
+    data: np.ndarray
+    labels: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a text may mention, each in the spelling of the text: arrays, functions of entries, ranges of labels."""
+
+    arrays: Mapping[str, Printed]
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    ranges: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A matrix; `wide` and `tall` mark a length of one that stands for any, `unit` a multiple of I."""
+
+    data: np.ndarray
+    tall: bool = False
+    wide: bool = False
+    unit: bool = False
+    number: bool = False
+    limit: int | None = None
+
+
+# ---------------------------------------------------------------- signs
+
+Token = tuple[str, str]
+_RAISED = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9", "⁻": "−"}
+_PLAIN = {"+": "+", "-": "-", "−": "-", "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "/": "/", ",": ",",
+          "^": "^", "_": "_", "<": "<", ">": ">", "=": "=", "|": "|"}  # fmt: skip
+TEXT = _PLAIN | {"⊙": "⊙", "⊘": "⊘", "·": "·", "𝟏": "ones", "I": "unit", "‖": "‖", "≤": "≤", "≥": "≥", "≠": "≠",
+                 "Σ": "sum", "diag": "diag", "tr": "tr", "onehot": "onehot", "softmax": "softmax", "⌊": "⌊", "⌋": "⌋"}  # fmt: skip
+LATEX = _PLAIN | {
+    r"\odot": "⊙", r"\oslash": "⊘", r"\cdot": "·", r"\mathbf{1}": "ones", "I": "unit", r"\|": "‖", r"\le": "≤",
+    r"\ge": "≥", r"\ne": "≠", r"\sum": "sum", r"\operatorname{diag}": "diag", r"\operatorname{tr}": "tr",
+    r"\operatorname{onehot}": "onehot", r"\operatorname{softmax}": "softmax", r"\frac": "frac", r"\tfrac": "frac",
+    r"\top": "T", r"\lfloor": "⌊", r"\rfloor": "⌋",
+}  # fmt: skip
+_SPACE = re.compile(r"(?:\s|\\,|\\(?:left|right|bigl|bigr|Bigl|Bigr)(?![A-Za-z]))+")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_LABEL = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")  # what stands below Σ
+
+
+def signs(text: str, names: Names, spelling: Mapping[str, str]) -> list[Token]:
+    """The text as (kind, text) pairs, the longest name first; raises Misprint for what is no sign."""
+    known = {s: "name" for s in names.arrays} | {s: "function" for s in names.functions}
+    if clash := names.arrays.keys() & names.functions.keys():
+        raise Misprint(f"{min(clash)} is an array and a function")
+    words = sorted({**dict.fromkeys(spelling), **known}, key=len, reverse=True)
+    found: list[Token] = []
+    at = 0
+    while at < len(text):
+        if gap := _SPACE.match(text, at):
+            at = gap.end()
+        elif found and found[-1][0] == "sum" and (label := _LABEL.match(text, at)):
+            found.append(("label", label[1] or label[2]))
+            at = label.end()
+        elif digits := _NUMBER.match(text, at):
+            found.append(("number", digits[0]))
+            at = digits.end()
+        elif text[at] in _RAISED or text[at] in "ᵀ⁽":
+            at = _raised(text, at, found)
+        else:
+            word = next((w for w in words if text.startswith(w, at) and _ends(text, at, w)), None)
+            if word is None:
+                raise Misprint(f"{text[at : at + 12]!r} is no sign")
+            found.append((known.get(word) or spelling[word], word))
+            at += len(word)
+    return found
+
+
+def _ends(text: str, at: int, word: str) -> bool:
+    """Whether a word made of letters is not the beginning of a longer one."""
+    after = text[at + len(word) : at + len(word) + 1]
+    if not word[-1].isalnum() or after in _RAISED or after == "ᵀ":
+        return True
+    return not after.isalpha() if word.startswith("\\") else not (after.isalnum() or after == "_") or after == "𝟏"
+
+
+def _raised(text: str, at: int, found: list[Token]) -> int:
+    """A small raised number or ᵀ, as an exponent."""
+    end = at
+    while end < len(text) and text[end] in _RAISED:
+        end += 1
+    inner = [("T", "ᵀ")] if text[at] == "ᵀ" else []
+    end = max(end, at + 1)
+    digits = "".join(_RAISED.get(c, "") for c in text[at:end])
+    inner += [("-", "−")] if digits.startswith("−") else []
+    inner += [("number", digits.lstrip("−"))] if digits.lstrip("−") else []
+    found += [("^", "^"), ("{", "{"), *inner, ("}", "}")]
+    return end
+
+
+# ---------------------------------------------------------------- grammar
+
+Tree = tuple
+_OPENING = frozenset(["number", "name", "function", "ones", "unit", "(", "[", "{", "‖", "|", "⌊", "frac", "sum", "diag", "tr",
+                      "onehot", "softmax"])  # fmt: skip
+_WORDS = ("diag", "tr", "onehot", "softmax")
+_RELATIONS = ("<", ">", "=", "≤", "≥", "≠")
+
+
+class Reader:
+    """One formula under way."""
+
+    def __init__(self, tokens: Sequence[Token]):
+        self.tokens, self.at, self.bars = list(tokens), 0, 0
+
+    @property
+    def kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def take(self, kind: str = "") -> str:
+        if kind and self.kind != kind or not self.kind:
+            raise Misprint(f"`{kind}` is missing before {''.join(t for _, t in self.tokens[self.at :])[:20]!r}")
+        self.at += 1
+        return self.tokens[self.at - 1][1]
+
+    def whole(self) -> Tree:
+        tree = self.sum()
+        if self.kind:
+            raise Misprint(f"{self.take()!r} stands where the formula should end")
+        return tree
+
+    def sum(self) -> Tree:
+        terms = []
+        while not terms or self.kind in ("+", "-"):
+            sign = -1 if self.kind == "-" else 1
+            if self.kind in ("+", "-"):
+                self.take()
+            terms.append((sign, self.term()))
+        return ("sum", tuple(terms))
+
+    def term(self) -> Tree:
+        tree = self.product()
+        while self.kind in ("⊙", "⊘"):
+            tree = (self.tokens[self.at][0], tree, (self.take(), self.product())[1])
+        return tree
+
+    def product(self) -> Tree:
+        tree = self.factor()
+        while self.kind == "·" or (self.kind in _OPENING and not self._closes()):
+            if self.kind == "·":
+                self.take()
+            tree = ("@", tree, self.factor())
+        return tree
+
+    def _closes(self) -> bool:
+        """A bar or double bar inside one that is open closes it."""
+        return self.bars > 0 and self.kind in ("|", "‖")
+
+    def factor(self) -> Tree:
+        tree = self.atom()
+        while self.kind == "^":
+            self.take()
+            tree = self.raised(tree)
+        if self.kind == "/":
+            self.take()
+            tree = ("/", tree, self.factor())
+        return tree
+
+    def raised(self, base: Tree) -> Tree:
+        """An exponent: ᵀ, a power, or a power entry by entry."""
+        closing = {"{": "}", "(": ")"}.get(self.kind)
+        if closing:
+            self.take()
+        each = self.kind == "⊙"
+        if each:
+            self.take()
+        if self.kind == "T":
+            self.take()
+            tree: Tree = ("T", base)
+        else:
+            exponent = self.sum() if closing else self.atom()
+            tree = ("each" if each else "power", base, exponent)
+        if closing:
+            self.take(closing)
+        return tree
+
+    def atom(self) -> Tree:
+        kind, text = self.kind, self.take()
+        match kind:
+            case "number":
+                return ("number", text)
+            case "name":
+                return ("name", text)
+            case "ones" | "unit":
+                return (kind,)
+            case "(" | "{":
+                return self.until(")" if kind == "(" else "}")
+            case "[":
+                left, op, right = self.sum(), self.relation(), self.sum()
+                self.take("]")
+                return ("compare", op, left, right)
+            case "‖" | "|" | "⌊":
+                return self.barred(kind)
+            case "frac":
+                self.take("{")
+                over = self.until("}")
+                self.take("{")
+                return ("/", over, self.until("}"))
+            case "sum":
+                return ("over", self.take("label"), self.product())
+            case "function" | "diag" | "tr" | "onehot" | "softmax":
+                return ("call", kind if kind in _WORDS else text, self.arguments() if self.kind == "(" else ())
+        raise Misprint(f"{text!r} begins nothing")
+
+    def until(self, closing: str) -> Tree:
+        bars, self.bars = self.bars, 0
+        tree = self.sum()
+        self.bars = bars
+        self.take(closing)
+        return tree
+
+    def barred(self, kind: str) -> Tree:
+        self.bars += 1
+        tree = self.sum()
+        self.bars -= 1
+        self.take("⌋" if kind == "⌊" else kind)
+        return ({"‖": "norm", "|": "abs", "⌊": "floor"}[kind], tree)
+
+    def relation(self) -> str:
+        if self.kind not in _RELATIONS:
+            raise Misprint("a comparison is missing")
+        op = self.kind
+        self.take()
+        return op
+
+    def arguments(self) -> tuple[Tree, ...]:
+        bars, self.bars = self.bars, 0
+        self.take("(")
+        args = [self.sum()]
+        while self.kind == ",":
+            self.take()
+            args.append(self.sum())
+        self.take(")")
+        self.bars = bars
+        return tuple(args)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@dataclass
+class Machine:
+    """Computes a tree; `at` holds the values of the labels."""
+
+    names: Names
+    at: dict[str, int] = field(default_factory=dict)
+
+    def value(self, tree: Tree) -> Value:
+        match tree:
+            case ("number", text):
+                return Value(np.array([[float(text)]]), number=True)
+            case ("name", text):
+                return self.named(self.names.arrays[text])
+            case ("ones",):
+                return Value(np.ones((1, 1)), tall=True)
+            case ("unit",):
+                return Value(np.ones((1, 1)), tall=True, wide=True, unit=True)
+            case ("sum", terms):
+                return self.sum([(sign, self.value(t)) for sign, t in terms])
+            case ("⊙" | "⊘" as op, left, right):
+                return together(np.multiply if op == "⊙" else np.divide, self.value(left), self.value(right))
+            case ("@", left, right):
+                return product(self.value(left), self.value(right))
+            case ("/", left, right):
+                return divided(self.value(left), self.value(right))
+            case ("T", body):
+                v = self.value(body)
+                return replace(v, data=v.data.T, tall=v.wide, wide=v.tall)
+            case ("power" | "each" as kind, base, exponent):
+                return power(kind, self.value(base), self.value(exponent))
+            case ("compare", op, left, right):
+                return together(_COMPARISONS[op], self.value(left), self.value(right))
+            case ("norm", body):
+                return Value(np.array([[np.sqrt((fixed(self.value(body)) ** 2).sum())]]))
+            case ("abs" | "floor" as op, body):
+                return entrywise(np.abs if op == "abs" else np.floor, [self.value(body)])
+            case ("over", label, body):
+                return self.over(label, body)
+            case ("call", name, args):
+                return self.call(name, [self.value(a) for a in args])
+        raise AssertionError(f"have you added a new tree? {tree[0]}")
+
+    def named(self, given: Printed) -> Value:
+        return Value(as_matrix(given.data[tuple(self.at[i] for i in given.labels)]), limit=given.limit)
+
+    def sum(self, terms: list[tuple[int, Value]]) -> Value:
+        sign, total = terms[0]
+        total = replace(total, data=sign * total.data, limit=total.limit if len(terms) == 1 else None)
+        for sign, v in terms[1:]:
+            total = together(np.add, total, replace(v, data=sign * v.data))
+        return total
+
+    def over(self, label: str, body: Tree) -> Value:
+        if label not in self.names.ranges:
+            raise Misprint(f"a sum over {label}, whose range nobody knows")
+        parts = [Machine(self.names, {**self.at, label: k}).value(body) for k in range(self.names.ranges[label])]
+        return self.sum([(1, p) for p in parts])
+
+    def call(self, name: str, args: list[Value]) -> Value:
+        if name in _MATRIX_FUNCTIONS:
+            if len(args) != 1:
+                raise Misprint(f"{name} of {len(args)} arguments")
+            return _MATRIX_FUNCTIONS[name](args[0])
+        return entrywise(self.names.functions[name], args)
+
+
+_COMPARISONS = {
+    "<": np.less, ">": np.greater, "=": np.equal, "≤": np.less_equal, "≥": np.greater_equal, "≠": np.not_equal,
+}  # fmt: skip
+
+
+def as_matrix(data: np.ndarray) -> np.ndarray:
+    """An array as a matrix: one axis is a column, but a row where axes of length one stand before it alone."""
+    if data.ndim > 2:
+        long = [n for n in data.shape if n != 1]
+        data = data.reshape(long) if len(long) > 1 else data.reshape((1, -1) if data.shape[-1] != 1 else -1)
+    return data.reshape(-1, 1) if data.ndim < 2 else data
+
+
+def fixed(v: Value) -> np.ndarray:
+    """The entries of a value whose lengths are known."""
+    if v.tall or v.wide:
+        raise Misprint("𝟏 or I of unknown length")
+    return v.data
+
+
+def fitted(v: Value, shape: tuple[int, int], spread: bool = False) -> np.ndarray:
+    """The entries at a shape; 𝟏 and I take it on, a number too where it stands for each entry."""
+    if v.unit:
+        if shape[0] != shape[1]:
+            raise Misprint(f"I beside {shape[0]} × {shape[1]}")
+        return v.data * np.eye(shape[0])
+    if spread and v.number:
+        return np.broadcast_to(v.data, shape)
+    own = tuple(n if free else m for m, n, free in zip(v.data.shape, shape, (v.tall, v.wide), strict=True))
+    if own != shape:
+        raise Misprint(f"{v.data.shape} beside {shape}")
+    return np.broadcast_to(v.data, shape)
+
+
+def together(op: Callable, a: Value, b: Value) -> Value:
+    """Entry by entry; shapes must agree, but for 𝟏, I and numbers."""
+    if a.number and b.number:
+        return Value(op(a.data, b.data) * 1.0, number=True)
+    return entrywise(op, [a, b])
+
+
+def entrywise(op: Callable, values: list[Value]) -> Value:
+    """A function of the entries of values that have one shape."""
+    if not values or all(v.number for v in values):
+        return Value(np.asarray(op(*(v.data for v in values)) * 1.0).reshape(1, 1), number=True)
+    kept = [v for v in values if not v.number]
+    tall, wide = (all(getattr(v, side) for v in kept) for side in ("tall", "wide"))
+    if (tall or wide) and any(v.unit for v in kept):
+        raise Misprint("I of unknown length")
+    rows = next((v.data.shape[0] for v in kept if not v.tall), 1)
+    cols = next((v.data.shape[1] for v in kept if not v.wide), 1)
+    data = [fitted(replace(v, tall=v.tall, wide=v.wide), (rows, cols), spread=True) for v in values]
+    return Value(np.asarray(op(*data) * 1.0), tall, wide)
+
+
+def product(a: Value, b: Value) -> Value:
+    """The matrix product; a scalar times anything."""
+    for s, m in ((a, b), (b, a)):
+        if s.data.shape == (1, 1) and not (s.tall or s.wide):
+            return replace(m, data=s.data[0, 0] * m.data, number=s.number and m.number, limit=None)
+    if a.unit or b.unit:
+        m, unit = (b, a) if a.unit else (a, b)
+        return replace(m, data=m.data * unit.data[0, 0], limit=None)
+    if a.wide and b.tall:
+        raise Misprint("𝟏ᵀ𝟏 of unknown length")
+    n = b.data.shape[0] if a.wide else a.data.shape[1]
+    left, right = fitted(a, (a.data.shape[0], n)), fitted(b, (n, b.data.shape[1]))
+    return Value(left @ right, a.tall, b.wide)
+
+
+def divided(a: Value, b: Value) -> Value:
+    """A matrix by a scalar."""
+    if b.data.shape != (1, 1) or b.tall or b.wide:
+        raise Misprint("a fraction over a matrix")
+    return replace(a, data=a.data / b.data[0, 0], number=a.number and b.number, limit=None)
+
+
+def power(kind: str, base: Value, exponent: Value) -> Value:
+    """xᵉ of a scalar, A⁻¹ of a matrix, or entry by entry."""
+    e = fixed(exponent)
+    if e.shape != (1, 1):
+        raise Misprint("a matrix as an exponent")
+    if kind == "each" or base.data.shape == (1, 1) and not (base.tall or base.wide):
+        return replace(base, data=base.data ** e[0, 0], number=base.number and exponent.number, limit=None)
+    data = fixed(base)
+    if e[0, 0] != -1 or data.shape[0] != data.shape[1]:
+        raise Misprint(f"a matrix to the power {e[0, 0]:g}")
+    return Value(np.linalg.inv(data))
+
+
+def _diag(v: Value) -> Value:
+    """The diagonal matrix of a vector, the diagonal of a matrix as a column."""
+    data = fixed(v)
+    if 1 in data.shape:
+        return Value(np.diag(data.ravel()))
+    if data.shape[0] != data.shape[1]:
+        raise Misprint(f"the diagonal of {data.shape}")
+    return Value(np.diag(data).reshape(-1, 1))
+
+
+def _trace(v: Value) -> Value:
+    data = fixed(v)
+    if data.shape[0] != data.shape[1]:
+        raise Misprint(f"the trace of {data.shape}")
+    return Value(np.array([[np.trace(data)]]))
+
+
+def _onehot(v: Value) -> Value:
+    data = fixed(v)
+    if v.limit is None or data.shape[1] != 1:
+        raise Misprint("one-hot rows of something that holds no labels")
+    rows = (data == np.arange(v.limit)) * 1.0
+    return Value(rows if data.shape[0] > 1 else rows.T)
+
+
+def _softmax(v: Value) -> Value:
+    data = fixed(v)
+    e = np.exp(data)
+    return Value(e / e.sum(axis=0 if data.shape[1] == 1 else 1, keepdims=True))
+
+
+_MATRIX_FUNCTIONS = {"diag": _diag, "tr": _trace, "onehot": _onehot, "softmax": _softmax}
+
+
+def computed(text: str, names: Names, shape: tuple[int, int], spelling: Mapping[str, str] = LATEX,
+             at: Mapping[str, int] | None = None) -> np.ndarray:  # fmt: skip
+    """The matrix that a printed formula denotes, of this shape; raises Misprint.
+
+    `spelling` is LATEX or TEXT; `at`: the values of labels that are free.
+    """
+    tree = Reader(signs(text, names, spelling)).whole()
+    return fitted(Machine(names, dict(at or {})).value(tree), shape, spread=True)
+
+
+__all__ = ["LATEX", "TEXT", "Misprint", "Names", "Printed", "as_matrix", "computed"]
