@@ -105,7 +105,7 @@ def signs(text: str, names: Names, spelling: Mapping[str, str]) -> list[Token]:
 def _ends(text: str, at: int, word: str) -> bool:
     """Whether a word made of letters is not the beginning of a longer one."""
     after = text[at + len(word) : at + len(word) + 1]
-    if not word[-1].isalnum() or after in _RAISED or after == "ᵀ":
+    if not word[-1].isalnum() or after in _RAISED or after == "ᵀ" or word == "Σ":
         return True
     return not after.isalpha() if word.startswith("\\") else not (after.isalnum() or after == "_") or after == "𝟏"
 
@@ -387,10 +387,12 @@ def entrywise(op: Callable, values: list[Value]) -> Value:
         return Value(np.asarray(op(*(v.data for v in values)) * 1.0).reshape(1, 1), number=True)
     kept = [v for v in values if not v.number]
     tall, wide = (all(getattr(v, side) for v in kept) for side in ("tall", "wide"))
-    if (tall or wide) and any(v.unit for v in kept):
-        raise Misprint("I of unknown length")
     rows = next((v.data.shape[0] for v in kept if not v.tall), 1)
     cols = next((v.data.shape[1] for v in kept if not v.wide), 1)
+    if (tall or wide) and any(v.unit for v in kept):  # I is square: one length tells the other
+        if tall and wide:
+            raise Misprint("I of unknown length")
+        rows, cols, tall, wide = max(rows, cols), max(rows, cols), False, False
     data = [fitted(replace(v, tall=v.tall, wide=v.wide), (rows, cols), spread=True) for v in values]
     return Value(np.asarray(op(*data) * 1.0), tall, wide)
 

@@ -21,10 +21,12 @@ from derive.matrices.tree import (
     Matrix,
     Named,
     NoMatrix,
+    Norm,
     Number,
     OneHot,
     Power,
     Unit,
+    scaled,
     stretched,
     total,
     turned,
@@ -80,7 +82,7 @@ class Builder:
             case x.Pow(base=base, exponent=exponent) if not _whole(exponent):
                 if self.axes(exponent):
                     raise NoMatrix("an exponent varies from entry to entry")
-                return Power(self.part(base, rows, cols), self.part(exponent, None, None), rows=rows, cols=cols)
+                return raised(self.part(base, rows, cols), self.part(exponent, None, None))
             case x.Mul() | x.Pow() | x.Reduce(op="sum") | Entry() | x.Ind():
                 from derive.matrices.sums import contracted
 
@@ -132,8 +134,8 @@ class Builder:
         if not isinstance(cond, x.Rel) or op and cond.op != "eq":
             raise NoMatrix("a condition joins several")
         sides = cond.left, cond.right
-        if all(isinstance(s, Expr) for s in sides) and not any(isinstance(s, Index) for s in sides):
-            left, right = (self.matrix(s, rows, cols) for s in sides)
+        if not any(isinstance(s, Index) for s in sides):
+            left, right = (self.matrix(x.as_value(s), rows, cols) for s in sides)
             return Compare(op or cond.op, left, right, rows=rows, cols=cols)
         if cond.op == "eq" and not op:
             return oriented(self.delta(*sides), rows, cols)
@@ -155,6 +157,15 @@ class Builder:
 def oriented(m: Matrix, rows: Axis, cols: Axis) -> Matrix:
     """The formula or its transpose, whichever has these rows and columns."""
     return m if m.rows is rows and m.cols is cols else turned(m)
+
+
+def raised(base: Matrix, exponent: Matrix) -> Matrix:
+    """A power; the root of ‖v‖² is ‖v‖."""
+    if isinstance(base, Norm) and isinstance(exponent, Number) and (2 * exponent.value).denominator == 1:
+        n = int(base.power * exponent.value)
+        norm = Norm(base.body, abs(n))
+        return norm if n > 0 else scaled(Fraction(1), [], [norm])
+    return Power(base, exponent, rows=base.rows, cols=base.cols)
 
 
 def _whole(exponent: Expr) -> bool:

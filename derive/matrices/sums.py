@@ -158,6 +158,7 @@ class Net:
             self.bound.remove(k)
             self.remove(k)
         body = self.assembled(rows, cols)
+        self.scalars.over.sort(key=lambda s: not isinstance(s, Length))
         if not labels:
             return scaled(self.number, self.scalars.over, self.scalars.under, body)
         inner = scaled(Fraction(1), self.scalars.over, self.scalars.under, body)
@@ -183,8 +184,8 @@ class Net:
         elif len(pairs) == 2:
             middle = self.diagonal(k, heap)
             left, right = (self.taken(pair, end) for pair, end in zip(pairs, ends, strict=True))
-            chain, other = product(left, *middle, turned(right)), product(right, *middle, turned(left))
-            self.between(other if turns(other) < turns(chain) else chain)
+            chains = product(left, *middle, turned(right)), product(right, *middle, turned(left))
+            self.between(min(chains, key=turns))
         else:
             raise NoMatrix(MANY_AXES)
 
@@ -207,12 +208,12 @@ class Net:
             u, v = over
             if u == v:
                 return Norm(u)
-            one, other = product(turned(u), v), product(turned(v), u)
-            return other if turns(other) < turns(one) else one
+            return min(product(turned(u), v), product(turned(v), u), key=turns)
         if len(over) == 1 and not under and isinstance(over[0], Diagonal):
             return Trace(over[0].body)
         if len(over) < 2:
-            return product(turned(ones(k)), hadamard(over, under))
+            v = hadamard(over, under)
+            return min(product(turned(ones(k)), v), product(turned(v), ones(k)), key=turns)
         return product(turned(hadamard(over[:-1], under)), over[-1])
 
     def whole(self, pair: tuple[Index, Index]) -> Matrix:
@@ -261,13 +262,16 @@ class Net:
             self._softmax(point, self.scalars.under, None, i)
 
     def _softmax(self, heap: Heap, under: list[Matrix], rows: Axis, cols: Index) -> None:
-        for place, m in enumerate(heap.over):
-            e = m if rows is None or m.rows is rows else turned(m)
-            sums = product(turned(ones(cols)), e) if rows is None else product(e, ones(cols))
-            if isinstance(e, Apply) and e.op == "exp" and sums in under:
+        for place, e in enumerate(heap.over):
+            if not isinstance(e, Apply) or e.op != "exp":
+                continue
+            along = rows is None or e.rows is rows
+            sums = product(turned(ones(cols)), e) if rows is None else product(e if along else turned(e), ones(cols))
+            if sums in under:
                 under.remove(sums)
-                found = Apply("softmax", e.args, rows=e.rows, cols=e.cols)
-                heap.over[place] = found if m is e or rows is None else turned(found)
+                args = e.args if along else tuple(map(turned, e.args))
+                found = Apply("softmax", args, rows=e.rows if along else e.cols, cols=e.cols if along else e.rows)
+                heap.over[place] = found if along else turned(found)
                 return
 
 

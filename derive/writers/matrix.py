@@ -122,11 +122,14 @@ class Matrices:
             raise NoMatrix("it speaks of what the program does not name")
         try:
             return self.with_labels(name, indices, e, ())
-        except NoMatrix:
+        except NoMatrix as reason:
             labels = leading(indices, e)
             if not labels:
                 raise
-            return self.with_labels(name, indices, e, labels)
+            try:
+                return self.with_labels(name, indices, e, labels)
+            except NoMatrix:
+                raise reason from None
 
     def with_labels(self, name: str, indices: tuple[Index, ...], e: Expr, labels: Iterable[Index]) -> Form:
         builder = Builder(self.program.shape, labels)

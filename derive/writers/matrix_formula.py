@@ -131,10 +131,11 @@ class MatrixPrinter:
         over, under = [*above, *self.powers(t.over)], [*below, *self.powers(t.under)]
         items: list[Node] = []
         if under:
-            plain = t.body is None or len(over) == len(above)
+            compound = any(not isinstance(f, (m.Named, m.Length)) for f in t.over)
+            plain = len(over) == len(above) or t.body is None and not compound
             items.append(Frac(row(*over) if over and plain else ONE, row(*under)))
             over = [] if plain else over
-        items += self.bracketed(t.over, over, len(above), last=t.body is None and not items)
+        items += self.bracketed(t.over, over, len(above), last=t.body is None)
         minus = (NEG,) if t.number < 0 else ()
         if t.body is None:
             return row(*minus, *(items or [ONE])), SUM if minus else SCRIPT if len(items) == 1 else PRODUCT
