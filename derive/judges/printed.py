@@ -58,17 +58,17 @@ class Value:
 # ---------------------------------------------------------------- signs
 
 Token = tuple[str, str]
+WORDS = ("diag", "tr", "onehot", "softmax", "rowmax", "rowmin", "rowargmax", "rowargmin")
 _RAISED = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9", "⁻": "−"}
 _PLAIN = {"+": "+", "-": "-", "−": "-", "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "/": "/", ",": ",",
           "^": "^", "_": "_", "<": "<", ">": ">", "=": "=", "|": "|"}  # fmt: skip
 TEXT = _PLAIN | {"⊙": "⊙", "⊘": "⊘", "·": "·", "𝟏": "ones", "I": "unit", "‖": "‖", "≤": "≤", "≥": "≥", "≠": "≠",
-                 "Σ": "sum", "diag": "diag", "tr": "tr", "onehot": "onehot", "softmax": "softmax", "⌊": "⌊", "⌋": "⌋"}  # fmt: skip
+                 "Σ": "sum", "⌊": "⌊", "⌋": "⌋"} | {w: "word" for w in WORDS}  # fmt: skip
 LATEX = _PLAIN | {
     r"\odot": "⊙", r"\oslash": "⊘", r"\cdot": "·", r"\mathbf{1}": "ones", "I": "unit", r"\|": "‖", r"\le": "≤",
-    r"\ge": "≥", r"\ne": "≠", r"\sum": "sum", r"\operatorname{diag}": "diag", r"\operatorname{tr}": "tr",
-    r"\operatorname{onehot}": "onehot", r"\operatorname{softmax}": "softmax", r"\frac": "frac", r"\tfrac": "frac",
-    r"\top": "T", r"\lfloor": "⌊", r"\rfloor": "⌋",
-}  # fmt: skip
+    r"\ge": "≥", r"\ne": "≠", r"\sum": "sum", r"\frac": "frac", r"\tfrac": "frac", r"\top": "T", r"\lfloor": "⌊",
+    r"\rfloor": "⌋",
+} | {rf"\operatorname{{{w}}}": "word" for w in WORDS}  # fmt: skip
 _SPACE = re.compile(r"(?:\s|\\,|\\(?:left|right|bigl|bigr|Bigl|Bigr)(?![A-Za-z]))+")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LABEL = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")  # what stands below Σ
@@ -127,9 +127,8 @@ def _raised(text: str, at: int, found: list[Token]) -> int:
 # ---------------------------------------------------------------- grammar
 
 Tree = tuple
-_OPENING = frozenset(["number", "name", "function", "ones", "unit", "(", "[", "{", "‖", "|", "⌊", "frac", "sum", "diag", "tr",
-                      "onehot", "softmax"])  # fmt: skip
-_WORDS = ("diag", "tr", "onehot", "softmax")
+_OPENING = frozenset(["number", "name", "function", "ones", "unit", "(", "[", "{", "‖", "|", "⌊", "frac", "sum",
+                      "word"])  # fmt: skip
 _RELATIONS = ("<", ">", "=", "≤", "≥", "≠")
 
 
@@ -234,8 +233,10 @@ class Reader:
                 return ("/", over, self.until("}"))
             case "sum":
                 return ("over", self.take("label"), self.product())
-            case "function" | "diag" | "tr" | "onehot" | "softmax":
-                return ("call", kind if kind in _WORDS else text, self.arguments() if self.kind == "(" else ())
+            case "word":
+                return ("word", text.removeprefix("\\operatorname{").rstrip("}"), self.arguments())
+            case "function":
+                return ("call", text, self.arguments() if self.kind == "(" else ())
         raise Misprint(f"{text!r} begins nothing")
 
     def until(self, closing: str) -> Tree:
@@ -313,8 +314,10 @@ class Machine:
             case ("over", label, body):
                 return self.over(label, body)
             case ("call", name, args):
-                return self.call(name, [self.value(a) for a in args])
-        raise AssertionError(f"have you added a new tree? {tree[0]}")
+                return entrywise(self.names.functions[name], [self.value(a) for a in args])
+            case ("word", name, (arg,)):
+                return _MATRIX_FUNCTIONS[name](self.value(arg))
+        raise Misprint(f"{tree[0]} {tree[1:2]} cannot be computed")
 
     def named(self, given: Printed) -> Value:
         return Value(as_matrix(given.data[tuple(self.at[i] for i in given.labels)]), limit=given.limit)
@@ -331,13 +334,6 @@ class Machine:
             raise Misprint(f"a sum over {label}, whose range nobody knows")
         parts = [Machine(self.names, {**self.at, label: k}).value(body) for k in range(self.names.ranges[label])]
         return self.sum([(1, p) for p in parts])
-
-    def call(self, name: str, args: list[Value]) -> Value:
-        if name in _MATRIX_FUNCTIONS:
-            if len(args) != 1:
-                raise Misprint(f"{name} of {len(args)} arguments")
-            return _MATRIX_FUNCTIONS[name](args[0])
-        return entrywise(self.names.functions[name], args)
 
 
 _COMPARISONS = {
@@ -463,7 +459,21 @@ def _softmax(v: Value) -> Value:
     return Value(e / e.sum(axis=0 if data.shape[1] == 1 else 1, keepdims=True))
 
 
-_MATRIX_FUNCTIONS = {"diag": _diag, "tr": _trace, "onehot": _onehot, "softmax": _softmax}
+def _by_row(op: Callable) -> Callable[[Value], Value]:
+    """Something of each row, or of a whole column; of places also how many there are."""
+
+    def f(v: Value) -> Value:
+        data = fixed(v)
+        rows = data.T if data.shape[1] == 1 else data
+        return Value(np.asarray(op(rows, axis=1)).reshape(-1, 1), limit=rows.shape[1])
+
+    return f
+
+
+_MATRIX_FUNCTIONS = {
+    "diag": _diag, "tr": _trace, "onehot": _onehot, "softmax": _softmax, "rowmax": _by_row(np.max),
+    "rowmin": _by_row(np.min), "rowargmax": _by_row(np.argmax), "rowargmin": _by_row(np.argmin),
+}  # fmt: skip
 
 
 def computed(text: str, names: Names, shape: tuple[int, int], spelling: Mapping[str, str] = LATEX,

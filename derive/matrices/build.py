@@ -35,6 +35,7 @@ from derive.matrices.tree import (
 
 Shape = Callable[[str], tuple[Size, ...]]
 MANY_AXES = "more than two axes meet"
+LABELS = (Entry, x.ArgBest)  # what picks a place
 
 
 class Builder:
@@ -71,7 +72,7 @@ class Builder:
                 return Number(value)
             case x.Whole(slot=x.Affine(terms=(), constant=n)):
                 return Length(n)
-            case Entry() if not any(isinstance(s, Entry) for s in e.slots):
+            case Entry() if not any(isinstance(s, LABELS) for s in e.slots):
                 return oriented(self.entry(e), rows, cols)
             case x.Ind(cond=cond) if not isinstance(cond, x.And):
                 return self.condition(cond, rows, cols)
@@ -83,11 +84,22 @@ class Builder:
                 if self.axes(exponent):
                     raise NoMatrix("an exponent varies from entry to entry")
                 return raised(self.part(base, rows, cols), self.part(exponent, None, None))
+            case x.Reduce(op="max" | "min" as op, index=k, body=body, guard=None) if k.size.number != 1:
+                return self.best(f"row{op}", k, body, rows, cols)
+            case x.Cases(branches=((cond, value),), otherwise=rest):
+                apart = x.add(x.mul(x.Ind(cond), value), x.mul(x.indicator(x.negation(cond)), rest))
+                return self.part(apart, rows, cols)
             case x.Mul() | x.Pow() | x.Reduce(op="sum") | Entry() | x.Ind():
                 from derive.matrices.sums import contracted
 
                 return contracted(self, e, rows, cols)
         raise NoMatrix(_reason(e))
+
+    def best(self, op: str, k: Index, body: Expr, rows: Axis, cols: Axis) -> Matrix:
+        """The largest entry of each row, of a column the largest of all; or its place."""
+        i = rows or cols
+        inner = self.matrix(body, i, k) if i else self.matrix(body, k, None)
+        return oriented(Apply(op, (inner,), rows=i), rows, cols)
 
     def vector(self, e: Expr, i: Index) -> Matrix:
         """An expression in one index as a column, written without a ᵀ inside where that is possible."""
@@ -105,25 +117,26 @@ class Builder:
     def entry(self, e: Entry) -> Matrix:
         """An array in its own orientation: one axis is a column; of three or more all but two must be labels."""
         shape = self.shape(e.name)
-        if len(shape) != len(e.slots):
-            raise NoMatrix(f"`{e.name}` is read with another number of axes")
-        long = [(s, k) for k, (s, n) in enumerate(zip(e.slots, shape, strict=True)) if n.number != 1]
-        if not all(isinstance(s, Index) for s, _ in long):
+        axes = list(zip(e.slots, shape, strict=False))
+        if len(shape) != len(e.slots) or not all(isinstance(s, Index) and s.size == n for s, n in axes if n.number != 1):
             raise NoMatrix(f"a part of `{e.name}` is taken")
-        labels = tuple(s for s, _ in long if s in self.labels)
-        if labels and ({s for s, _ in long[: len(labels)]} != {*labels} or len(long) == 2):
-            raise NoMatrix(f"`{e.name}` is cut across its axes")
-        inner = [(s, k) for s, k in long if s not in self.labels]
-        if len(inner) > 2:
-            raise NoMatrix(f"`{e.name}` has {len(inner)} axes")
-        if len(inner) == 1:
-            (i, place), last = inner[0], len(shape) - 1
-            flat = place == last and last > 0 and not labels
-            return Named(e.name, labels, rows=None if flat else i, cols=i if flat else None)
-        if inner and inner[0][0] is inner[1][0]:
-            i = inner[0][0]
-            return Diagonal(Named(e.name, labels, rows=i, cols=i), rows=i)
-        rows, cols = (s for s, _ in inner) if inner else (None, None)
+        labels: tuple[Index, ...] = ()
+        while axes and (axes[0][0] in self.labels or len(labels) < sum(s in self.labels for s, _ in axes)):
+            slot, n = axes.pop(0)
+            if slot not in self.labels and n.number != 1:
+                raise NoMatrix(f"`{e.name}` is cut across its axes")
+            labels += (slot,) if n.number != 1 else ()
+        long = [s for s, n in axes if n.number != 1]
+        if len(long) > 2:
+            raise NoMatrix(f"`{e.name}` has {len(long)} axes")
+        if labels and len(axes) == 1:
+            raise NoMatrix(f"a row of `{e.name}` stands by itself")
+        if len(long) == 1:
+            flat = len(axes) > 1 and axes[-1][1].number != 1
+            return Named(e.name, labels, rows=None if flat else long[0], cols=long[0] if flat else None)
+        if long and long[0] is long[1]:
+            return Diagonal(Named(e.name, labels, rows=long[0], cols=long[0]), rows=long[0])
+        rows, cols = long or (None, None)
         return Named(e.name, labels, rows=rows, cols=cols)
 
     # ------------------------------------------------------------ conditions
@@ -135,7 +148,7 @@ class Builder:
             raise NoMatrix("a condition joins several")
         sides = cond.left, cond.right
         if not any(isinstance(s, Index) for s in sides):
-            left, right = (self.matrix(x.as_value(s), rows, cols) for s in sides)
+            left, right = (self.matrix(_value(s), rows, cols) for s in sides)
             return Compare(op or cond.op, left, right, rows=rows, cols=cols)
         if cond.op == "eq" and not op:
             return oriented(self.delta(*sides), rows, cols)
@@ -145,18 +158,29 @@ class Builder:
         if isinstance(left, Index) and isinstance(right, Index) and not {left, right} & self.labels:
             return Unit(rows=left, cols=right)
         label, place = (right, left) if isinstance(left, Index) else (left, right)
-        if not isinstance(label, Entry) or not isinstance(place, Index) or place in self.labels:
+        if not isinstance(label, LABELS) or not isinstance(place, Index) or place in self.labels:
             raise NoMatrix("a condition compares places")
         rows = self.axes(label)
         if len(rows) > 1:
-            raise NoMatrix(f"`{label.name}` has two axes of labels")
-        held = self.entry(label)
-        return OneHot(held, rows=rows[0], cols=place) if rows else OneHot(held, rows=place)
+            raise NoMatrix("labels stand in two axes")
+        i = rows[0] if rows else None
+        if isinstance(label, Entry):
+            held = oriented(self.entry(label), i, None)
+        else:
+            held = self.best(f"rowarg{label.op}", label.index, label.body, i, None)
+        return OneHot(held, rows=i, cols=place) if rows else OneHot(held, rows=place)
 
 
 def oriented(m: Matrix, rows: Axis, cols: Axis) -> Matrix:
     """The formula or its transpose, whichever has these rows and columns."""
     return m if m.rows is rows and m.cols is cols else turned(m)
+
+
+def _value(s: x.Slot | Expr) -> Expr:
+    """A side of a comparison as a number: scores[i, j] - correct[i] + 1."""
+    if not isinstance(s, x.Affine) or not s.terms:
+        return x.as_value(s)
+    return x.add(*(x.mul(x.size(c), _value(t)) for t, c in s.terms), x.size(s.constant))
 
 
 def raised(base: Matrix, exponent: Matrix) -> Matrix:

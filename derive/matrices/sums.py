@@ -15,7 +15,7 @@ from derive import expr as x
 from derive.arrays.deltas import unfolded
 from derive.expr import Entry, Expr
 from derive.index import Index
-from derive.matrices.build import MANY_AXES, Builder, oriented
+from derive.matrices.build import LABELS, MANY_AXES, Builder, oriented
 from derive.matrices.tree import (
     Apply,
     Axis,
@@ -23,9 +23,11 @@ from derive.matrices.tree import (
     Diagonal,
     Length,
     Matrix,
+    Named,
     NoMatrix,
     Norm,
     Over,
+    Product,
     Scaled,
     Trace,
     hadamard,
@@ -34,6 +36,7 @@ from derive.matrices.tree import (
     scaled,
     turned,
     turns,
+    walk,
 )  # fmt: skip
 
 
@@ -79,11 +82,9 @@ def _opened_factor(builder: Builder, f: Expr) -> tuple[list[Index], list[tuple[E
         case x.Pow(base=base, exponent=x.Num(value=Fraction() as n)) if n == 2:
             return [], [(base, False), (base, False)]
         case x.Pow(base=base, exponent=x.Num(value=Fraction() as n)) if n < 0 and n.denominator == 1:
-            if n == -1 and isinstance(base, x.Mul):
-                inner, parts = opened(builder, base)
-                return inner, [(g, not inverse) for g, inverse in parts]
-            return [], [(x.power(base, x.Num(-n)), True)] if n != -2 else [(base, True), (base, True)]
-        case Entry() if any(isinstance(s, Entry) for s in f.slots):
+            below = base.factors if isinstance(base, x.Mul) else (base,)  # a sum among them stays a sum
+            return [], [(g if n == -2 else x.power(g, x.Num(-n)), True) for g in below for _ in range(1 + (n == -2))]
+        case Entry() if any(isinstance(s, LABELS) for s in f.slots):
             return _gathered(builder, f)
     return [], [(f, False)]
 
@@ -93,7 +94,7 @@ def _gathered(builder: Builder, f: Entry) -> tuple[list[Index], list[tuple[Expr,
     shape = builder.shape(f.name)
     bound, deltas, slots = [], [], []
     for place, s in enumerate(f.slots):
-        if isinstance(s, Entry):
+        if isinstance(s, LABELS):
             k = Index("k", shape[place])
             bound.append(k)
             deltas.append((x.Ind(x.Rel("eq", s, k)), False))
@@ -112,6 +113,7 @@ class Net:
         self.scalars = Heap()
         self.points: dict[Index, Heap] = {}
         self.lines: dict[tuple[Index, Index], Heap] = {}
+        self.met: dict[str, int] = {}
 
     def put(self, f: Expr, inverse: bool) -> None:
         """A factor at its place."""
@@ -121,6 +123,9 @@ class Net:
         found = self.builder.axes(f)
         if len(found) > 2:
             raise NoMatrix(MANY_AXES)
+        for t in x.walk(f):
+            if isinstance(t, Entry):
+                self.met.setdefault(t.name, len(self.met))
         if not found:
             self.scalars.put(self.builder.part(f, None, None), inverse)
         elif len(found) == 1:
@@ -223,10 +228,22 @@ class Net:
             a, b = heap.over
             if a == b:
                 return Norm(a)
-            inner = [product(turned(a), b), product(a, turned(b)), product(turned(b), a), product(b, turned(a))]
-            return _traced(min(inner, key=turns))
+            return self.traced(min(product(turned(a), b), product(a, turned(b)), key=turns))
         m = hadamard(heap.over, heap.under)
         return product(turned(ones(pair[0])), oriented(m, *pair), ones(pair[1]))
+
+    def traced(self, m: Matrix) -> Matrix:
+        """tr(AB), the factor that was written first in front."""
+        number, over, under, body = _taken(m)
+        if isinstance(body, Product):
+            n = min(range(len(body.factors)), key=lambda k: self.place(body.factors[k]))
+            body = Product((*body.factors[n:], *body.factors[:n]), rows=body.factors[n].rows, cols=body.factors[n].rows)
+        return scaled(number, [*over, Trace(body)], under)
+
+    def place(self, m: Matrix) -> int:
+        """When the first array of a formula was met."""
+        found = [self.met[t.name] for t in walk(m) if isinstance(t, Named) and t.name in self.met]
+        return min(found, default=len(self.met))
 
     # ------------------------------------------------------------ what is left
 
@@ -277,8 +294,3 @@ class Net:
 
 def _taken(m: Matrix) -> tuple[Fraction, list[Matrix], list[Matrix], Matrix]:
     return (m.number, list(m.over), list(m.under), m.body) if isinstance(m, Scaled) else (Fraction(1), [], [], m)
-
-
-def _traced(m: Matrix) -> Matrix:
-    number, over, under, body = _taken(m)
-    return scaled(number, [*over, Trace(body)], under)

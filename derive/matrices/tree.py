@@ -11,7 +11,7 @@ round.  Two formulas are equal when they say the same, whatever their indices ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -114,7 +114,7 @@ class Sum(Matrix):
 
 @dataclass(frozen=True)
 class Apply(Matrix):
-    """A function of every entry; `softmax` of every row, or of a whole column."""
+    """A function of every entry; those of BY_ROW act on every row, or on a whole column."""
 
     op: str
     args: tuple[Matrix, ...]
@@ -174,6 +174,7 @@ class Over(Matrix):
 
 
 ONE = Number(Fraction(1))
+BY_ROW = ("softmax", "rowmax", "rowmin", "rowargmax", "rowargmin")
 
 # ---------------------------------------------------------------- making formulas
 
@@ -196,6 +197,10 @@ def scaled(number: Fraction, over: Iterable[Matrix], under: Iterable[Matrix], bo
         number, above, below = number * n, [*above, *up], [*below, *down]
     if body is None and len(above) == 1 and not below and number == 1:
         return above[0]
+    for f in [f for f in above if isinstance(f, Length) and f in below]:  # n/n
+        if f in below:
+            above.remove(f)
+            below.remove(f)
     if not above and not below and (number == 1 or body is None):
         return Number(number) if body is None else body
     axes = (None, None) if body is None else (body.rows, body.cols)
@@ -305,7 +310,7 @@ def _turned_inside(m: Matrix, axes: dict) -> Matrix | None:
             return Hadamard(tuple(map(turned, over)), tuple(map(turned, under)), **axes)
         case Sum(terms):
             return Sum(tuple(map(turned, terms)), **axes)
-        case Apply(op, args) if op != "softmax":
+        case Apply(op, args) if op not in BY_ROW:
             return Apply(op, tuple(map(turned, args)), **axes)
         case Power(base, exponent):
             return Power(turned(base), exponent, **axes)
@@ -334,6 +339,13 @@ def children(m: Matrix) -> tuple[Matrix, ...]:
         case Compare(left=left, right=right):
             return (left, right)
     raise TypeError(f"have you added a new matrix formula? {type(m).__name__}")
+
+
+def walk(tree: Matrix) -> Iterator[Matrix]:
+    """A formula and everything inside it."""
+    yield tree
+    for part in children(tree):
+        yield from walk(part)
 
 
 def turns(m: Matrix) -> int:

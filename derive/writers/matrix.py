@@ -23,7 +23,7 @@ from derive.judges.printed import LATEX, TEXT, Misprint, Names, Printed, as_matr
 from derive.judges.value import Floats
 from derive.matrices import tree as m
 from derive.matrices.build import Builder
-from derive.matrices.tree import Matrix, NoMatrix
+from derive.matrices.tree import Matrix, NoMatrix, walk
 from derive.program import Program
 from derive.writers.latex_math import latex
 from derive.writers.layout import Node, row
@@ -38,6 +38,10 @@ CONVENTIONS = (
     "𝟏 is a column of ones; functions, ⊙, ⊘ and powers with ⊙ act on each entry, and a number added to a matrix is "
     "added to each; products of matrices come before ⊙.",
     {"softmax": "softmax acts on each row, or on a whole column.",
+     "rowmax": "rowmax takes the largest entry of each row, or of a whole column.",
+     "rowmin": "rowmin takes the smallest entry of each row, or of a whole column.",
+     "rowargmax": "rowargmax is the place of the first largest entry of each row.",
+     "rowargmin": "rowargmin is the place of the first smallest entry of each row.",
      "onehot": "onehot(y) has a row for every label, with a single 1 at its place.",
      "compare": "A comparison in brackets is 1 where it holds, else 0.",
      "diag": "diag(v) is the diagonal matrix of v.",
@@ -223,15 +227,20 @@ class Bench:
             elif isinstance(t, m.Length):
                 spelled = write(printer.put(t))
                 arrays.setdefault(spelled, ((spelled,), Printed(np.asarray(float(t.size.at(self.sizes))))))
-            elif isinstance(t, m.Apply) and t.op != "softmax":
+            elif isinstance(t, m.Apply) and t.op not in m.BY_ROW:
                 functions[write(function_node(t.op, printer.spelling))] = _function(t.op)
             elif isinstance(t, m.Over):
                 ranges[write(index_symbol(printer.letters[t.label]))] = t.label.size.at(self.sizes)
         return Names({s: p for s, (_, p) in arrays.items()}, functions, ranges)
 
     def _held(self, t: m.Named) -> np.ndarray:
-        data = self.data[t.name]
-        return np.squeeze(data) if t.labels and data.ndim > 2 else data
+        """An array with its labels in front, axes of length one between them dropped."""
+        data, place = np.asarray(self.data[t.name]), 0
+        for i in t.labels:
+            while self.program.shape(t.name)[place] != i.size:
+                place += 1
+            place += 1
+        return data.reshape((*(i.size.at(self.sizes) for i in t.labels), *data.shape[place:]))
 
 
 def _function(op: str) -> Callable[..., np.ndarray]:
@@ -259,18 +268,11 @@ def leading(indices: tuple[Index, ...], e: Expr) -> set[Index]:
     return found
 
 
-def walk(tree: Matrix) -> Iterator[Matrix]:
-    """A formula and everything inside it."""
-    yield tree
-    for part in m.children(tree):
-        yield from walk(part)
-
-
 def _words(t: Matrix) -> Iterator[str]:
     """The signs in a formula that the conventions explain."""
     match t:
-        case m.Apply(op="softmax"):
-            yield "softmax"
+        case m.Apply(op=op) if op in m.BY_ROW:
+            yield op
         case m.OneHot():
             yield "onehot"
         case m.Compare():

@@ -120,7 +120,7 @@ class MatrixPrinter:
     def call(self, op: str, args: tuple[Matrix, ...]) -> Node:
         if op in FENCES:
             return Fence(self.put(args[0]), FENCES[op])
-        name = Sym("softmax", "function") if op == "softmax" else function_node(op, self.spelling)
+        name = Sym(op, "function") if op in m.BY_ROW else function_node(op, self.spelling)
         return self.function(name, args) if args else name
 
     # ------------------------------------------------------------ arithmetic
@@ -133,8 +133,9 @@ class MatrixPrinter:
         if under:
             compound = any(not isinstance(f, (m.Named, m.Length)) for f in t.over)
             plain = len(over) == len(above) or t.body is None and not compound
-            items.append(Frac(row(*over) if over and plain else ONE, row(*under)))
-            over = [] if plain else over
+            top = over if plain else above
+            items.append(Frac(row(*top) if top else ONE, row(*under)))
+            above, over = [], over[len(top) :]
         items += self.bracketed(t.over, over, len(above), last=t.body is None)
         minus = (NEG,) if t.number < 0 else ()
         if t.body is None:
@@ -193,7 +194,8 @@ class MatrixPrinter:
         """vᵉ for a scalar, v^{⊙e} entry by entry."""
         above = exponent_number(exponent.value) if isinstance(exponent, m.Number) else self.put(exponent)
         if not base.scalar:
-            above = row(Op("odot", "prefix"), above)
+            compound = isinstance(exponent, m.Sum | m.Scaled)
+            above = row(Op("odot", "prefix"), Fence(above) if compound else above)
         return self.script(base, above)
 
     def comparison(self, op: str, left: Matrix, right: Matrix) -> Node:
