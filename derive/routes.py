@@ -67,8 +67,8 @@ class Normalised:
 def softmaxes(program: Program) -> list[Normalised]:
     """Every equation that, written out, is exp(u)/Σ exp(u) along one axis; a shift that is constant along it is left out."""
     found = []
+    helpers = {h.name for h in program.equations if isinstance(h.rhs, (x.Reduce, x.Pow, x.Call)) and h.sort == "real"}
     for e in program.equations:
-        helpers = [h.name for h in program.equations if isinstance(h.rhs, (x.Reduce, x.Pow, x.Call)) and h.sort == "real"]
         written = unfold(e.rhs, program, _softmax_parts(e, program, helpers))
         match = _normalised(e, written)
         if match is not None:
@@ -76,7 +76,7 @@ def softmaxes(program: Program) -> list[Normalised]:
     return found
 
 
-def _softmax_parts(e: Equation, program: Program, helpers: list[str]) -> set[str]:
+def _softmax_parts(e: Equation, program: Program, helpers: set[str]) -> set[str]:
     """The names that stand for exponentials, their sum or its reciprocal in an equation."""
     parts: set[str] = set()
     pending = [n for n in e.rhs.names if n in helpers]

@@ -9,9 +9,8 @@ from functools import cache
 import pytest
 
 from derive.writers import pdf
-from derive.writers.document import Answer, Graph, GraphEdge, GraphNode
+from derive.writers.document import Answer
 from derive.writers.latex import latex, report_files
-from derive.writers.latex_graph import PAGE, place
 from derive.writers.latex_text import code_lines, escape, mono, prose
 from derive.writers.layout import (
     Accent,
@@ -31,7 +30,7 @@ from derive.writers.layout import (
     width,
 )
 from derive.writers.templating import Ready, environment, templates_folder
-from tests.report_sample import HOSTILE, N1, NC, hostile_report, sample_report, sum_of_terms
+from tests.report_sample import HOSTILE, N1, hostile_report, sample_report, sum_of_terms
 
 X, Y, I_, J_ = Sym("x"), Sym("y"), Sym("i"), Sym("j")
 PLUS, MINUS, NEG, EQ, CDOT = Op("plus"), Op("minus"), Op("minus", "prefix"), Op("eq"), Op("cdot")
@@ -151,31 +150,6 @@ def test_names_that_differ_only_by_case_get_files_of_their_own():
     cards = tuple(replace(first, key=key) for key in ("P", "p", "../P", "δ"))
     names = set(report_files(replace(sample_report(), cards=cards)))
     assert {"parts/P.tex", "parts/p-2.tex", "parts/P-3.tex", "parts/part.tex"} <= names
-
-
-# ---------------------------------------------------------------- the graph
-
-
-def chain(count, extra=()):
-    keys = [f"a{n}" for n in range(count)]
-    nodes = tuple(GraphNode(key, Sym(key, "roman"), NC, "inner") for key in keys)
-    edges = tuple(GraphEdge(a, b, "some op", n) for n, (a, b) in enumerate(zip(keys, keys[1:], strict=False)))
-    return Graph(nodes, edges + tuple(GraphEdge(a, b, "second use", None, True) for a, b in extra))
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 14, 40])
-def test_a_long_graph_is_folded_into_the_page(count):
-    places = place(chain(count)).values()
-    assert all(0 <= p.x - p.half and p.x + p.half <= PAGE for p in places)
-    assert len({(p.band, p.column) for p in places}) == count
-
-
-def test_parameters_hang_below_the_node_that_uses_them():
-    nodes = tuple(GraphNode(k, Sym(k), NC, "inner") for k in "xWbhL")
-    edges = tuple(GraphEdge(s, t, "op") for s, t in ("xh", "Wh", "bh", "hL"))
-    places = place(Graph(nodes, edges))
-    assert places["x"].lane == places["h"].lane == places["L"].lane == 0
-    assert places["W"].side == -1 and places["b"].side == 1 and places["W"].column == places["h"].column
 
 
 # ---------------------------------------------------------------- through TeX

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from derive.engine import Gradients
 from derive.program import Equation, Program
+from derive.routes import softmaxes
 from derive.writers.document import Graph, GraphEdge, GraphNode
 from derive.writers.layout import Text
 from derive.writers.letters import Spelling, array, shape_node
@@ -45,7 +46,7 @@ def _edges(
     found = []
     for place, use in enumerate(u for u in real_uses(name, program) if u.name in names):
         order = int(numbers[name]) if name in numbers and place == 0 else None
-        label = label_of(use) if place == 0 else f"second use of {spelling.word(name)}"
+        label = ("" if place > 1 else f"second use of {spelling.word(name)}") if place else label_of(use)
         found.append(GraphEdge(name, use.name, label, order, place > 0))
     return found
 
@@ -71,11 +72,18 @@ OPENS = {"look-up": "embedding", "affine": "affine", "contraction": "matrix prod
 STATISTICS = {"column": "batch norm", "row": "layer norm", "": "norm", "middle": "norm", "total": "norm"}
 
 
-def layers(equations: list[Equation]) -> list[Layer]:
-    """Equations in order, grouped: each opens a layer by its form, or joins the one before."""
+def layers(equations: list[Equation], softmax: frozenset[str] = frozenset()) -> list[Layer]:
+    """Equations in order, grouped: each opens a layer by its form, or joins the one before.
+
+    `softmax`: the arrays that are one; what masked their argument is one layer with them.
+    """
     found: list[Layer] = []
     for e in equations:
         name = _opens(e, found[-1] if found else None)
+        if e.name in softmax and (not found or "softmax" not in found[-1].name):
+            name = "softmax"
+            if found and found[-1].name == "selection":
+                found[-1].name, name = "masked softmax", None
         if name is None and found:
             found[-1].equations.append(e)
             if e.shape == ():
@@ -102,9 +110,12 @@ def _opens(e: Equation, before: Layer | None) -> str | None:
 
 def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str], spelling: Spelling) -> Graph:
     program = gradients.forward
-    groups = layers([e for e in program.equations if e.name in names])
+    softmax = frozenset(s.equation.name for s in softmaxes(program))
+    groups = layers([e for e in program.equations if e.name in names and form_of(e).kind != "constant"], softmax)
     home = {e.name: layer.key for layer in groups for e in layer.equations}
     inputs = [n for n in names if program.is_input(n)]
+    shared = [n for n in inputs if _is_parameter(n, program) and len({home.get(u.name) for u in real_uses(n, program)}) > 2]
+    inputs = [n for n in inputs if n not in shared]
     if len(inputs) + len(groups) > MANY:
         inputs = [n for n in inputs if not _is_parameter(n, program)]
     nodes = [GraphNode(n, array(n, spelling), shape_node(program.shape(n)), "input") for n in inputs]
@@ -113,13 +124,17 @@ def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str],
         nodes.append(GraphNode(layer.key, Text(layer.name), shape_node(program.shape(layer.key)), kind))
     edges: dict[tuple[str, str], GraphEdge] = {}
     for n in names:
+        first = True
         for use in real_uses(n, program):
             source, target = home.get(n, n), home.get(use.name, "")
-            if source != target and target and (source in home or n in inputs):
-                order = int(numbers[n]) if n in numbers else None
-                label = spelling.word(n) if n in home else ""
-                edges.setdefault((source, target), GraphEdge(source, target, label, order))
-    return Graph(tuple(nodes), tuple(edges.values()), NOTE + LAYERS)
+            if source != target and target and (source in home or n in inputs) and (source, target) not in edges:
+                order = int(numbers[n]) if n in numbers and first else None
+                label = spelling.word(n) if n in home and first else ""
+                edges[source, target] = GraphEdge(source, target, label, order, not first)
+                first = False
+    second = SECOND * any(edge.second for edge in edges.values())
+    gone = f" Left out, since more than two layers use them: {', '.join(map(spelling.word, shared))}." if shared else ""
+    return Graph(tuple(nodes), tuple(edges.values()), NOTE + second + LAYERS + gone)
 
 
 def _is_parameter(name: str, program: Program) -> bool:

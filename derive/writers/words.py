@@ -208,14 +208,15 @@ def _reduction(e: Expr, equation: Equation) -> Form | None:
     while isinstance(inner, x.Reduce) and inner.op == body.op:
         indices.append(inner.index)
         inner = inner.body
-    if body.op == "sum" and not scale and _is_product_of_arrays(inner):
+    length = x.product_of([i.size for i in indices])
+    averaged = any(_is_size(f, length) for f in scale)
+    if body.op == "sum" and not averaged and _is_product_of_arrays(inner):
         return Form("convolution" if _slides(inner, indices) else "contraction")
     if scale and any(isinstance(t, Entry) and any(isinstance(s, Entry) for s in t.slots) for t in x.walk(inner)):
         return Form("picked mean")
     kind = REDUCTIONS[body.op]
     if body.op == "sum" and any(isinstance(f, x.Pow) for f in scale):
-        length = x.product_of([i.size for i in indices])
-        kind = "mean" if any(_is_size(f, length) for f in scale) else "share"
+        kind = "mean" if averaged else "share"
     return Form(kind, _direction(inner, indices))
 
 
@@ -239,7 +240,8 @@ def _is_size(f: Expr, n: x.Size) -> bool:
 
 
 def _is_product_of_arrays(e: Expr) -> bool:
-    return isinstance(e, x.Mul) and sum(isinstance(f, Entry) for f in e.factors) >= 2
+    read = (x.Entry, x.Cases)  # rows put together are cases
+    return isinstance(e, x.Mul) and sum(isinstance(f, read) and bool(f.names) for f in e.factors) >= 2
 
 
 def _direction(e: Expr, indices: list[Index]) -> str:
