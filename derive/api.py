@@ -31,6 +31,7 @@ from derive.notation import equation_text
 from derive.ops import OPS, Op
 from derive.program import Equation, Program, base_name
 from derive.readers import sources
+from derive.route_table import Routed, first_array, routed, routes_for, wanted_route
 from derive.theorems import Theorem
 
 STYLES = ("steps", "closed")
@@ -156,6 +157,18 @@ class View:
         held = [self.derivation.certainty, *([self.closed.certainty] if self.closed else [])]
         return max(held, key=("proved", "tested", "open").index)
 
+    def route(self, name: str, seed: int = 0) -> Routed:
+        """The same gradient by another route: `log trick`, `two cases`, `differentials` …; see `.routes`.
+
+        Its steps are judged and it is compared with this gradient.  Raises Usage where it does not apply.
+        """
+        return routed(self.gradients, name, self.name, seed)
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The routes that lead to this gradient."""
+        return tuple(routes_for(self.gradients, self.name))
+
     def latex(self, notation: str = "index") -> str:
         """The gradient as LaTeX: `\\frac{∂L}{∂x} = …`, in matrix notation where it has a matrix form."""
         from derive.writers.latex_math import latex
@@ -207,6 +220,7 @@ class Derivative:
         self.gradients = gradients
         self._codes: dict[tuple[str, str], str] = {}
         self._hand: list[tuple] = []
+        self._routes: list[Routed] = []
 
     # -- formulas
 
@@ -369,9 +383,24 @@ class Derivative:
         badges = tuple(badge_of(work, summary(checked.verdicts)) for checked, work in self._hand)
         return replace(made, checked=tuple(work for _, work in self._hand), badges=(*made.badges, *badges))
 
-    @cached_property
+    def add_route(self, wanted: str, seed: int = 0) -> Routed:
+        """A further route for the report: `log trick`, or `log trick: logits` for one array; judged and compared.
+
+        Without a name it is derived for the first array to which it applies.  Raises Usage for one that does not.
+        """
+        route, name = wanted_route(wanted)
+        name = resolve(self.forward, name) if name else first_array(self.gradients, route)
+        found = routed(self.gradients, route, name, seed)
+        self._routes.append(found)
+        return found
+
+    @property
     def findings(self):
-        """Lemmas on the way, and what `# show:` lines ask for, judged."""
+        """Lemmas on the way, what `# show:` lines ask for, and the routes added, judged."""
+        return [*self._lemmas, *(r.finding for r in self._routes)]
+
+    @cached_property
+    def _lemmas(self):
         from derive.findings import findings
 
         return findings(self.gradients)

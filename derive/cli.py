@@ -38,6 +38,8 @@ Notation = Annotated[str, typer.Option(metavar="index|matrix", help="how results
 Engine = Annotated[str, typer.Option(metavar="auto|pdflatex|lualatex|typst", help="what makes the PDF")]
 Check = Annotated[list[str] | None, typer.Option("--check", metavar="FILE",
                   help="your own derivation or backward code, checked and shown in the report; may be repeated")]  # fmt: skip
+Routes = Annotated[list[str] | None, typer.Option("--route", metavar="ROUTE[: NAME]",
+                                                  help="also derive it so: 'log trick', 'two cases', …")]  # fmt: skip
 Templates = Annotated[Path | None, typer.Option(metavar="DIR", help="your own templates, each beside ours by name")]
 
 
@@ -183,14 +185,17 @@ def _sample(path: Path | None):
         raise Unreadable(f"cannot read the sample {path}", str(problem), "np.savez(path, X=X, y=y)") from problem
 
 
-def _derive(stages: Stages, program, wrt):
-    """Differentiate, and say how much was found and how it is known."""
+def _derive(stages: Stages, program, wrt, routes=()):
+    """Differentiate, by further routes too, and say how much was found and how it is known."""
     from derive.api import differentiate
 
     start = time.perf_counter()
     d = stages.run("deriving", lambda: differentiate(program, wrt))
     steps = next(words for words in d.badges if words.endswith("steps"))
     stages.done("derived", f"{_count(len(d), 'gradient')} in {steps}", f"{time.perf_counter() - start:.2f} s")
+    for wanted in routes or ():
+        found = stages.run("deriving", lambda wanted=wanted: d.add_route(wanted))
+        stages.done("route", f"{found.route} to {found.name}", f"{_count(len(found.steps), 'step')}, agrees: {found.agrees}")
     return d
 
 
@@ -278,13 +283,14 @@ def build(
     notation: Notation = "index",
     templates: Templates = None,
     check: Check = None,
+    route: Routes = None,
 ) -> None:
     """Everything for one forward pass in a folder: derivation, report, parts, PDF and backward code."""
     stages = Stages()
     _options(engine=engine, detail=detail, notation=notation, templates=templates)
     _readable(check)
     folder = output or Path(_stem(forward))
-    given = {"wrt": wrt, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
+    given = {"wrt": wrt, "routes": route, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
     good = _build(stages, forward, folder, given, engine, detail, templates, check or [], notation)
     stages.note("next:", f"derive show {forward}", "the derivation in the terminal")
     raise typer.Exit(0 if good else 1)
@@ -305,9 +311,9 @@ def _build(stages: Stages, forward: str, folder: Path, given: dict, engine: str,
     from derive.writers.products import render, write_files
 
     given = dict(given)
-    wrt = given.pop("wrt", None)
+    wrt, routes = given.pop("wrt", None), given.pop("routes", None)
     program = _load(stages, forward, *(given.get(k) for k in ("function", "shapes", "sample", "facts")))
-    d = _derive(stages, program, wrt)
+    d = _derive(stages, program, wrt, routes)
     good = _verify(stages, d) & _checked(stages, d, forward, check)
     made = d.as_report(detail, notation=notation)
     files = stages.run("writing", lambda: d.text_files(made, templates))
@@ -382,6 +388,7 @@ def report(
     shapes: Shapes = None,
     sample: Sample = None,
     facts: Facts = None,
+    route: Routes = None,
 ) -> None:
     """The report as a PDF, or as LaTeX with its parts/ (-o FILE.pdf or FILE.tex)."""
     from derive.writers.products import place_of_report
@@ -391,7 +398,7 @@ def report(
     _readable(check)
     output = place_of_report(output or Path(f"{only or _stem(forward)}.{'tex' if only else 'pdf'}"))
     program = _load(stages, forward, function, shapes, sample, facts)
-    d = _derive(stages, program, wrt)
+    d = _derive(stages, program, wrt, route)
     good = _verify(stages, d) & _checked(stages, d, forward, check or [])
     written = stages.run("writing", lambda: d.report(output, engine, detail, notation=notation, only=only,
                                                      templates=templates))  # fmt: skip
@@ -479,6 +486,7 @@ def show(
     shapes: Shapes = None,
     sample: Sample = None,
     facts: Facts = None,
+    route: Routes = None,
 ) -> None:
     """The derivation in the terminal, in Unicode."""
     from rich.console import Console
@@ -489,7 +497,7 @@ def show(
     stages = Stages()
     _options(detail=detail, notation=notation)
     program = _load(stages, forward, function, shapes, sample, facts)
-    d = _derive(stages, program, wrt)
+    d = _derive(stages, program, wrt, route)
     made = d.as_report(detail, notation=notation, verified=False)
     console = Console(highlight=False)
     if console.is_terminal:

@@ -182,8 +182,7 @@ def local_jacobian(program: Program, of: str, wrt: str) -> tuple[Expr, Derivatio
     if equation is None:
         raise UnknownName(f"`{of}` is not computed by the forward pass", hint="name one of its results")
     between = program.depends([wrt]) & program.reaches([of])
-    taken = {i.name for i in equation.indices}
-    indices = tuple(_free_letter(n, size, taken) for n, size in zip(_letters(program, wrt), program.shape(wrt), strict=True))
+    indices = free_indices_of(program, wrt, {i.name for i in equation.indices})
     entry = Entry(wrt, tuple(x.whole_slot(0) if i.size.number == 1 else i for i in indices))
     formula = unfold(x.refresh(equation.rhs), program, between - {wrt, of})
     left = D(equation.lhs, entry)
@@ -203,6 +202,12 @@ def _differentiate_and_fold(work: Rewriter) -> None:
     work.run(RULES.phase("factor"), FUEL)
     work.run(base, FUEL)
     work.steps[-1] = replace(work.steps[-1], line=positive_first(work.line))
+
+
+def free_indices_of(program: Program, name: str, taken: set[str]) -> tuple[Index, ...]:
+    """Fresh indices for the axes of an array, in letters that are not taken."""
+    taken = set(taken)
+    return tuple(_free_letter(n, size, taken) for n, size in zip(_letters(program, name), program.shape(name), strict=True))
 
 
 def _free_letter(name: str, size: Size, taken: set[str]) -> Index:

@@ -11,6 +11,7 @@ from derive.engine import differentiate
 from derive.findings import findings
 from derive.judging import judge
 from derive.program import parse_program
+from derive.route_table import routed
 from derive.rule import RULES
 from derive.scratch import attempt
 
@@ -32,6 +33,12 @@ ROWS = {
 }  # fmt: skip
 
 
+ROUTED = {
+    "product rule": "input x[n]\nL[] = sum[i:n] x[i]/(1 + x[i]^2)\noutput L",
+    "log trick": "input x[n]\nL[] = prod[i:n] exp(x[i])\noutput L",
+}
+
+
 def _fired(gradients) -> set[str]:
     found = [*gradients.derivations.values(), *gradients.carried.values()]
     return {s.rule for d in found for s in d.steps}
@@ -46,6 +53,8 @@ def fired() -> set[str]:
     found |= {r.name for line in attempt("y[i]", "x[k]", []) for r in RULES if r.name in line}
     for row in ROWS.values():
         found |= _fired(judge(close(differentiate(parse_program(row)))))
+    for route, row in ROUTED.items():
+        found |= {s.rule for s in routed(close(differentiate(parse_program(row))), route, "x").steps}
     return found
 
 

@@ -1,3 +1,3 @@
 """The rules, by kind; importing this package fills the rule table in the order in which the engine tries it."""
 
-from derive.rules import calculus, deltas, scalars, recognise  # noqa: F401, I001  (the order is the table's order)
+from derive.rules import calculus, deltas, scalars, recognise, detours  # noqa: F401, I001  (the order is the table's order)

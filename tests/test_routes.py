@@ -1,0 +1,148 @@
+"""Routes: the same gradient as people derive it, each proved to end where the engine does, on programs of many kinds."""
+
+import pytest
+from test_generated import ROOT
+
+import derive
+from derive import expr as x
+from derive import route_table
+from derive.errors import Refuted, Usage
+from derive.notation import text
+from derive.program import parse_program
+from derive.route_table import ROUTES, routed, routes_for, wanted_route
+
+PROGRAMS = {
+    "ratio": "input a[n]\ninput b[n]\nL[] = sum[i:n] a[i]/(1 + b[i]^2)\noutput L",
+    "mean of squares over mean": "input x[n]\nu[] = sum[i:n] x[i]^2\nv[] = sum[i:n] exp(x[i])\nL[] = u[]/v[]\noutput L",
+    "product": "input x[n]\nfact x > 0\nL[] = prod[i:n] x[i]\noutput L",
+    "power": "input x[n]\nfact x > 0\nL[] = sum[i:n] x[i]^x[i]\noutput L",
+    "product of exponentials": "input x[n]\nL[] = sum[i:n] exp(x[i])*(1 + exp(x[i]))\noutput L",
+    "picked": "input x[n, C]\ninput t[n] int < C\nL[] = sum[i:n] x[i, t[i]]^2\noutput L",
+    "one-hot": "input x[n, C]\ninput Y[n, C]\nfact onehot Y\nL[] = sum[i:n] (log(sum[j:C] exp(x[i, j])) "
+               "- sum[j:C] Y[i, j]*x[i, j])\noutput L",
+    "linear": "input X[n, d]\ninput W[d, C]\nZ[i:n, j:C] = sum[k:d] X[i, k]*W[k, j]\n"
+              "L[] = sum[i:n] sum[j:C] Z[i, j]^3\noutput L",
+    "two uses": "input W[n, n]\nZ[i:n, j:n] = sum[k:n] W[i, k]*W[k, j]\nL[] = sum[i:n] sum[j:n] Z[i, j]^2\noutput L",
+    "gather": "input E[V, d]\ninput t[n] int < V\nL[] = sum[i:n] sum[k:d] E[t[i], k]^2\noutput L",
+}  # fmt: skip
+EXAMPLES = {"nll": "single_sample_nll", "soft": "softmax_cross_entropy", "batch": "batch_cross_entropy", "softmax": "softmax_jacobian",
+            "makemore": "makemore"}  # fmt: skip
+
+# fmt: off
+RESULTS = [
+    ("nll",      "l",      "log trick",     "p[i] - [y[] = i]"),
+    ("nll",      "l",      "quotient rule", "p[i] - [y[] = i]"),
+    ("nll",      "l",      "product rule",  "p[i] - [y[] = i]"),
+    ("nll",      "l",      "two cases",     "{p[y[]] - 1 if i = y[]; p[i]}"),
+    ("nll",      "l",      "in one go",     "p[i] - [y[] = i]"),
+    ("nll",      "l",      "differentials", "∂e[i]*e[i]"),
+    ("nll",      "l",      "chain",         "∂e[i]*e[i]"),
+    ("soft",     "x",      "log trick",     "s[i] - y[i]"),
+    ("soft",     "x",      "product rule",  "s[i] - y[i]"),
+    ("batch",    "Z",      "log trick",     "1/N*(P[i, j] - [y[i] = j])"),
+    ("batch",    "Z",      "quotient rule", "1/N*(P[i, j] - [y[i] = j])"),
+    ("batch",    "Z",      "two cases",     "{1/N*(P[i, y[i]] - 1) if j = y[i]; P[i, j]/N}"),
+    ("softmax",  "x",      "log trick",     "s[i]*([i = m] - s[m])"),
+    ("softmax",  "x",      "quotient rule", "s[i]*([i = m] - s[m])"),
+    ("softmax",  "x",      "two cases",     "{s[i]*(1 - s[i]) if m = i; -s[m]*s[i]}"),
+    ("makemore", "norm_logits", "log trick", "1/n*(probs[i, j] - [Yb[i] = j])"),
+    ("makemore", "W2",     "differentials", "sum[i:n] ∂logits[i, j]*h[i, q]"),
+    ("ratio",    "b",      "in one go",     "-2*a[i]*(1 + b[i]^2)^(-2)*b[i]"),
+    ("mean of squares over mean", "x", "quotient rule", None),
+    ("mean of squares over mean", "x", "product rule",  None),
+    ("product",  "x",      "log trick",     None),
+    ("power",    "x",      "log trick",     None),
+    ("product of exponentials", "x", "log trick", None),
+    ("picked",   "x",      "two cases",     "{2*x[i, t[i]] if m = t[i]; 0}"),
+    ("one-hot",  "x",      "two cases",     None),
+    ("linear",   "W",      "differentials", "sum[i:n] ∂Z[i, j]*X[i, k]"),
+    ("linear",   "X",      "differentials", None),
+    ("two uses", "W",      "differentials", None),
+    ("gather",   "E",      "differentials", None),
+]
+REFUSED = [
+    ("linear",  "W", "log trick",     "no product or quotient of positive factors"),
+    ("linear",  "W", "quotient rule", "no quotient whose numerator and denominator both vary"),
+    ("ratio",   "a", "quotient rule", "no quotient"),
+    ("soft",    "x", "two cases",     "no label picks an entry"),
+    ("softmax", "x", "differentials", "of a scalar"),
+    ("nll",     "l", "by magic",      "a way to derive"),
+]
+# fmt: on
+
+
+@pytest.fixture(scope="module")
+def gradients():
+    made = {}
+
+    def of(name):
+        if name not in made:
+            source = parse_program(PROGRAMS[name]) if name in PROGRAMS else ROOT / "examples" / f"{EXAMPLES[name]}.py"
+            program = source if name in PROGRAMS else derive.read(source)
+            from derive.closing import close
+            from derive.engine import differentiate
+
+            made[name] = close(differentiate(program))
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("program, array, route, expected", RESULTS, ids=[f"{r[0]} {r[1]} by {r[2]}" for r in RESULTS])
+def test_a_route_ends_where_the_engine_does(program, array, route, expected, gradients):
+    found = routed(gradients(program), route, array)
+    assert found.certainty != "open"
+    assert all(s.sure for s in found.steps)
+    if expected is not None:
+        assert text(found.expr) == expected
+
+
+@pytest.mark.parametrize("program, array, route, why", REFUSED, ids=[f"{r[0]} {r[1]} by {r[2]}" for r in REFUSED])
+def test_a_route_that_does_not_apply_says_which_do(program, array, route, why, gradients):
+    with pytest.raises(Usage) as problem:
+        routed(gradients(program), route, array)
+    assert why in str(problem.value) and "in one go" in problem.value.hint
+
+
+def test_each_route_makes_its_own_move(gradients):
+    own = {"log trick": "logarithm of a quotient", "quotient rule": "quotient rule",
+           "product rule": "product rule with the reciprocal", "two cases": "one case",
+           "differentials": "exchange the sums"}  # fmt: skip
+    steps = {route: {s.rule for s in routed(gradients("batch"), route, "Z").steps} for route in own}
+    assert all(own[route] in rules for route, rules in steps.items())
+    assert "quotient rule" not in steps["product rule"] | steps["log trick"]
+    assert routes_for(gradients("batch"), "Z") == list(ROUTES)
+
+
+def test_a_route_that_ends_elsewhere_is_refuted(gradients, monkeypatch):
+    def wrong(task):
+        legs, result = route_table.in_one_go(task)
+        return legs, x.mul(x.num(2), result)
+
+    monkeypatch.setitem(ROUTES, "in one go", route_table.Route("in one go", "", "", wrong))
+    with pytest.raises(Refuted, match="ends elsewhere"):
+        routed(gradients("batch"), "in one go", "Z")
+
+
+def test_a_wrong_line_of_a_case_is_refuted(gradients, monkeypatch):
+    """In the other case the delta is 0, not 1."""
+    settle = route_table._settle
+    monkeypatch.setattr(route_table, "_settle", lambda work, part, value, why: settle(work, part, x.ONE, why))
+    with pytest.raises(Refuted, match="one case"):
+        routed(gradients("picked"), "two cases", "x")
+
+
+@pytest.mark.parametrize("said, meant", [("log trick", ("log trick", "")), ("Log-Trick: W1", ("log trick", "W1")),
+                                         ("two_cases:logits", ("two cases", "logits"))])  # fmt: skip
+def test_how_a_route_is_asked_for(said, meant):
+    assert wanted_route(said) == meant
+
+
+def test_routes_stand_beside_each_other_in_the_report():
+    d = derive.differentiate(ROOT / "examples" / "batch_cross_entropy.py")
+    assert d["Z"].route("log trick").expr == d["Z"].expr or "log trick" in d["Z"].routes
+    d.add_route("log trick")
+    d.add_route("quotient rule: Z")
+    titles = [lemma.title for lemma in d.as_report(verified=False).lemmas]
+    assert titles[-2:] == ["The logarithm trick", "The quotient rule"]
+    assert "proved" in d.as_report(verified=False).lemmas[-1].text
