@@ -1,6 +1,6 @@
 """Small forward passes with right backward code, in the styles that people use: what the checker's tests mutate.
 
-A case: the forward pass (its shapes in a comment), right backward code, sizes for data, and the labels' ranges.
+A case: the forward pass, right backward code, the inputs' shapes, sizes for data, and the labels' ranges.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from textwrap import dedent
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """`inputs`: name → shape as letters; `labels`: name → the letter below which its entries stay."""
+    """`inputs`: name → shape as letters; `labels`: name → the size below which its entries stay; `masks`: booleans."""
 
     name: str
     forward: str
@@ -25,10 +25,12 @@ class Case:
     facts: tuple[str, ...] = ()
     function: bool = False
     returns: tuple[str, ...] = ()
+    masks: frozenset[str] = frozenset()
 
     @property
     def shapes(self) -> dict[str, str]:
-        return {n: ("int " if n in self.labels else "") + s for n, s in self.inputs.items()}
+        sort = {**dict.fromkeys(self.labels, "int "), **dict.fromkeys(self.masks, "bool ")}
+        return {n: sort.get(n, "") + s for n, s in self.inputs.items()}
 
     def data(self, seed: int) -> dict:
         """Inputs at pairwise different sizes."""
@@ -37,7 +39,11 @@ class Case:
         for name, letters in self.inputs.items():
             shape = tuple(eval(a, {}, self.sizes) if not a.isdigit() else int(a) for a in letters.split())  # noqa: S307
             if name in self.labels:
-                found[name] = rng.integers(0, self.sizes[self.labels[name]], size=shape)
+                found[name] = rng.integers(0, eval(self.labels[name], {}, self.sizes), size=shape)  # noqa: S307
+            elif name in self.masks:
+                found[name] = rng.random(shape) < 0.6
+            elif f"{name} > 0" in self.facts:
+                found[name] = rng.uniform(0.2, 2, size=shape)
             elif f"onehot {name}" in self.facts:
                 found[name] = np.eye(shape[-1])[rng.integers(0, shape[-1], size=shape[:-1])]
             else:

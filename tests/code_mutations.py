@@ -1,7 +1,7 @@
 """Machine-made mistakes in right backward code, and whether a mutant computes anything else than the original.
 
-The kinds are those of the issue: sign, factor, 1/n, `=` for `+=`, axis, transposed or swapped operand, dropped path,
-wrong activation, biased variance, overwritten buffer.  Whether a mutant is equivalent is judged by running it with
+The kinds: sign, factor, 1/n, `=` for `+=`, axis, transposed, swapped or wrong operand, exponent, dropped path, wrong
+activation, biased variance, overwritten buffer.  Whether a mutant is equivalent is judged by running it with
 NumPy on data, which shares nothing with the checker.
 """
 
@@ -13,11 +13,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import numpy as np
 from backward_cases import CASES, Case
+from backward_generated import generated
 
 from derive.checker.code import check_code
+from derive.claim import Checked
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,13 @@ class Mutant:
 def mutants(case: Case) -> list[Mutant]:
     """Every mutant of a case's backward code, each with one change."""
     source, found = case.backward, []
+    peers = peers_of(case)
     for node in ast.walk(ast.parse(source)):
         make = _MAKERS.get(type(node))
         if make is None or not hasattr(node, "lineno"):
             continue
-        for kind, start, end, new in make(source, node):
+        made = _named(source, node, peers) if isinstance(node, ast.Name) else make(source, node)
+        for kind, start, end, new in made:
             changed = source[:start] + new + source[end:]
             try:
                 ast.parse(changed)
@@ -139,6 +144,8 @@ def _binary(source: str, node: ast.BinOp) -> Iterator[Change]:
             for side, (s, e) in ((left, _span(source, node.left)), (right, _span(source, node.right))):
                 yield "transposed operand", s, e, side[:-2] if side.endswith(".T") else f"{side}.T"
         case ast.Pow():
+            yield "exponent", start, end, left
+            yield "exponent", *_span(source, node.right), "3" if right == "2" else f"2 * {right}"
             if right == "2" and source[start - 4 : start] == "1 - ":
                 yield "wrong activation", start, end, left
                 yield "wrong activation", start - 4, end, f"{left} * (1 - {left})"
@@ -170,6 +177,11 @@ def _call(source: str, node: ast.Call) -> Iterator[Change]:
             yield "swapped operand", *_span(source, node.args[0]), f"[{', '.join(new)}]"
 
 
+def _named(source: str, node: ast.Name, peers: dict[str, str]) -> Iterator[Change]:
+    if isinstance(node.ctx, ast.Load) and node.id in peers:
+        yield "wrong operand", *_span(source, node), peers[node.id]
+
+
 def _compare(source: str, node: ast.Compare) -> Iterator[Change]:
     (_, a), (b, _) = _span(source, node.left), _span(source, node.comparators[0])
     if ">" in source[a:b]:
@@ -178,6 +190,7 @@ def _compare(source: str, node: ast.Compare) -> Iterator[Change]:
 
 _MAKERS: dict[type, Callable] = {
     ast.Assign: _assign, ast.AugAssign: _augmented, ast.BinOp: _binary, ast.Call: _call, ast.Compare: _compare,
+    ast.Name: _named,
 }  # fmt: skip
 
 # ---------------------------------------------------------------- running: the judge of equivalence
@@ -185,9 +198,26 @@ _MAKERS: dict[type, Callable] = {
 
 def gradients(case: Case, source: str, seed: int = 0) -> dict | None:
     """All gradient names after forward and backward have run on data; None when they raise."""
+    found = namespace(case, source, seed)
+    return None if found is None else found[1]
+
+
+@cache
+def peers_of(case: Case) -> dict[str, str]:
+    """For each array another of its shape: the next one, in the order in which the passes set them."""
+    found = namespace(case, case.backward, 0)
+    groups: dict[tuple, list[str]] = {}
+    for name, value in {**found[0], **found[1]}.items() if found else ():
+        if isinstance(value, np.ndarray) and value.ndim and value.dtype == float and name.isidentifier():
+            groups.setdefault(value.shape, []).append(name)
+    return {a: b for group in groups.values() if len(group) > 1 for a, b in zip(group, group[1:] + group[:1])}  # noqa: B905
+
+
+def namespace(case: Case, source: str, seed: int = 0) -> tuple[dict, dict] | None:
+    """What names hold after forward, and those that backward sets, run on data; None when backward raises."""
     data = case.data(seed)
     space: dict = {"np": np}
-    exec(compile(case.forward, "forward", "exec"), space)  # noqa: S102
+    exec(_compiled(case.forward), space)  # noqa: S102
     returned, local = _captured(
         space["forward"], {k: np.copy(v) if hasattr(v, "shape") else v for k, v in data.items()}
     )
@@ -198,18 +228,22 @@ def gradients(case: Case, source: str, seed: int = 0) -> dict | None:
     try:
         with np.errstate(all="ignore"):
             if case.function:
-                exec(compile(source, "backward", "exec"), space)  # noqa: S102
+                exec(_compiled(source), space)  # noqa: S102
                 found, inner = _captured(space["backward"], {**upstream, "cache": returned[-1]})
-                return {**inner, **{f"d{n}": g for n, g in zip(case.returns, found, strict=True)}}
+                return local, {**inner, **{f"d{n}": g for n, g in zip(case.returns, found, strict=True)}}
             scope = {**space, **local, **({} if scalar else upstream)}
             before = {id(v) for v in scope.values()}
-            exec(compile(source, "backward", "exec"), scope)  # noqa: S102
+            exec(_compiled(source), scope)  # noqa: S102
             grads = scope.get("grads") or {}
-            return {n: v for n, v in scope.items() if id(v) not in before} | {
-                f"grads[{k}]": v for k, v in grads.items()
-            }
+            made = {n: v for n, v in scope.items() if id(v) not in before}
+            return local, made | {f"grads[{k}]": v for k, v in grads.items()}
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NameError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str):
+    return compile(source, "pass", "exec")
 
 
 def _captured(function: Callable, arguments: dict) -> tuple:
@@ -263,11 +297,14 @@ class Outcome:
     shown: str = ""
 
 
+def checked(case: Case, source: str) -> Checked:
+    return check_code(source, "backward.py", forward=case.forward, shapes=case.shapes, facts=case.facts)
+
+
 def outcome(mutant: Mutant) -> Outcome:
     """`wrong`, `right` (nothing but right ones), or `open`."""
-    case = mutant.case
-    checked = check_code(mutant.source, "backward.py", forward=case.forward, shapes=case.shapes, facts=case.facts)
-    bad = [v for v in checked.verdicts if v.verdict in ("wrong", "carried")]
+    found = checked(mutant.case, mutant.source)
+    bad = [v for v in found.verdicts if v.verdict in ("wrong", "carried")]
     wrong = [v for v in bad if v.verdict == "wrong"]
     if wrong:
         first = wrong[0].place
@@ -279,8 +316,8 @@ def outcome(mutant: Mutant) -> Outcome:
             wrong[0].kind != "wrong",
             shown,
         )
-    rest = {v.verdict for v in checked.verdicts} - {"right", "no-claim"}
-    said = "; ".join(f"{v.place.line} {v.verdict} {v.reason}" for v in checked.verdicts if v.verdict in rest)
+    rest = {v.verdict for v in found.verdicts} - {"right", "no-claim"}
+    said = "; ".join(f"{v.place.line} {v.verdict} {v.reason}" for v in found.verdicts if v.verdict in rest)
     return Outcome(mutant, "open" if rest else "right", False, False, said)
 
 
@@ -297,11 +334,23 @@ def doubled(count: int, seed: int) -> Iterator[Mutant]:
             yield Mutant(case, "two mistakes", second.line, second.source, second.text, frozenset(first.lines))
 
 
-def sampled(count: int, seed: int) -> list[Mutant]:
-    """That many mutants drawn from all cases, kinds as even as the cases allow."""
+@cache
+def cases(every: bool) -> tuple[Case, ...]:
+    """The cases written by hand, and for the long run the generated ones whose original the checker calls right."""
+    return (*CASES, *(c for c in generated() if accepted(c))) if every else CASES
+
+
+def accepted(case: Case) -> bool:
+    """Whether the unchanged backward code runs and is right line by line: only then a mutant is a mistake."""
+    said = {v.verdict for v in checked(case, case.backward).verdicts}
+    return namespace(case, case.backward) is not None and "right" in said and said <= {"right", "no-claim"}
+
+
+def sampled(count: int, seed: int, every: bool = False) -> list[Mutant]:
+    """That many mutants drawn from the cases, kinds as even as the cases allow."""
     rng = random.Random(seed)
     pools: dict[str, list[Mutant]] = {}
-    for m in (m for c in CASES for m in mutants(c)):
+    for m in (m for c in cases(every) for m in mutants(c)):
         pools.setdefault(m.kind, []).append(m)
     for pool in pools.values():
         rng.shuffle(pool)
