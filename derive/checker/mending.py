@@ -82,8 +82,18 @@ def _mends(court: Court, steps: list[Step], k: int, edit: Edit, name: str, goal:
         return False
     for n in new:
         ast.increment_lineno(n, steps[k].node.lineno - 1)
-    nodes = [n for j, s in enumerate(steps) for n in (new if j == k else [s.node])]
-    return equals(court, steps[0], nodes, name, goal, indices, shape)
+    nodes = [*new, *(s.node for s in _needed(steps[k + 1 :], name))]
+    return equals(court, steps[k], nodes, name, goal, indices, shape)
+
+
+def _needed(steps: list[Step], name: str) -> list[Step]:
+    """The steps on which the last value of a name depends, so that a trial reads no others again."""
+    wanted, found = {name.split("[")[0]}, []
+    for step in reversed(steps):
+        if (step.uses.writes | step.changed) & wanted or not step.uses.writes:
+            found.append(step)
+            wanted |= step.uses.reads | step.uses.changes
+    return found[::-1]
 
 
 def equals(court: Court, start: Step, nodes: list[ast.stmt], name: str, goal: Expr, indices: tuple[Index, ...],
