@@ -42,7 +42,7 @@ class Case:
                 found[name] = rng.integers(0, eval(self.labels[name], {}, self.sizes), size=shape)  # noqa: S307
             elif name in self.masks:
                 found[name] = rng.random(shape) < 0.6
-            elif f"{name} > 0" in self.facts:
+            elif f"{name} > 0" in self.facts or name == "eps":
                 found[name] = rng.uniform(0.2, 2, size=shape)
             elif f"onehot {name}" in self.facts:
                 found[name] = np.eye(shape[-1])[rng.integers(0, shape[-1], size=shape[:-1])]

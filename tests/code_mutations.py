@@ -48,12 +48,9 @@ class Mutant:
 def mutants(case: Case) -> list[Mutant]:
     """Every mutant of a case's backward code, each with one change."""
     source, found = case.backward, []
-    peers = peers_of(case)
     for node in ast.walk(ast.parse(source)):
         make = _MAKERS.get(type(node))
-        if make is None or not hasattr(node, "lineno"):
-            continue
-        made = _named(source, node, peers) if isinstance(node, ast.Name) else make(source, node)
+        made = _exchanged(case, node) if isinstance(node, ast.Name) else make(source, node) if make else ()
         for kind, start, end, new in made:
             changed = source[:start] + new + source[end:]
             try:
@@ -177,9 +174,14 @@ def _call(source: str, node: ast.Call) -> Iterator[Change]:
             yield "swapped operand", *_span(source, node.args[0]), f"[{', '.join(new)}]"
 
 
-def _named(source: str, node: ast.Name, peers: dict[str, str]) -> Iterator[Change]:
-    if isinstance(node.ctx, ast.Load) and node.id in peers:
-        yield "wrong operand", *_span(source, node), peers[node.id]
+def _exchanged(case: Case, node: ast.Name) -> Iterator[Change]:
+    """Another array of the same shape that is set before: the next one in the order of the passes."""
+    if not isinstance(node.ctx, ast.Load):
+        return
+    shapes, first = arrays_of(case)
+    peers = [n for n in shapes if shapes[n] == shapes.get(node.id) and first[n] < node.lineno]
+    if len(peers) > 1 and node.id in peers:
+        yield "wrong operand", *_span(case.backward, node), peers[(peers.index(node.id) + 1) % len(peers)]
 
 
 def _compare(source: str, node: ast.Compare) -> Iterator[Change]:
@@ -190,7 +192,6 @@ def _compare(source: str, node: ast.Compare) -> Iterator[Change]:
 
 _MAKERS: dict[type, Callable] = {
     ast.Assign: _assign, ast.AugAssign: _augmented, ast.BinOp: _binary, ast.Call: _call, ast.Compare: _compare,
-    ast.Name: _named,
 }  # fmt: skip
 
 # ---------------------------------------------------------------- running: the judge of equivalence
@@ -203,14 +204,18 @@ def gradients(case: Case, source: str, seed: int = 0) -> dict | None:
 
 
 @cache
-def peers_of(case: Case) -> dict[str, str]:
-    """For each array another of its shape: the next one, in the order in which the passes set them."""
-    found = namespace(case, case.backward, 0)
-    groups: dict[tuple, list[str]] = {}
-    for name, value in {**found[0], **found[1]}.items() if found else ():
-        if isinstance(value, np.ndarray) and value.ndim and value.dtype == float and name.isidentifier():
-            groups.setdefault(value.shape, []).append(name)
-    return {a: b for group in groups.values() if len(group) > 1 for a, b in zip(group, group[1:] + group[:1])}  # noqa: B905
+def arrays_of(case: Case) -> tuple[dict[str, tuple], dict[str, int]]:
+    """The real arrays that backward can read: their shapes, and the line that first sets each (0: forward)."""
+    found = namespace(case, case.backward)
+    first: dict[str, int] = {}
+    for n in ast.walk(ast.parse(case.backward)):
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+            first[n.id] = min(n.lineno, first.get(n.id, n.lineno))
+    inside = {a.arg for n in ast.walk(ast.parse(case.backward)) if isinstance(n, ast.FunctionDef) for a in n.args.args}
+    every = {n: v for part in found or () for n, v in part.items() if isinstance(v, np.ndarray) and n.isidentifier()}
+    known = {n: v for n, v in every.items() if not case.function or n in first or n in inside}
+    shapes = {n: v.shape for n, v in known.items() if v.ndim and v.dtype == float}
+    return shapes, {n: first.get(n, 0) for n in shapes}
 
 
 def namespace(case: Case, source: str, seed: int = 0) -> tuple[dict, dict] | None:
@@ -280,7 +285,7 @@ def equivalent(mutant: Mutant) -> bool:
 def _same(a: object, b: object) -> bool:
     if not isinstance(a, (np.ndarray, float, np.floating)):
         return True
-    return b is not None and np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=1e-8, atol=1e-11))
+    return b is not None and np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=1e-8, atol=1e-11, equal_nan=True))
 
 
 # ---------------------------------------------------------------- counting

@@ -1,13 +1,17 @@
 """The checker on machine-made mistakes: none is called right, nearly all are wrong, nearly all at their line.
 
-`pytest -m long tests/test_mutations_code.py` runs 10,000 and writes tests/results/mutations_code.md.
+`pytest -m long tests/test_mutations_code.py` runs 10,000 on two processes and writes tests/results/mutations_code.md.
+What is done is kept in a journal outside the checkout, by commit; a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import multiprocessing
 import subprocess
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +19,6 @@ from code_mutations import Mutant, Outcome, doubled, equivalent, outcome, sample
 
 SEED = 20261121
 RESULTS = Path(__file__).parent / "results" / "mutations_code.md"
-
-
-def run(made: Iterable[Mutant]) -> tuple[list[Outcome], int]:
-    """The outcomes of the mutants that compute something else, and how many do not."""
-    made = list(made)
-    same = [m for m in made if equivalent(m)]
-    kept = {id(m) for m in same}
-    return [outcome(m) for m in made if id(m) not in kept], len(same)
 
 
 def judge(outcomes: list[Outcome]) -> None:
@@ -36,35 +32,71 @@ def judge(outcomes: list[Outcome]) -> None:
 
 
 def test_five_hundred_mutants():
-    outcomes, _ = run(sampled(500, SEED))
+    outcomes = [outcome(m) for m in sampled(500, SEED) if not equivalent(m)]
     print(table(outcomes))
     judge(outcomes)
 
 
-def written(outcomes: list[Outcome], same: int, single: int) -> None:
+# ---------------------------------------------------------------- the long run
+
+
+def commit() -> str:
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()  # fmt: skip
+
+
+def said(mutant: Mutant) -> dict | None:
+    """The outcome as plain data; None for a mutant that computes what the original does."""
+    if equivalent(mutant):
+        return None
+    found = outcome(mutant)
+    return {"word": found.word, "located": found.located, "named": found.named, "shown": found.shown}
+
+
+def journalled(made: list[Mutant]) -> Iterator[tuple[Mutant, dict | None]]:
+    """Every mutant with its outcome: those of earlier runs at this commit from the journal, the others judged now."""
+    journal = Path(tempfile.gettempdir()) / f"derive-mutations-{SEED}-{commit()}.jsonl"
+    lines = journal.read_text(encoding="utf8").splitlines() if journal.is_file() else []
+    known = {row["place"]: row["said"] for row in map(json.loads, lines)}
+    left = [k for k in range(len(made)) if k not in known]
+    yield from ((made[k], known[k]) for k in known)
+    with journal.open("a", encoding="utf8") as file, multiprocessing.get_context("fork").Pool(2) as pool:
+        for k, found in zip(left, pool.imap(said, (made[k] for k in left), chunksize=8), strict=True):
+            file.write(json.dumps({"place": k, "said": found}) + "\n")
+            file.flush()
+            yield made[k], found
+
+
+def written(outcomes: list[Outcome], same: int, single: int, total: int) -> None:
     """The result table, as far as the run has come."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     head = f"""<!-- made by: pytest -m long tests/test_mutations_code.py -->
 # Machine-made mistakes in right backward code
 
-{len(outcomes) + same:,} mutants of the passes in tests/backward_cases.py, seed {SEED}, on top of commit {commit}:
-{single} with one mistake, the others with two on different lines. {same} compute what the original computes and are not
-counted. `at the line`: the first wrong verdict spans a mutated line. `open`: neither right nor wrong (not decided, not
-read, or right under a named condition).
+{len(outcomes) + same:,} of {total:,} mutants of the passes in tests/backward_cases.py and of the code that derive writes for
+tests/passes, seed {SEED}, on top of commit {commit()}: {single:,} with one mistake, the others with two on different lines.
+{same} compute what the original computes and are not counted. `at the line`: the first wrong verdict spans a mutated line.
+`open`: neither right nor wrong (not decided, not read, or right under a named condition).
 
 """
-    RESULTS.write_text(head + table(outcomes), encoding="utf8")
+    missed = [o for o in outcomes if o.word != "wrong"]
+    rows = [f"| {o.mutant.case.name} | {o.mutant.line} | `{_cell(o.mutant.text)}` | {o.word} |" for o in missed]
+    tail = (
+        "\nNot called wrong:\n\n" + "\n".join(["| pass | line | mutated line | |", "|---|---|---|---|", *rows]) + "\n"
+    )
+    RESULTS.write_text(head + table(outcomes) + tail, encoding="utf8")
+
+
+def _cell(text: str) -> str:
+    return text[:90].replace("\n", " ").replace("|", "\\|")
 
 
 @pytest.mark.long
 def test_ten_thousand_mutants():
-    single = sampled(10_000, SEED)
-    made = itertools.chain(single, doubled(10_000 - len(single), SEED))
+    single = sampled(10_000, SEED, every=True)
+    made = [*single, *itertools.islice(doubled(10_000, SEED), 10_000 - len(single))]
     outcomes, same = [], 0
-    while chunk := list(itertools.islice(made, 500)):
-        found, equal = run(chunk)
-        outcomes, same = outcomes + found, same + equal
-        written(outcomes, same, min(len(single), len(outcomes) + same))
+    for count, (mutant, found) in enumerate(journalled(made), 1):
+        same += found is None
+        outcomes += [Outcome(mutant, **found)] if found is not None else []
+        if count % 500 == 0 or count == len(made):
+            written(outcomes, same, sum(o.mutant.kind != "two mistakes" for o in outcomes), len(made))
     judge(outcomes)

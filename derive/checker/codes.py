@@ -56,6 +56,7 @@ CODES: Mapping[str, tuple[str, str, str]] = {
     "E341": ("reshaped", "A reshape where a transpose is meant.", "(dz.T @ x).reshape(w.shape)  instead of  x.T @ dz"),
     "E342": ("operation", "Another operation is right: a sum for a mean, + for -, a product for a quotient.", "db = dz.mean(0)  instead of  dz.sum(0)"),
     "E343": ("extra-path", "A term is counted twice, or belongs to no path.", "dx = d - 2 * m  instead of  d - m"),
+    "E344": ("undefined", "The value is no number, by a root, a logarithm or a division, where the gradient is one.", "dh * h / h  for relu"),
     "W311": ("shape", "The right values in another shape.", "db of shape (1, C) for b of shape (C,)"),
     "W312": ("convention", "A multiple of the gradient, by which later lines divide.", "dZ = A - Y; dW = dZ @ A0.T / m"),
     "N111": ("partial", "A part of a gradient that is not yet complete.", "dx = dy  before  dx += dz"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -21,13 +21,16 @@ from derive.errors import Problem
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judges import data
-from derive.judges.balls import CounterExample, counterexample
+from derive.judges.balls import SEEDS as SEEDS_OF_BALLS
+from derive.judges.balls import CounterExample, counterexample, undefined_at
 from derive.judges.bench import Bench, judge_gradients
 from derive.judges.evaluate import Undecided
 from derive.judges.normal import prove_equal
+from derive.ops import OPS
 from derive.program import Equation, Fact, Program, gradient_name, program_text
 
 SEEDS = (0, 1)
+ROUGH_SEEDS = range(2, 8)
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,38 @@ def _true_gradients(forward: _Same) -> tuple[Gradients, frozenset[str]]:
 
     And the arrays whose gradient a forward sweep of dual numbers does not confirm: nothing rests on these.
     """
-    found = differentiate(forward.program)
+    found = differentiate(untied(forward.program))
     known = {n: d.target.name for n, d in found.derivations.items() if d.target.name in found.program}
     judged = judge_gradients(found.program, known, found.upstream, outputs=found.of) if known else {}
     return found, frozenset(name for name, j in judged.items() if not j.equal)
+
+
+def untied(program: Program) -> Program:
+    """The pass with a maximum of two arrays that meet at random data written as the case that it is.
+
+    `maximum(a.max(), a)` is a.max() whatever a is: at its tie the two slopes must add up to 1, and the kink's
+    convention (0 for both) would not be its derivative.  Where arrays meet always, either case is right.
+    """
+    made = [e if (rhs := _as_case(e, program)) is e.rhs else replace(e, rhs=rhs) for e in program.equations]
+    return replace(program, equations=tuple(made))
+
+
+def _as_case(e: Equation, program: Program) -> Expr:
+    def change(t: x.Term) -> Expr | None:
+        paired = isinstance(t, x.Call) and len(t.args) == 2 and t.op in OPS and OPS[t.op].kink
+        return OPS[t.op].expand(t.args) if paired and _meet(*t.args, Bench(program)) else None
+
+    paired = any(isinstance(t, x.Call) and len(t.args) == 2 for t in x.walk(e.rhs))
+    return x.rewrite(e.rhs, change) if paired else e.rhs
+
+
+def _meet(a: Expr, b: Expr, bench: Bench) -> bool:
+    """Whether two formulas have a value in common, entry by entry, at random data."""
+    try:
+        axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+        return bool(np.any(bench.value(a, axes) == bench.value(b, axes)))
+    except (Undecided, Problem):
+        return True
 
 
 class Court:
@@ -76,6 +107,7 @@ class Court:
         self.count = 0
         self._benches: dict[int, Bench] = {}
         self._kept: dict[tuple[str, str], Answer] = {}
+        self._compares: dict[str, bool] = {}
 
     def _stand_ins(self) -> list[Equation]:
         """`∂=X`, the true gradient where the author's value is not derived or could not be read."""
@@ -255,7 +287,8 @@ class Court:
         if not equations:
             return
         self.program = self.program.with_equations(equations)
-        for bench in self._benches.values():
+        rough = self._rough_benches if "_rough_benches" in self.__dict__ else []
+        for bench in [*self._benches.values(), *rough]:
             bench.add(equations)
             bench.program = self.program
 
@@ -272,23 +305,60 @@ class Court:
 
     def _same(self, a: Expr, b: Expr) -> Answer:
         why = ""
+        if self._is_undefined(a, b):
+            found = undefined_at(self._needed(a, b, *self._forward), a, b, self._forward)
+            why = "its value is no number where the true gradient is one"
+            return Answer(None if found is None else False, None, found and str(found), why)
         for seed in SEEDS:
             found = self.bench(seed).same(a, b)
             if found.equal is False:
                 return self._confirmed(a, b)
             if not (found.equal and found.how == "exact"):
                 why = found.detail
+        if self._branches(a, b) and any(bench.same_value(a, b) is False for bench in self._rough_benches):
+            return self._confirmed(a, b, SEEDS_OF_BALLS)
         return Answer(None, None, None, why) if why else Answer(True, "tested")
 
-    def _confirmed(self, a: Expr, b: Expr) -> Answer:
-        found: CounterExample | None = counterexample(self._needed(a, b), a, b, range(3))
+    def _is_undefined(self, a: Expr, b: Expr) -> bool:
+        """Whether the first formula has entries that are no number, where the second and the forward pass have none."""
+        bench = self.bench(0)
+        try:
+            axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+            if np.isfinite(bench.value(a, axes)).all() or not np.isfinite(bench.value(b, axes)).all():
+                return False
+            return all(np.isfinite(bench.value(e, tuple(e.free))).all() for e in self._forward)
+        except (Undecided, Problem):
+            return False
+
+    @cached_property
+    def _forward(self) -> tuple[Expr, ...]:
+        """The real arrays of the forward pass, at an entry."""
+        real = [e for e in self.reading.forward.equations if e.sort == "real"]
+        return tuple(Entry(e.name, tuple(i.fresh() for i in e.indices)) for e in real)
+
+    def _branches(self, a: Expr, b: Expr) -> bool:
+        """Whether values are compared on the way to two formulas: a draw of data shows few of the outcomes."""
+        new = [e for e in self.program.equations if e.name not in self._compares]
+        self._compares.update((e.name, compares(e.rhs)) for e in new)
+        return compares(a) or compares(b) or any(self._compares[n] for n in self._reached(a, b) if n in self._compares)
+
+    def _reached(self, a: Expr, b: Expr) -> frozenset[str]:
+        return frozenset(self.program.reaches(a.names | b.names))
+
+    @cached_property
+    def _rough_benches(self) -> list[Bench]:
+        """Data of very different sizes, so that comparisons come out in many ways; for disproofs only."""
+        return [Rough(self.program, seed, self._longer()) for seed in ROUGH_SEEDS]
+
+    def _confirmed(self, a: Expr, b: Expr, seeds: Iterable[int] = range(3)) -> Answer:
+        found: CounterExample | None = counterexample(self._needed(a, b), a, b, seeds)
         if found is None:
             return Answer(None, None, None, "the values differ, and no exact counter-example confirms it")
         return Answer(False, None, str(found))
 
-    def _needed(self, a: Expr, b: Expr) -> Program:
-        """The part of the program that two formulas depend on."""
-        needed = self.program.reaches(a.names | b.names)
+    def _needed(self, *formulas: Expr) -> Program:
+        """The part of the program that formulas depend on."""
+        needed = self.program.reaches(frozenset().union(*(e.names for e in formulas)))
         return replace(
             self.program,
             inputs=tuple(v for v in self.program.inputs if v.name in needed),
@@ -309,6 +379,25 @@ class Cut:
     reached: Mapping[str, str]
     inner: frozenset[str]
     separates: bool
+
+
+class Rough(Bench):
+    """A bench whose reals differ in size by up to two orders of magnitude."""
+
+    def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
+        return super().reals(rng, shape, positive) * rng.choice([0.1, 1.0, 8.0], shape)
+
+
+def compares(e: Expr) -> bool:
+    """Whether a formula compares real values: a case, a largest entry, an absolute value."""
+    for t in x.walk(e):
+        if isinstance(t, x.Rel) and any(getattr(s, "names", ()) for s in (t.left, t.right)):
+            return True
+        if isinstance(t, x.Call) and t.op in OPS and OPS[t.op].kink:
+            return True
+        if isinstance(t, x.ArgBest) or isinstance(t, x.Reduce) and t.op in ("max", "min"):
+            return True
+    return False
 
 
 def _near(bench: Bench, a: Expr, b: Expr, indices: tuple[Index, ...]) -> bool:

@@ -92,10 +92,13 @@ class Explainer(Judge):
         """The mistake is in a line before, whose name is no gradient: that line is wrong, this claim carried."""
         f.word, f.follows, f.kind = "carried", True, None
         f.reason = f"right if line {found.line} is"
-        if all(g.claim.steps != [found.step] for g in self.findings):
-            line = Finding(Claim("", [found.step]), word="wrong", follows=False, holds=False, where=f.where)
-            self._say(line, found)
+        line = next((g for g in self.findings if g.claim.steps == [found.step]), None)
+        if line is None:
+            line = Finding(Claim("", [found.step]))
             self.extra.append(line)
+        if line.word in ("", "open"):
+            line.word, line.follows, line.holds, line.where = "wrong", False, False, f.where
+            self._say(line, found)
 
     def _changed_before(self, f: Finding) -> bool:
         """Whether it is right with the array of the forward pass that an earlier line has changed in place."""

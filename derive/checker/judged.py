@@ -40,7 +40,7 @@ class Finding:
     indices: tuple[Index, ...] = ()
     shape: tuple[Size, ...] = ()
     line: int | None = None
-    reads: frozenset[str] = frozenset()
+    undefined: bool = False
 
 
 class Judge:
@@ -106,6 +106,8 @@ class Judge:
         f.follows = self._follows(f, written, truth)
         f.word = combined(f.follows, f.holds)
         f.reason = truth.why or None
+        f.undefined = truth.equal is False and bool(truth.why)
+        f.kind = "undefined" if f.undefined else None
         if (f.follows, f.holds) == (False, True):
             f.kind = "repairs-earlier-slip"
             f.reason = "the result is right, but it does not follow from the wrong gradients that it is made of"

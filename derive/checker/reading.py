@@ -60,6 +60,10 @@ class Snapshot:
         inner = [(v, copy.copy(v)) for s in run.scopes for v in s.values() if isinstance(v, (dict, list))]
         return Snapshot(scopes, held, inner)
 
+    def names(self) -> set[str]:
+        """The names in reach."""
+        return {name for _, values, _ in self.scopes for name in values}
+
     def restore(self, run: Run) -> None:
         run.scopes[:] = [s for s, _, _ in self.scopes]
         for scope, values, born in self.scopes:

@@ -10,6 +10,7 @@ from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
 from derive.claim import Place, Verdict
+from derive.errors import ShapeMismatch, UnknownName
 from derive.program import Fact, parse_fact
 
 
@@ -28,6 +29,7 @@ class Checker(Explainer):
         self._conventions()
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
+        self._unread()
         extra = {f.line: f for f in reversed(self.extra)}.values()
         self.shown = [(f, v) for f in [*self.findings, *extra] for v in self._shown(f)]
         found = [v for _, v in self.shown]
@@ -80,7 +82,7 @@ class Checker(Explainer):
 
     def _comparable(self, f: Finding) -> bool:
         """Whether a claim has a value of the right shape that is not the true gradient."""
-        if f.goal is None or f.meant is None or f.holds is not False or f.claim.fate == "failed":
+        if f.goal is None or f.meant is None or f.holds is not False or f.claim.fate == "failed" or f.undefined:
             return False
         return f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"
 
@@ -105,6 +107,23 @@ class Checker(Explainer):
             if f.word == "open":
                 f.word = "no-claim"
                 f.reason = f"`{f.claim.name}` is the gradient of no array by name; it is judged where it is used"
+
+    def _unread(self) -> None:
+        """Lines of no claim of their own that cannot run: shapes that do not fit, a name that a later line sets."""
+        claimed = [s for f in self.findings for s in f.claim.steps]
+        for k, step in enumerate(self.reading.steps):
+            if step.problem is None or step in claimed or not isinstance(step.node, (ast.Assign, ast.AugAssign)):
+                continue
+            problem = step.problem
+            said = "; ".join(part for part in (problem.what, problem.why) if part)
+            line = Finding(Claim("", [step]), reason=said, line=step.line)
+            later = frozenset().union(*(s.uses.sets for s in self.reading.steps[k:]))
+            if isinstance(problem, ShapeMismatch):
+                line.word, line.kind, line.where = "wrong", "does-not-fit", problem.what
+                line.follows = line.holds = False
+            elif isinstance(problem, UnknownName) and step.uses.reads & later - step.before.names():
+                line.word = "unknown"
+            self.extra.append(line)
 
     # -- the text of a verdict
 

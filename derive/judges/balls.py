@@ -111,6 +111,40 @@ def library() -> Flint | Intervals:
 # ---------------------------------------------------------------- the arithmetic
 
 
+@dataclass(frozen=True)
+class Undefined:
+    """What a ball cannot hold: NAN, the root or logarithm of a negative number; INFINITE, a division by exactly zero.
+
+    Sums and products with these are no numbers either, and nan stays nan in every function; all else is UNCLEAR: a
+    product with zero (which may be a mask), a function of what is infinite (1/(1/0) is a number again).
+    """
+
+    name: str
+
+    def __add__(self, other: Any) -> Undefined:
+        return UNCLEAR if UNCLEAR in (self, other) else self
+
+    def __mul__(self, other: Any) -> Undefined:
+        certain = isinstance(other, Undefined) or other > 0 or other < 0
+        return UNCLEAR if not certain or UNCLEAR in (self, other) else self
+
+    def applied(self) -> Undefined:
+        """A function of it."""
+        return self if self is NAN else UNCLEAR
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+NAN, INFINITE, UNCLEAR = Undefined("nan"), Undefined("infinite"), Undefined("unclear")
+
+
+def defined(value: Any) -> Any:
+    """The ball itself; raises Undecided for what is none."""
+    if isinstance(value, Undefined):
+        raise Undecided("a value is no number")
+    return value
+
+
 def _scalar(value: Any) -> np.ndarray:
     """An array of objects without axes."""
     out = np.empty((), object)
@@ -150,6 +184,11 @@ class Balls(Arrays):
     def blank(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.full(shape, self.balls.ball(np.inf) - self.balls.ball(np.inf), object)
 
+    def reals(self, e: Expr, axes: tuple[Index, ...]) -> np.ndarray:
+        """The values of a formula over these axes, every one a ball (or undefined)."""
+        found = self.over(e, axes)
+        return found if found.dtype.kind == "O" else self.whole(found)
+
     def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self._each(lambda u, v: u + v, a, b)
 
@@ -157,6 +196,7 @@ class Balls(Arrays):
         return self._each(lambda u, v: u * v, a, b)
 
     def where(self, mask: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = (side if side.dtype.kind == "O" else self.whole(side) for side in (a, b))
         return self._each(lambda m, u, v: u if m else v, mask, a, b)
 
     def outside(self, inside: np.ndarray, data: np.ndarray) -> np.ndarray:
@@ -178,7 +218,7 @@ class Balls(Arrays):
         base = base if base.data.dtype.kind == "O" else Named(self.whole(base.data), base.axes)
         if isinstance(e.exponent, x.Num):
             n = Fraction(e.exponent.value)
-            return Named(self._each(lambda u: self._known(self.balls.power(u, n)), base.data), base.axes)
+            return Named(self._each(lambda u: self._raised(u, n), base.data), base.axes)
         slot = self.world.whole_slot(e.exponent)
         if slot is not None:
             exponent = self.slot(slot)
@@ -191,15 +231,24 @@ class Balls(Arrays):
         return Named(self._each(lambda u, v: exp(log(u) * v), spread(base, axes), spread(exponent, axes)), axes)
 
     def weight(self, value: Any) -> float:
-        return abs(self.balls.middle(value[0]))
+        return abs(self.balls.middle(defined(value[0])))
 
     def is_zero(self, value: Any) -> bool:
-        return all(end == 0 for end in self.balls.ends(value[0]))
+        return all(end == 0 for end in self.balls.ends(defined(value[0])))
 
     def reciprocal(self, value: Any) -> Any:
-        return self._each(lambda u: self._known(self.balls.power(u, Fraction(-1))), value)
+        return self._each(lambda u: self._raised(defined(u), Fraction(-1)), value)
 
-    def _known(self, value: Any) -> Any:
+    def _raised(self, u: Any, n: Fraction) -> Any:
+        """A ball to a fixed power: undefined for the root of a negative number and for division by exactly zero."""
+        if isinstance(u, Undefined):
+            return u.applied()
+        low, high = self.balls.ends(u)
+        if n.denominator > 1 and high < 0:
+            return NAN
+        if n < 0 and low == 0 == high:
+            return INFINITE
+        value = self.balls.power(u, n)
         if value is None:
             raise Undecided("a root of a negative number")
         return value
@@ -212,7 +261,12 @@ class Balls(Arrays):
         if not e.args:
             return Named(_scalar(function()), ())
         value = self.evaluate(e.args[0])
-        return Named(self._each(function, value.data), value.axes)
+        return Named(self._each(lambda u: self._applied(e.op, function, u), value.data), value.axes)
+
+    def _applied(self, op: str, function: Callable[[Any], Any], u: Any) -> Any:
+        if isinstance(u, Undefined):
+            return u.applied()
+        return NAN if op == "log" and self.balls.ends(u)[1] < 0 else function(u)
 
     def _sign(self, u: Any) -> Any:
         low, high = self.balls.ends(u)
@@ -235,7 +289,7 @@ class Balls(Arrays):
         return self._each(lambda u, v: self._compared(op, u, v), a, b).astype(bool)
 
     def _compared(self, op: str, u: Any, v: Any) -> bool:
-        low, high = self.balls.ends(u - v)
+        low, high = self.balls.ends(defined(u) - defined(v))
         if low == 0 == high:
             return op != "lt"
         if low > 0 or high < 0:
@@ -334,10 +388,13 @@ def _axes(a: Expr, b: Expr) -> tuple[Index, ...]:
 def _separated(balls: Balls, a: Expr, b: Expr) -> tuple[bool | None, tuple[int, ...], float, float]:
     """Whether the enclosures are apart at some place, that place, and the middles of both sides there."""
     axes = _axes(a, b)
-    left, right = (side if side.dtype.kind == "O" else balls.whole(side) for side in (balls.over(a, axes), balls.over(b, axes)))
+    left, right = balls.reals(a, axes), balls.reals(b, axes)
     same: bool | None = False
     for place in np.ndindex(left.shape):
         u, v = left[place], right[place]
+        if isinstance(u, Undefined) or isinstance(v, Undefined):
+            same = None
+            continue
         low, high = balls.balls.ends(u - v)
         if balls.balls.is_sound(u) and balls.balls.is_sound(v) and (low > 0 or high < 0):
             return True, place, balls.balls.middle(u), balls.balls.middle(v)
@@ -380,7 +437,7 @@ def _violated(program, low, high, strict, seed, sizes, positive, scale) -> Count
         balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
         a, b = (u if u.dtype.kind == "O" else balls.whole(u) for u in (balls.over(low, axes), balls.over(high, axes)))
         for place in np.ndindex(a.shape):
-            u, v = a[place], b[place]
+            u, v = defined(a[place]), defined(b[place])
             gap = balls.balls.ends(u - v)[0]
             sound = balls.balls.is_sound(u) and balls.balls.is_sound(v)
             if sound and (gap > 0 or strict and gap >= 0):
@@ -393,12 +450,51 @@ def _violated(program, low, high, strict, seed, sizes, positive, scale) -> Count
 
 
 def _small_sizes(program: Program, a: Expr, b: Expr) -> list[dict[str, int] | None]:
-    """All axes of length 2, then 3, then the sizes of the judges."""
+    """All axes of length 2, then 3, then the sizes of the judges, then 4 (where windows overlap)."""
     found = data.judging_sizes(program, a, b)
     formulas = [*(e.rhs for e in program.equations), a, b]
     derived = [n for n in data.sizes_in(program, formulas) if n.number is None and n.letter is None]
-    small = [dict.fromkeys(found, k) for k in (2, 3)]
-    return [s for s in small if data.legal(derived, s, True)] + [None]
+    two, three, four = ([s] if data.legal(derived, s := dict.fromkeys(found, k), True) else [] for k in (2, 3, 4))
+    return [*two, *three, None, *four]
+
+
+def undefined_at(program: Program, a: Expr, b: Expr, known: Iterable[Expr]) -> CounterExample | None:
+    """Small rationals at which the first formula is certainly no number, while the second and all `known` are finite."""
+    known = tuple(known)
+    for seed in range(3):
+        for sizes in _small_sizes(program, a, b):
+            found = _undefined(program, a, b, known, seed, sizes)
+            if found is not None:
+                return found
+    return None
+
+
+def _undefined(program: Program, a: Expr, b: Expr, known: tuple[Expr, ...], seed: int,
+               sizes: Mapping[str, int] | None) -> CounterExample | None:  # fmt: skip
+    """One draw of data of both signs; None where it shows nothing."""
+    try:
+        bench = RationalBench(program, seed, sizes, (a, b, *known))
+        balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
+        if not all(_finite(balls, e, tuple(e.free)) for e in known):
+            return None
+        axes = _axes(a, b)
+        left, right = balls.reals(a, axes), balls.reals(b, axes)
+    except (Undecided, Problem, ZeroDivisionError, ValueError):
+        return None
+    for place in np.ndindex(left.shape):
+        if left[place] in (NAN, INFINITE) and _sound(balls, right[place]):
+            read = {n: bench.fractions[n] for n in sorted(balls.arrays) if n in bench.fractions}
+            value = balls.balls.middle(right[place])
+            return CounterExample(bench.sizes, read, placed(a, b, axes, place), float("nan"), value)
+    return None
+
+
+def _sound(balls: Balls, u: Any) -> bool:
+    return not isinstance(u, Undefined) and balls.balls.is_sound(u)
+
+
+def _finite(balls: Balls, e: Expr, axes: tuple[Index, ...]) -> bool:
+    return all(_sound(balls, u) for u in balls.reals(e, axes).ravel())
 
 
 def _attempt(program: Program, a: Expr, b: Expr, seed: int, sizes: Mapping[str, int] | None,
