@@ -288,8 +288,8 @@ class _Reader:
     def _back_to(self, step: Step) -> None:
         run = self.run
         step.before.restore(run)
-        run.loops.clear(), run.watched.clear(), run.carried.clear()
-        run.helper, run.depth, run.outer_loops = "", 0, []
+        run.loops.clear(), run.watched.clear(), run.rounds.clear()
+        run.helper, run.depth, run.outer_loops, run.asserting = "", 0, [], False
 
     def _failed(self, step: Step, problem: Problem) -> None:
         self._back_to(step)
