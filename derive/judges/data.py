@@ -20,6 +20,7 @@ from derive.program import Program
 
 LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
 SEARCH_LIMIT = 20_000
+LONGEST = 100  # no axis needs to be longer for derived sizes to be legal
 MODERATE = 16  # a sum of products over so many places needs no care
 FEW_LETTERS = 5  # up to so many size letters all get different lengths
 
@@ -41,6 +42,9 @@ def judging_sizes(program: Program, *exprs: Expr, seed: int = 0) -> dict[str, in
     turn = seed % max(1, len(letters))
     letters = sorted(letters[turn:] + letters[:turn], key=lambda a: least[a])
     derived = [n for n in sizes if n.number is None and n.letter is None]
+    for n in derived:  # an image must outlive its convolutions: (H - 4)//2 is at least 1
+        for a in n.letters if len(n.letters) == 1 else ():
+            least[a] = next((k for k in range(least[a], LONGEST) if n.at({a: k}) > 0), least[a])
     bound = {a for n in derived for a in n.letters}
     chosen = _searched([a for a in letters if a in bound], least, derived)
     apart = _apart(program, exprs, letters)

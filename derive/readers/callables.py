@@ -6,7 +6,7 @@ import ast
 
 from derive import expr as x
 from derive.readers import arrays as A
-from derive.readers import calls_math  # noqa: F401  (its rows register themselves)
+from derive.readers import calls_math, calls_windows  # noqa: F401  (their rows register themselves)
 from derive.readers import layers as L
 from derive.readers.builtins import builtin, key_of, spread
 from derive.readers.calls import ROWS, call

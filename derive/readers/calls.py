@@ -455,7 +455,7 @@ def pad(run, flavor, x, width, mode, constant_values, value):
         raise run.unsupported(f"padding with mode {mode!r}", hint="use mode='constant'")
     widths = _widths(run, a, width, flavor)
     outside = as_array(run, value if flavor == "torch" else constant_values)
-    return _padded(a, widths, outside)
+    return padded(a, widths, outside)
 
 
 def _widths(run: Run, a: Array, width: object, flavor: str) -> list[tuple[Size, Size]]:
@@ -471,7 +471,8 @@ def _widths(run: Run, a: Array, width: object, flavor: str) -> list[tuple[Size, 
     return pairs * a.rank if len(pairs) == 1 else pairs
 
 
-def _padded(a: Array, widths: list[tuple[Size, Size]], outside: Array) -> Array:
+def padded(a: Array, widths: list[tuple[Size, Size]], outside: Array) -> Array:
+    """The array with a frame of `outside`: how much before and after along each axis."""
     shape = tuple(n + before + after for n, (before, after) in zip(a.shape, widths, strict=True))
 
     def body(slots: Slots) -> x.Expr:

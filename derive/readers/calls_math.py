@@ -115,7 +115,7 @@ def masked_fill(run, flavor, x, mask, value):
 def leaky_relu(run, flavor, x, negative_slope):
     from derive import expr
 
-    slope = as_array(run, _exact(negative_slope))
+    slope = as_array(run, exact(negative_slope))
 
     def make(u, s):
         return expr.cases([(expr.rel("lt", expr.ZERO, u), u)], s * u)
@@ -130,10 +130,11 @@ def elu(run, flavor, x, alpha):
     def make(u, s):
         return expr.cases([(expr.rel("lt", expr.ZERO, u), u)], s * (expr.Call("exp", (u,)) - 1))
 
-    return A.elementwise(run, make, as_array(run, x), as_array(run, _exact(alpha)))
+    return A.elementwise(run, make, as_array(run, x), as_array(run, exact(alpha)))
 
 
-def _exact(value: object) -> object:
+def exact(value: object) -> object:
+    """A float as the number that was written: 0.1 is 1/10."""
     return Fraction(repr(value)) if isinstance(value, float) else value
 
 
@@ -356,7 +357,8 @@ for _name in ("softmax", "log_softmax"):
     )
 
 
-def _averaged(run: Run, a: Array, reduction: object) -> Array:
+def averaged(run: Run, a: Array, reduction: object) -> Array:
+    """A loss of every entry as torch's `reduction` wants it: their mean, their sum, or all of them."""
     if reduction == "none":
         return a
     if reduction == "sum":
@@ -390,7 +392,7 @@ class _Weighing:
     @property
     def share(self) -> x.Expr:
         """How much of the target is spread over all classes."""
-        return as_array(self.run, _exact(self.run.static(self.smoothing))).body(())
+        return as_array(self.run, exact(self.run.static(self.smoothing))).body(())
 
     @property
     def label(self) -> int | None:
@@ -423,7 +425,7 @@ def _entropy(run: Run, a: Array, target: Array, reduction: object, how: _Weighin
 
         return D.instance("soft_nll", (n,), {"X": entry(a), "Y": entry(target)})
 
-    return _averaged(run, Array(rest, body, "real"), reduction)
+    return averaged(run, Array(rest, body, "real"), reduction)
 
 
 def _labelled(run: Run, a: Array, target: Array, reduction: object, how: _Weighing, *,
@@ -452,7 +454,7 @@ def _labelled(run: Run, a: Array, target: Array, reduction: object, how: _Weighi
 
     each = Array(rest, body, "real")
     if reduction != "mean" or (how.weight is None and how.label is None):
-        return _averaged(run, each, reduction)
+        return averaged(run, each, reduction)
 
     def counted(slots: Slots) -> x.Expr:
         label = picked_slot(run, target, rest, slots)
@@ -473,7 +475,7 @@ def nll_loss(run, flavor, x, target, weight, ignore_index, reduction):
 @spelled("mse_loss", "x target reduction='mean'")
 def mse_loss(run, flavor, x, target, reduction):
     square = A.elementwise(run, lambda u, v: (u - v) ** 2, as_array(run, x), as_array(run, target), sort="real")
-    return _averaged(run, square, reduction)
+    return averaged(run, square, reduction)
 
 
 @spelled("l1_loss", "x target reduction='mean'")
@@ -481,7 +483,7 @@ def l1_loss(run, flavor, x, target, reduction):
     from derive.expr import Call
 
     gap = A.elementwise(run, lambda u, v: Call("abs", (u - v,)), as_array(run, x), as_array(run, target), sort="real")
-    return _averaged(run, gap, reduction)
+    return averaged(run, gap, reduction)
 
 
 @spelled("binary_cross_entropy_with_logits", "x target reduction='mean'")
@@ -491,7 +493,7 @@ def bce_logits(run, flavor, x, target, reduction):
     def make(u, t):
         return Call("softplus", (u,)) - t * u
 
-    return _averaged(run, A.elementwise(run, make, as_array(run, x), as_array(run, target), sort="real"), reduction)
+    return averaged(run, A.elementwise(run, make, as_array(run, x), as_array(run, target), sort="real"), reduction)
 
 
 @spelled("binary_cross_entropy", "x target reduction='mean'")
@@ -501,7 +503,7 @@ def bce(run, flavor, x, target, reduction):
     def make(p, t):
         return -(t * Call("log", (p,)) + (1 - t) * Call("log", (1 - p,)))
 
-    return _averaged(run, A.elementwise(run, make, as_array(run, x), as_array(run, target), sort="real"), reduction)
+    return averaged(run, A.elementwise(run, make, as_array(run, x), as_array(run, target), sort="real"), reduction)
 
 
 @spelled("layer_norm", "x shape weight=None bias=None eps=1e-05")
@@ -509,26 +511,34 @@ def layer_norm(run, flavor, x, shape, weight, bias, eps):
     """Mean 0 and variance 1 over the last axes, then weight and bias."""
     count = len(shape) if isinstance(shape, (list, tuple)) else 1
     a = run.once(as_array(run, x), "layer_norm.x")
-    out = _normalised(run, a, count, eps, "standardised")
+    out = standardised(run, a, tuple(range(a.rank - count, a.rank)), eps)
     if weight is not None:
         out = A.elementwise(run, lambda u, v: u * v, out, as_array(run, weight))
     return out if bias is None else A.elementwise(run, lambda u, v: u + v, out, as_array(run, bias))
 
 
-@spelled("rms_norm", "x shape weight=None eps=1e-05")
+SMALLEST = 2.0**-52  # what torch adds by default: the rounding unit of float64
+
+
+@spelled("rms_norm", "x shape weight=None eps=None")
 def rms_norm(run, flavor, x, shape, weight, eps):
     count = len(shape) if isinstance(shape, (list, tuple)) else 1
-    out = _normalised(run, run.once(as_array(run, x), "rms_norm.x"), count, eps, "rms_scaled")
+    a = run.once(as_array(run, x), "rms_norm.x")
+    out = standardised(run, a, tuple(range(a.rank - count, a.rank)), SMALLEST if eps is None else eps, "rms_scaled")
     return out if weight is None else A.elementwise(run, lambda u, v: u * v, out, as_array(run, weight))
 
 
-def _normalised(run: Run, a: Array, count: int, eps: object, name: str) -> Array:
-    small = as_array(run, _exact(eps)).body(())
+def standardised(run: Run, a: Array, over: tuple[int, ...], eps: object, name: str = "standardised") -> Array:
+    """The definition `name` (mean 0 and variance 1, or mean square 1) along several axes, ascending, together."""
+    small = as_array(run, exact(eps)).body(())
 
     def body(slots: Slots) -> x.Expr:
-        lead, last = slots[: a.rank - count], slots[a.rank - count :]
-        arrays = {"X": lambda along: a.body((*lead, *along)), "eps": lambda _: small}
-        return D.instance(name, a.shape[a.rank - count :], arrays, free=last)
+        def entry(along: Slots) -> x.Expr:
+            places = dict(zip(over, along, strict=True))
+            return a.body(tuple(places.get(k, s) for k, s in enumerate(slots)))
+
+        arrays = {"X": entry, "eps": lambda _: small}
+        return D.instance(name, tuple(a.shape[k] for k in over), arrays, free=tuple(slots[k] for k in over))
 
     return Array(a.shape, body, "real")
 

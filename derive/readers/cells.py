@@ -7,10 +7,45 @@ the inputs; cells that the loss does not rest on are not read at all.
 from __future__ import annotations
 
 import ast
+import re
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 LIBRARIES = {"np", "numpy", "torch", "F", "nn", "math"}
+LOSS = re.compile(r"loss|cost|^(L|J|nll|error|objective)$", re.I)
 ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.ListComp, ast.GeneratorExp)
+
+
+def one_step(tree: ast.Module) -> ast.Module:
+    """A script that trains as one step of it: the body of its training loop in place of the loop, up to the loss.
+
+    A training loop calls `loss.backward()`, or changes names that were set before it by `W -= …`.
+    """
+    body: list[ast.stmt] = []
+    for place, node in enumerate(tree.body):
+        step = _step(node, set().union(*map(stored, body))) if isinstance(node, (ast.For, ast.While)) else None
+        if step is not None:
+            rest = [n for n in tree.body[place + 1 :] if isinstance(n, DEFINITIONS)]
+            return ast.copy_location(ast.Module([*body, *step, *rest], tree.type_ignores), tree)
+        body.append(node)
+    return tree
+
+
+def _step(loop: ast.For | ast.While, known: set[str]) -> list[ast.stmt] | None:
+    """The statements of one round, the last the loss or its `.backward()`; None for a loop that does not train."""
+    for place, node in enumerate(loop.body):
+        if isinstance(node, (ast.For, ast.While)) and (inner := _step(node, known)) is not None:
+            return [*loop.body[:place], *inner]
+    end = next((k for k, n in enumerate(loop.body) if _is_backward(n)), None)
+    if end is not None:
+        return loop.body[: end + 1]
+    updates = any(isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and stored(n) & known for n in loop.body)
+    losses = [k for k, n in enumerate(loop.body) if isinstance(n, ast.Assign) and any(map(LOSS.search, stored(n)))]
+    return loop.body[: losses[-1] + 1] if updates and losses else None
+
+
+def _is_backward(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    return call is not None and isinstance(call.func, ast.Attribute) and call.func.attr == "backward"
 
 
 def loss_of(tree: ast.Module) -> tuple[str | None, int]:
@@ -91,4 +126,4 @@ def fetches(node: ast.stmt, data: set[str]) -> bool:
     return bool(names & data) and not names & LIBRARIES
 
 
-__all__ = ["fetches", "loaded", "loss_of", "needed", "passes_on", "picks", "stored"]
+__all__ = ["fetches", "loaded", "loss_of", "needed", "one_step", "passes_on", "picks", "stored"]

@@ -22,6 +22,7 @@ from derive.readers.shapes import Declared
 from derive.readers.values import Array, Function, Instance, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
+SIZED = {"Linear", "Embedding", "LayerNorm", "RMSNorm", "Conv1d", "Conv2d", "BatchNorm1d", "BatchNorm2d", "GroupNorm"}
 INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
 
 
@@ -32,30 +33,32 @@ def _called(node: ast.AST) -> str:
 
 def is_initialiser(node: ast.stmt) -> bool:
     """Whether a statement draws or fills an array for a name."""
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
-        return False
-    if any(_called(n) in RANDOM - {"dropout", "shuffle"} for n in ast.walk(node.value)):
-        return True
-    return _called(node.value) in MAKERS
+    return isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None and _fills(node.value)
+
+
+def _fills(value: ast.expr) -> bool:
+    """Whether an expression draws or fills an array."""
+    draws = any(_called(n) in RANDOM - {"dropout", "shuffle"} for n in ast.walk(value))
+    return draws or _called(value) in MAKERS
 
 
 def length_names(tree: ast.AST) -> set[str]:
     """Names that stand in the arguments of initialisers: lengths."""
     found: set[str] = set()
     for n in ast.walk(tree):
-        if _called(n) in RANDOM | MAKERS | KINDS:
+        if _called(n) in RANDOM | MAKERS | SIZED:
             parts = [*n.args, *(k.value for k in n.keywords if k.arg in ("size", "shape"))]
             found |= {m.id for a in parts for m in ast.walk(a) if isinstance(m, ast.Name)}
     return found
 
 
 def separated(tree: ast.Module) -> ast.Module:
-    """The tree with `V, E = 27, 10` at its top as two assignments."""
+    """The tree with `V, E = 27, 10` at its top, and two draws in one line, as assignments one by one."""
     body: list[ast.stmt] = []
     for node in tree.body:
         targets = node.targets[0].elts if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) else []
         values = node.value.elts if targets and isinstance(node.value, ast.Tuple) else []
-        if len(targets) == len(values) > 0 and all(isinstance(v, ast.Constant) for v in values):
+        if len(targets) == len(values) > 0 and all(isinstance(v, ast.Constant) or _fills(v) for v in values):
             pairs = zip(targets, values, strict=True)
             body += [ast.copy_location(ast.Assign([t], v, lineno=node.lineno), node) for t, v in pairs]
         else:
@@ -226,6 +229,8 @@ def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:
 
 
 def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: ast.stmt) -> None:
+    if isinstance(node, ast.Expr) and _called(node.value) == "register_buffer" and len(node.value.args) > 1:
+        return _buffer(run, attributes, node.value)
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], (ast.Attribute, ast.Name)):
         return
     target = node.targets[0]
@@ -234,12 +239,37 @@ def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: 
         attributes[target.attr if isinstance(target, ast.Attribute) else target.id] = scope[node.value.id]
     elif isinstance(target, ast.Name):
         scope[target.id] = value
+    elif isinstance(node.value, ast.Dict) and any(map(_fills, node.value.values)):
+        _drawn(run, inputs, attributes, node)
     elif value is None:
         _made(run, target.attr, attributes, node)
     elif isinstance(value, Array):
         _declare(run, inputs, target.attr, value)
     elif value is not None:
         attributes[target.attr] = value
+
+
+def _drawn(run: Run, inputs: Inputs, attributes: Scope, node: ast.Assign) -> None:
+    """`self.params = {"W": np.random.randn(d, h), …}` declares the inputs of the dict."""
+    for key, value in zip(node.value.keys, node.value.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            found = initial_value(run, ast.copy_location(ast.Assign([], value), value), "", set(), inputs)
+            if isinstance(found, Array):
+                _declare(run, inputs, key.value, found)
+
+
+def _buffer(run: Run, attributes: Scope, node: ast.Call) -> None:
+    """`self.register_buffer("tril", torch.tril(…))`: a constant array of the object."""
+    name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    count = len(run.equations)
+    try:
+        value = evaluate(run, node.args[1])
+    except Problem:
+        return
+    finally:
+        del run.equations[count:]
+    if isinstance(name, str) and isinstance(value, Array):
+        attributes[name] = value
 
 
 def _made(run: Run, name: str, attributes: Scope, node: ast.Assign) -> None:

@@ -252,15 +252,17 @@ class Inputs:
                                 for k, n in enumerate(lengths))  # fmt: skip
         return known[name]
 
-    def general(self, run: Run, name: str, shape: Shape, most: int = 1) -> Shape:
+    def general(self, run: Run, name: str, shape: Shape, most: int = 1, axes: int | None = None) -> Shape:
         """The shape with a letter for each length above `most` that it gives as a number: results hold for all sizes.
 
-        A number that the pass itself mentions (`x.reshape(-1, 784)`) stays, since the source is right for it alone.
+        A number that the pass itself mentions (`x.reshape(-1, 784)`) stays, since the source is right for it alone;
+        so do those after the first `axes` axes, the sides of a kernel.
         """
         known = run.knowledge.found
         if name not in known:
             keep = self.source.numbers
-            free = [keep is not None and n.number is not None and n.number > most and n.number not in keep for n in shape]
+            free = [keep is not None and n.number is not None and n.number > most and n.number not in keep
+                    for n in shape[:axes]] + [False] * len(shape[axes or len(shape) :])  # fmt: skip
             if not any(free):
                 return shape
             self.source.lettered = True
@@ -330,7 +332,7 @@ class Inputs:
         if structure not in self.leaves:
             name = "_".join(structure)
             if name not in self.declared:
-                self.declared[name] = Declared(self.general(run, name, shape), "real")
+                self.declared[name] = Declared(self.general(run, name, shape, 1, 2), "real")
             sample: object = self.sample
             for key in structure:
                 sample = sample.get(key, _MISSING) if isinstance(sample, dict) else _MISSING

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from derive.index import Size
 from derive.readers.calls import call
+from derive.readers.calls_windows import dropped
 from derive.readers.convert import as_array
 from derive.readers.run import Run
-from derive.readers.values import Array, Function, Instance, Opaque, Scope, Shape
+from derive.readers.values import Array, Function, Instance, Opaque, Parameter, Restart, Scope, Shape
 
 
 @dataclass(eq=False)
@@ -87,18 +89,64 @@ def apply(run: Run, layer: Layer, args: list) -> object:
 
 def _positional(layer: Layer) -> list:
     """Constructor arguments that the function takes after its own: alpha, axis."""
-    return layer.args if layer.kind in ("Softmax", "LogSoftmax", "LeakyReLU", "ELU") else []
+    return layer.args if layer.kind in POSITIONAL or "Pool" in layer.kind else []
+
+
+def _fed(run: Run, x: object, rank: int, place: int, n: Size | None, sort: str = "real") -> Array:
+    """What a layer is applied to; an input without a shape gets the layer's usual one, with n entries along a place."""
+    if isinstance(x, Parameter) and x.name not in run.knowledge.found:
+        lengths = [run.knowledge.new_letter(f"{x.name}_{k}") for k in range(rank)]
+        run.knowledge.found[x.name] = tuple(n if n is not None and k == place else m for k, m in enumerate(lengths))
+        run.knowledge.sorts[x.name] = sort
+        raise Restart
+    return as_array(run, x)
 
 
 def _linear(run: Run, layer: Layer, x: object) -> Array:
-    a, (d, h) = as_array(run, x), sizes(run, layer, layer.given(0, "in_features"), layer.given(1, "out_features"))
+    d, h = sizes(run, layer, layer.given(0, "in_features"), layer.given(1, "out_features"))
+    a = _fed(run, x, 2, 1, d)
     bias = parameter(run, layer, "bias", (h,)) if layer.given(2, "bias", True) else None
     return call(run, "linear", "torch", [a, parameter(run, layer, "weight", (h, d)), bias], {})
 
 
 def _embedding(run: Run, layer: Layer, x: object) -> Array:
     shape = sizes(run, layer, layer.given(0, "num_embeddings"), layer.given(1, "embedding_dim"))
-    return call(run, "embedding", "torch", [x, parameter(run, layer, "weight", shape)], {})
+    return call(run, "embedding", "torch", [_fed(run, x, 2, 0, None, "int"), parameter(run, layer, "weight", shape)], {})
+
+
+def _convolution(count: int) -> Callable:
+    """x convolved with `weight` (F, C/groups, kernel…), plus `bias`."""
+    options = ("stride", "padding", "dilation", "groups")
+
+    def convolution(run: Run, layer: Layer, x: object) -> Array:
+        channels, filters = sizes(run, layer, layer.given(0, "in_channels"), layer.given(1, "out_channels"))
+        kernel = layer.given(2, "kernel_size")
+        kernel = sizes(run, layer, *(kernel if isinstance(kernel, (list, tuple)) else [kernel] * count))
+        given = {name: layer.given(3 + k, name) for k, name in enumerate(options)}
+        given = {name: value for name, value in given.items() if value is not None}
+        (groups,) = sizes(run, layer, given.get("groups", 1))
+        inner = channels if groups == Size.of(1) else channels // groups
+        weight = parameter(run, layer, "weight", (filters, inner, *kernel))
+        bias = parameter(run, layer, "bias", (filters,)) if layer.given(7, "bias", True) else None
+        a = _fed(run, x, count + 2, 1, channels)
+        return call(run, f"conv{count}d", "torch", [a, weight, bias], given)
+
+    return convolution
+
+
+def _channelwise(name: str) -> Callable:
+    """BatchNorm by the statistics of the batch, as in training, and GroupNorm."""
+
+    def norm(run: Run, layer: Layer, x: object) -> Array:
+        k = 1 if name == "group_norm" else 0
+        (channels,) = sizes(run, layer, layer.given(k, "num_channels" if k else "num_features"))
+        own = layer.given(k + 2 if k else 3, "affine", True)
+        weight, bias = (parameter(run, layer, v, (channels,)) if own else None for v in ("weight", "bias"))
+        given = {"weight": weight, "bias": bias, **_eps(layer, k + 1)}
+        given |= {"num_groups": layer.given(0, "num_groups")} if k else {"training": True}
+        return call(run, name, "torch", [_fed(run, x, 2, 1, channels)], given)
+
+    return norm
 
 
 def _layer_norm(run: Run, layer: Layer, x: object) -> Array:
@@ -131,23 +179,30 @@ def _sequential(run: Run, layer: Layer, x: object) -> object:
 
 
 def _dropout(run: Run, layer: Layer, x: object) -> object:
-    if layer.given(0, "p", 0.5) != 0:
-        raise run.unsupported("nn.Dropout", "a gradient needs the same random numbers again",
-                              "multiply with a mask that is an input")  # fmt: skip
-    return x
+    """x · mask / (1 − p), the mask of zeros and ones an input of the layer's name; the identity at p = 0."""
+    p = run.static(layer.given(0, "p", Fraction(1, 2)))
+    if isinstance(p, (int, float, Fraction)) and p == 0:
+        return x
+    a = as_array(run, x)
+    return dropped(run, a, parameter(run, layer, "mask", a.shape), p)
 
 
 STATELESS = {
     "ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "GELU": "gelu", "SiLU": "silu", "Softplus": "softplus",
     "LeakyReLU": "leaky_relu", "ELU": "elu", "Softmax": "softmax", "LogSoftmax": "log_softmax",
     "LogSigmoid": "logsigmoid", "CrossEntropyLoss": "cross_entropy", "NLLLoss": "nll_loss", "MSELoss": "mse_loss",
-    "L1Loss": "l1_loss", "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+    "L1Loss": "l1_loss", "MaxPool1d": "max_pool1d", "MaxPool2d": "max_pool2d", "AvgPool1d": "avg_pool1d",
+    "AvgPool2d": "avg_pool2d", "AdaptiveAvgPool2d": "adaptive_avg_pool2d", "HuberLoss": "huber_loss",
+    "SmoothL1Loss": "smooth_l1_loss", "KLDivLoss": "kl_div", "CosineSimilarity": "cosine_similarity", "GLU": "glu", "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
 }  # fmt: skip
 LAYERS: dict[str, Callable] = {
+    "Conv1d": _convolution(1), "Conv2d": _convolution(2), "BatchNorm1d": _channelwise("batch_norm"),
+    "BatchNorm2d": _channelwise("batch_norm"), "GroupNorm": _channelwise("group_norm"),
     "Linear": _linear, "Embedding": _embedding, "LayerNorm": _layer_norm, "RMSNorm": _rms_norm,
     "Sequential": _sequential, "Dropout": _dropout, "Identity": lambda run, layer, x: x,
     "Flatten": lambda run, layer, x: call(run, "flatten", "torch", [x, layer.given(0, "start_dim", 1)], {}),
 }  # fmt: skip
+POSITIONAL = {"Softmax", "LogSoftmax", "LeakyReLU", "ELU", "CosineSimilarity", "GLU"}
 HOLDERS = {"Sequential", "ModuleList"}
 KINDS = {*STATELESS, *LAYERS}
 

@@ -52,7 +52,7 @@ def _read(
     facts: tuple[str, ...],
     literal: bool = False,
 ) -> Program:
-    tree = initialise.separated(parsed(source, path))
+    tree = initialise.separated(cells.one_step(parsed(source, path)))
     chosen = Source(source, path, tree, *_chosen(tree, function, path, source))
     chosen.numbers = None if literal else initialise.numbers_of(tree)
     inputs = Inputs.collect(chosen, shapes, sample)
@@ -182,7 +182,7 @@ def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
             return functions[function], None
     elif "forward" in functions or len(functions) == 1 and not _has_cell(tree):
         return functions.get("forward") or next(iter(functions.values())), None
-    elif not functions and (methods := _forward_methods(classes)) and len(methods) == 1:
+    elif not functions and len(methods := _forward_methods(classes)) == 1:
         return methods[0]
     elif _has_cell(tree):
         return None, None
@@ -206,11 +206,14 @@ def _uncalled(functions: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
 
 
 def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
-    """The `forward` or `__call__` methods of the classes, without those that serve another class."""
+    """The methods `forward`, else `__call__`, else `loss` of the classes, without those that serve another class."""
     used = {name: {n.id for n in ast.walk(c) if isinstance(n, ast.Name)} for name, c in classes.items()}
     outer = [c for name, c in classes.items() if not any(name in used[other] for other in used if other != name)]
     methods = [(n, c) for c in outer for n in c.body if isinstance(n, ast.FunctionDef)]
-    return [m for m in methods if m[0].name == "forward"] or [m for m in methods if m[0].name == "__call__"]
+    for word in ("forward", "__call__", "loss"):
+        if found := [m for m in methods if m[0].name == word]:
+            return found
+    return []
 
 
 def _has_cell(tree: ast.Module) -> bool:
