@@ -718,6 +718,13 @@ def as_value(t: Slot | Expr) -> Expr:
     return t if isinstance(t, Expr) else Whole(t)
 
 
+def written(t: Slot | Expr) -> Expr:
+    """A side of a comparison as an expression: a combination of entries as their sum."""
+    if isinstance(t, Affine) and t.terms:
+        return add(*(mul(size(c), as_value(s)) for s, c in t.terms), size(t.constant))
+    return as_value(t)
+
+
 def rel(op: str, left: Slot | Expr, right: Slot | Expr) -> Cond:
     """A comparison, between slots where both sides are slots; one between equal or constant sides is decided."""
     slots = as_slot(left), as_slot(right)

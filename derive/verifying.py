@@ -104,7 +104,8 @@ def _data(v: Variable, program: Program, sizes: Mapping[str, int], rng: np.rando
     if v.sort == "bool":
         return bool_data(rng, shape).astype(bool)
     if v.sort == "int":
-        return label_data(rng, shape, v.limit.at(sizes) if v.limit is not None else 3)
+        limits = [n for n in (v.limit, *program.limits(v.name)) if n is not None]
+        return label_data(rng, shape, min((n.at(sizes) for n in limits), default=3))
     data = real_data(rng, shape, v.name in condition_facts(program.facts, "positive"))
     if v.name in condition_facts(program.facts, "symmetric"):
         data = (data + data.T) / 2
@@ -177,6 +178,8 @@ def verify(gradients: Gradients, ours: Callable | None = None, seed: int = 0) ->
         return Findings(_rows(gradients, ours or _evaluated(gradients, sizes), data, sizes, seed), sizes, seed)
     except (Problem, Undecided) as problem:
         return Findings(problem=getattr(problem, "what", str(problem)), seed=seed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # what running it raised
+        return Findings(problem=f"running the source raised {type(error).__name__}: {error}", seed=seed)
 
 
 def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[str, int], seed: int) -> tuple[Row, ...]:

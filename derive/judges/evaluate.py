@@ -334,9 +334,16 @@ class Evaluator:
         """A sum of products that is too large to lie in memory at once, term by term; raises TooLarge."""
         if e.op != "sum" or e.guard is not None or not isinstance(e.body, x.Mul):
             raise TooLarge("a reduction is too large to judge")
-        values, total = [self.evaluate(f) for f in e.body.factors], None
+        masks = [self.shadow.cond(f.cond) for f in e.body.factors if isinstance(f, x.Ind)]
+        values, total = [self.evaluate(f) for f in e.body.factors if not isinstance(f, x.Ind)], None
+        if not values:
+            raise TooLarge("a sum of conditions is too large to judge")
         for k in range(self.world.number(e.index.size)):
             term = self._multiplied([self._slice(v, e.index, k) for v in values])
+            if masks:
+                mask = self._conjunction([self._slice(m, e.index, k) for m in masks])
+                axes = self.joined([mask.axes, term.axes])
+                term = Named(self.masked(spread(mask, axes), spread(term, axes)), axes)
             total = term if total is None else Named(self.add(total.data, term.data), term.axes)
         return total
 

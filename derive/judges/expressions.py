@@ -307,6 +307,8 @@ class Expressions:
                 return self.inputs[key]
         if any(key.startswith(f"{path}.") for key in self.inputs):
             return Instance(base, name)
+        if name == "register_buffer":
+            return lambda key, value, persistent=True: base.attributes.__setitem__(key, value)
         if base.cls is None and name == "save_for_backward":
             return lambda *_: None
         raise UnknownName(f"nothing sets `self.{path}`", "it is no attribute and no input", f"pass it as `{path}`")

@@ -169,7 +169,7 @@ def script(m) -> R.Returned:
     m.globals.update(m.inputs)
     m.pending = set(m.code.constants)
     seen, last = set(), None
-    loss, body = rested_on(m.code.tree.body)
+    loss, body = rested_on(first_round(m.code.tree.body))
     for node in body:
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         if not (isinstance(node, (ast.Assign, ast.AnnAssign)) and _initialises(node, m.inputs, seen)):
@@ -181,6 +181,26 @@ def script(m) -> R.Returned:
         raise Unsupported("a source without assignments", "there is nothing to evaluate")
     last = loss or ("loss" if "loss" in m.globals else last)
     return R.Returned(m.globals.get(last), ast.Name(last))
+
+
+def first_round(body) -> list:
+    """A training script with the first round of its training loop in place of the loop, and nothing after it."""
+    for k, node in enumerate(body):
+        if isinstance(node, (ast.For, ast.While)):
+            inner = first_round(node.body)
+            calls = [n.value.func for n in inner if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)]
+            if any(isinstance(f, ast.Attribute) and f.attr == "backward" for f in calls):
+                return [*body[:k], *inner]
+            steps = [n for n in inner if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+            before = {n for node in body[:k] for n in R.stored_names(node)}
+            losses = [j for j, n in enumerate(inner) if isinstance(n, ast.Assign) and any(map(_is_loss, R.stored_names(n)))]
+            if losses and any(before & set(R.stored_names(n)) for n in steps):
+                return [*body[:k], *inner[: losses[-1] + 1]]
+    return body
+
+
+def _is_loss(name: str) -> bool:
+    return "loss" in name.lower() or "cost" in name.lower() or name in ("L", "J", "l", "j", "nll", "error", "objective")
 
 
 def rested_on(body) -> tuple:

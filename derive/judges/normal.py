@@ -79,6 +79,7 @@ class Prover:
     def __init__(self, program: Program, unfold: frozenset[str] = frozenset(), meanings: bool = False):
         self.program, self.unfold, self.meanings = program, unfold, meanings
         self.facts = [f for f in program.facts if f.kind in ("equation", "onehot")]
+        self.signs: dict[str, x.Cond] = {}
 
     # -- the question
 
@@ -282,10 +283,54 @@ class Prover:
                 return [one(), *(_scaled_by(t, -1) for t in self._indicator(part))]
             case Rel(op="le", left=a, right=b):
                 return [one(), *(_scaled_by(t, -1) for t in self._indicator(x.rel("lt", b, a)))]
+            case Rel(op="lt", left=a, right=b) if (self._real(a) or self._real(b)) and self._defined(cond):
+                cond = self._positive(x.add(x.written(b), x.negate(x.written(a))), cond)
             case x.Or(parts=parts):
                 none = x.both(*(x.negation(p) for p in parts))
                 return [one(), *(_scaled_by(t, -1) for t in self._conjunction(none))]
         return [Term(Fraction(1), [], [cond], [])] if cond.key != x.FALSE.key else []
+
+    def _real(self, side: x.Slot | Expr) -> bool:
+        """Whether a side of a comparison is a real value rather than a place or a label."""
+        if isinstance(side, Entry):
+            return side.name in self.program and self.program.sort(side.name) == "real"
+        if isinstance(side, x.Affine):
+            return any(self._real(t) for t, _ in side.terms)
+        return isinstance(side, Expr) and not isinstance(side, (x.Whole, x.Num))
+
+    def _defined(self, cond: x.Cond) -> bool:
+        """Whether every entry of a condition is in range for all sizes: a comparison beyond the array is no sign."""
+        for t in x.walk(cond):
+            if isinstance(t, Entry):
+                if t.name not in self.program:
+                    return False
+                limits = self.program.limits
+                if not all(x.within(s, n, limits) for s, n in zip(t.slots, self.program.shape(t.name), strict=True)):
+                    return False
+        return True
+
+    def _positive(self, e: Expr, cond: x.Cond) -> x.Cond:
+        """0 < e with e in normal form up to a positive number; `cond`, what was written, where that is too large."""
+        if any(isinstance(t, x.Num) and isinstance(t.value, float) for t in x.walk(e)):
+            return cond
+        if e.key not in self.signs:
+            try:
+                self.signs[e.key] = self._sign_of(self.collect(self.expand(e)))
+            except TooLarge:
+                self.signs[e.key] = cond
+        return self.signs[e.key]
+
+    def _sign_of(self, terms: Mapping[str, Term]) -> x.Cond:
+        if not terms:
+            return x.FALSE
+        normal, scale = self._scaled(list(terms.values()))
+        if isinstance(normal, x.Num):
+            return x.rel("lt", x.ZERO, x.Num(normal.value * scale))
+        if scale < 0:
+            return Rel("lt", normal, x.ZERO)
+        if isinstance(normal, x.Call) and normal.op == "relu":  # a ReLU is positive where its argument is
+            return self._positive(normal.args[0], Rel("lt", x.ZERO, normal))
+        return Rel("lt", x.ZERO, normal)
 
     def _conjunction(self, cond: x.Cond) -> list[Term]:
         result = [one()]

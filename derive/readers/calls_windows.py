@@ -48,7 +48,7 @@ def _lengths(shape: tuple[Size, ...], kernel, stride, dilation) -> tuple[Size, .
 
 def _convolution(count: int):
     def convolution(run, flavor, x, weight, bias, stride, padding, dilation, groups):
-        a, w = as_array(run, x), as_array(run, weight)
+        a, w = run.once(as_array(run, x), "conv.x"), as_array(run, weight)
         a = a if a.rank == count + 2 else A.inserted(a, 0)
         many = Size.of(as_size(run, groups))
         how = (_each(run, stride, count), _each(run, padding, count), _each(run, dilation, count))
@@ -97,7 +97,7 @@ def _pooling(op: str, count: int):
     """The largest entry or the mean of every window."""
 
     def pooling(run, flavor, x, kernel_size, stride, padding):
-        a = as_array(run, x)
+        a = run.once(as_array(run, x), "pool.x")
         kernel = _each(run, kernel_size, count)
         step = kernel if stride is None else _each(run, stride, count)
         outside = Array((), lambda slots: expr.MINUS_INFINITY, "real") if op == "max" else number(0)

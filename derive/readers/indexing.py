@@ -274,6 +274,9 @@ def _composed(outer: Along, inner: Fixed | Along) -> Fixed | Along:
 
 def _picked(run: Run, a: Array, items: list[Item]) -> Array:
     """Integer arrays as subscripts, with NumPy's placement of the picked axes."""
+    for item, n in zip((i for i in items if not isinstance(i, NewAxis)), a.shape, strict=False):
+        if isinstance(item, Pick):
+            _rows_of_one_set(run, item.array, n)
     shape, picked, place = _layout(run, items)
 
     def body(slots: Slots) -> Expr:
@@ -282,6 +285,16 @@ def _picked(run: Run, a: Array, items: list[Item]) -> Array:
         return a.body(_reached(run, items, picked, along, rest))
 
     return Array(shape, body, a.sort, cheap=a.cheap)
+
+
+def _rows_of_one_set(run: Run, picks: Array, n: Size) -> None:
+    """`X[ix]` and `Y[ix]`: axes of ours with one and the same known length, picked by one array, are one size."""
+    e = picks.body(run.fresh(picks.shape))
+    lengths, own = run.knowledge.lengths, run.knowledge.generated
+    if isinstance(e, x.Entry) and n.letter in own and n.letter in lengths:
+        known = run.picked.setdefault(e.name, n)
+        if known != n and known.letter in own and lengths[known.letter] == lengths[n.letter]:
+            run.unify(known, n)
 
 
 def _layout(run: Run, items: list[Item]) -> tuple[Shape, Shape, int]:

@@ -82,6 +82,7 @@ class Run:
     path: str
     flavor: str
     inputs: dict[str, Variable] = field(default_factory=dict)
+    picked: dict[str, Size] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
     locals: dict[tuple[str, str], Local] = field(default_factory=dict)
     loops: list[Index] = field(default_factory=list)

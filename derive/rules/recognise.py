@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -68,6 +69,20 @@ def call_by_name(e: Expr, context: Context) -> Move | None:
             said = f"{text(equation.rhs, letters(x.Mul((equation.rhs, equation.lhs))))} is {equation.name}"
             return Move(after, said, (equation.name,), fresh=(named,))
     return None
+
+
+@rule("sign of a ReLU", "[0 < x[i]*y[i]] = [0 < h[i]] where h[i] := relu(x[i]*y[i])",
+      "[0 < a[i]*b[j]]*c[j] -> [0 < h[i,j]]*c[j] where h[i,j] := relu(a[i]*b[j])", (x.Ind,), phase="fold")  # fmt: skip
+def sign_of_a_relu(e: x.Ind, context: Context) -> Move | None:
+    """Where a value is positive its ReLU is, which already has a name."""
+    cond = e.cond
+    if not (isinstance(cond, x.Rel) and cond.op == "lt" and x.as_value(cond.left).key == x.ZERO.key):
+        return None
+    inner = x.written(cond.right)
+    named = None if isinstance(inner, x.Entry) else call_by_name.apply(x.Call("relu", (inner,)), context)
+    if named is None or not isinstance(named.after, x.Entry):
+        return None
+    return replace(named, after=x.indicator(x.rel("lt", x.ZERO, named.after)))
 
 
 def _with_rest(e: Expr, named: Expr, rest: Expr) -> Expr:
