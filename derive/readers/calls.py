@@ -15,8 +15,9 @@ from derive.index import Size
 from derive.readers import arrays as A
 from derive.readers.convert import as_array, as_axis, as_shape, as_size
 from derive.readers.indexing import Slice, _basic, range_length
+from derive.readers.operators import masked
 from derive.readers.run import Run
-from derive.readers.values import UNIT, Array, Fixed, Pair, Range, Rows, Slots, constant, number
+from derive.readers.values import UNIT, Array, Fixed, Masked, Pair, Range, Rows, Slots, constant, number
 
 _SYNONYMS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "a": "x", "arr": "x", "tensor": "x",
              "other": "y", "b": "y", "correction": "ddof", "newshape": "shape", "size": "shape", "min": "a_min",
@@ -59,6 +60,8 @@ def spelled(names: str, signature: str) -> Callable:
 
 def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
     """Call the row `name`; raises Unsupported for arguments that it does not have."""
+    if any(isinstance(a, Masked) for a in args):
+        return _behind_a_mask(run, name, flavor, args, keywords)
     row = ROWS[name]
     bound = dict(zip(row.names[: row.positions], args, strict=False))
     more = args[row.positions :]
@@ -81,6 +84,21 @@ def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object
     if missing:
         raise run.unsupported(f"`{name}` without {', '.join(missing)}", f"it takes {', '.join(row.names)}")
     return row.function(run, flavor, **{**row.defaults, **bound})
+
+
+def _behind_a_mask(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
+    """The sum or mean of `a[mask]`, or what is computed of its entries one by one."""
+    if name not in ("sum", "mean"):
+        return masked(run, lambda *values: call(run, name, flavor, list(values), keywords), *args)
+    given, *rest = args
+    if rest or keywords:
+        raise run.unsupported(f"`{name}` of a[mask] with further arguments", "a[mask] has one axis", f"write {name}(a[mask])")
+    mask = A.truthy(run, given.mask)
+    kept = A.where(run, mask, given.array, number(0))
+    total = call(run, "sum", flavor, [kept], {})
+    if name == "sum":
+        return total
+    return A.elementwise(run, lambda u, v: u / v, total, call(run, "sum", flavor, [A.broadcast_to(run, mask, kept.shape)], {}))
 
 
 # ---------------------------------------------------------------- making arrays

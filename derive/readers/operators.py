@@ -10,7 +10,7 @@ from derive.index import Size
 from derive.readers import arrays as A
 from derive.readers.convert import as_array, guessed
 from derive.readers.run import Run
-from derive.readers.values import Array, Module, Opaque, Parameter, Scope, kind
+from derive.readers.values import Array, Masked, Module, Opaque, Parameter, Scope, kind
 
 STATIC = (int, Fraction, Size)
 
@@ -31,11 +31,31 @@ def combine(run: Run, sign: str, left: object, right: object) -> object:
         return _containers(run, sign, right, left)
     if Opaque in (type(left), type(right)):
         return Opaque("a value made of an opaque one")
+    if isinstance(left, Masked) or isinstance(right, Masked):
+        return masked(run, lambda a, b: combine(run, sign, a, b), left, right)
     a, b = _operands(run, sign, left, right)
     make = _ARRAY_OPS.get(sign)
     if make is None:
         raise run.unsupported(f"the operator `{sign}`", "it has no meaning for real arrays")
     return make(run, a, b)
+
+
+def masked(run: Run, make: Callable, *values: object) -> Masked:
+    """What is computed of `a[mask]` entry by entry: the same of a, behind the mask."""
+    found = [v for v in values if isinstance(v, Masked)]
+    mask, slots = found[0].mask, run.fresh(found[0].mask.shape)
+    for other in found[1:]:
+        if other.mask.shape != mask.shape or other.mask.body(slots).key != mask.body(slots).key:
+            raise run.unsupported("entries behind different masks", "their numbers depend on the data",
+                                  "use np.where(mask, a, 0)")  # fmt: skip
+    if any(isinstance(v, Array) and v.rank for v in values):
+        raise run.unsupported("entries behind a mask beside a whole array", "their number depends on the data",
+                              "use np.where(mask, a, 0)")  # fmt: skip
+    result = as_array(run, make(*(v.array if isinstance(v, Masked) else v for v in values)))
+    if result.shape != found[0].array.shape:
+        raise run.unsupported("this of the entries behind a mask", "their number depends on the data",
+                              "use np.where(mask, a, 0)")  # fmt: skip
+    return Masked(result, mask)
 
 
 def _operands(run: Run, sign: str, left: object, right: object) -> tuple[Array, Array]:
