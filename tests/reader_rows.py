@@ -500,6 +500,48 @@ X: n d
 h = X
 h += 1
 return h
+---
+x: n d H W; w: c d 2 3; b: c
+return F.conv2d(x, w, b, stride=(2, 1), padding=1)
+---
+x: n d W; w: c d 2
+return F.conv1d(x, w, dilation=2, padding=2)
+---
+x: n 4 W; w: 6 2 3; b: 6
+return F.conv1d(x, w, b, padding=1, groups=2)
+---
+x: n d H W
+return F.max_pool2d(x, 2) + F.avg_pool2d(x, (2, 2), stride=2) + F.max_pool2d(x, 2, stride=2)
+---
+x: n d H W
+return F.adaptive_avg_pool2d(x, 1) + F.max_pool2d(x, 3, 2, 1).sum()
+---
+x: n d H W; g: d; b: d
+return F.batch_norm(x, None, None, g, b, training=True)
+---
+x: n d; m: d; v: d; g: d; b: d
+return F.batch_norm(x, m, v * v, g, b)
+---
+x: n 4 W; g: 4; b: 4
+return F.group_norm(x, 2, g, b)
+---
+x: n d; y: n d
+return F.smooth_l1_loss(x, y, beta=0.5) + F.huber_loss(x, y, reduction="sum", delta=0.7)
+---
+x: n d; y: n d
+return F.kl_div(F.log_softmax(x, dim=1), F.softmax(y, dim=1), reduction="batchmean")
+---
+x: n d; y: n d
+return F.cosine_similarity(x, y, dim=1) + F.normalize(x, dim=1).sum(1)
+---
+x: n d 4
+return F.glu(x, dim=2) + F.glu(x).mean()
+---
+x: n d; y: n d
+p = torch.sigmoid(x); return -torch.log(p[y > 0]).sum() + (x[x > 0] ** 2).mean()
+---
+x: n d c; w: a d
+return torch.einsum("...dc,ad->...ac", x, w) + torch.einsum("i...,i...", x, x).sum()
 '''
 
 

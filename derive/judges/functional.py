@@ -223,6 +223,16 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0):
     return np.mean(_windows(x, kernel, _pair(kernel_size if stride is None else stride)), (2, 3))
 
 
+def max_pool1d(x, kernel_size, stride=None, padding=0):
+    """max_pool2d with one row."""
+    return max_pool2d(x[..., None, :], (1, kernel_size), (1, kernel_size if stride is None else stride), (0, padding))[..., 0, :]
+
+
+def avg_pool1d(x, kernel_size, stride=None, padding=0):
+    """avg_pool2d with one row."""
+    return avg_pool2d(x[..., None, :], (1, kernel_size), (1, kernel_size if stride is None else stride), (0, padding))[..., 0, :]
+
+
 def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """softmax(Q·Kᵀ·scale + mask)·V."""
     dropout(query, dropout_p)

@@ -192,7 +192,7 @@ def first_round(body) -> list:
             if any(isinstance(f, ast.Attribute) and f.attr == "backward" for f in calls):
                 return [*body[:k], *inner]
             steps = [n for n in inner if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
-            before = {n for node in body[:k] for n in R.stored_names(node)}
+            before = {name for known in body[:k] for name in R.stored_names(known)}
             losses = [j for j, n in enumerate(inner) if isinstance(n, ast.Assign) and any(map(_is_loss, R.stored_names(n)))]
             if losses and any(before & set(R.stored_names(n)) for n in steps):
                 return [*body[:k], *inner[: losses[-1] + 1]]

@@ -251,7 +251,7 @@ FUNCTIONAL = Table("torch.nn.functional", ACTIVATIONS | {
     name: getattr(F, name) for name in (
         "cross_entropy nll_loss mse_loss l1_loss huber_loss smooth_l1_loss binary_cross_entropy kl_div linear "
         "binary_cross_entropy_with_logits embedding layer_norm rms_norm batch_norm group_norm normalize glu pad "
-        "cosine_similarity dropout conv1d conv2d max_pool2d avg_pool2d").split()
+        "cosine_similarity dropout conv1d conv2d max_pool2d avg_pool2d max_pool1d avg_pool1d").split()
 } | {"one_hot": N.one_hot, "scaled_dot_product_attention": F.attention})  # fmt: skip
 
 TORCH_METHODS = ELEMENTWISE | PAIRWISE | SHAPING | ACTIVATIONS | TRIANGLE | LINALG | {
@@ -324,12 +324,16 @@ LAYERS = {name: stateless(FUNCTIONAL[function]) for name, function in {
     "CrossEntropyLoss": "cross_entropy", "NLLLoss": "nll_loss", "MSELoss": "mse_loss", "L1Loss": "l1_loss",
     "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy_with_logits", "SELU": "selu",
     "MaxPool2d": "max_pool2d", "AvgPool2d": "avg_pool2d", "HuberLoss": "huber_loss", "Hardswish": "hardswish",
+    "MaxPool1d": "max_pool1d", "AvgPool1d": "avg_pool1d", "SmoothL1Loss": "smooth_l1_loss", "KLDivLoss": "kl_div",
+    "CosineSimilarity": "cosine_similarity", "GLU": "glu",
 }.items()} | {
     "Identity": lambda parameter, own, options, x: x,
     "Flatten": stateless(lambda x, start=1, end=-1: flatten(x, start, end)),
     "Linear": lambda parameter, own, options, x: F.linear(x, parameter("weight"), parameter("bias", None)),
     "Embedding": lambda parameter, own, options, x: F.embedding(x, parameter("weight"), *own[2:], **options),
     "LayerNorm": _layer_norm, "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm,
+    "GroupNorm": lambda parameter, own, options, x: F.group_norm(
+        x, *own[:1], parameter("weight", None), parameter("bias", None), options.get("eps", 1e-5)),
     "Conv1d": _conv(F.conv1d), "Conv2d": _conv(F.conv2d), "Sequential": None, "ModuleList": None,
 }  # fmt: skip
 

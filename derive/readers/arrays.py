@@ -243,13 +243,13 @@ def tensordot(run: Run, a: Array, b: Array, left: tuple[int, ...], right: tuple[
 
 
 def einsum(run: Run, subscripts: str, *arrays: Array) -> Array:
-    """np.einsum with explicit or implicit output; no ellipsis."""
-    text = subscripts.replace(" ", "")
+    """np.einsum with explicit or implicit output."""
+    text = _without_ellipsis(subscripts.replace(" ", ""), arrays)
     sources, arrow, target = text.partition("->")
     terms = sources.split(",")
     if "." in text or len(terms) != len(arrays) or any(len(t) != a.rank for t, a in zip(terms, arrays, strict=True)):
         raise run.unsupported(f"einsum({subscripts!r}) does not fit its operands",
-                              "each operand needs one letter an axis; `...` is not supported",
+                              "each operand needs one letter an axis",
                               'name every axis: einsum("nd,dc->nc", X, W)')  # fmt: skip
     sizes: dict[str, Size] = {}
     for term, array in zip(terms, arrays, strict=True):
@@ -262,6 +262,20 @@ def einsum(run: Run, subscripts: str, *arrays: Array) -> Array:
     if not set(target) <= sizes.keys():
         raise run.mismatch(f"einsum({subscripts!r}) names an output axis that no operand has")
     return _contraction(terms, target, sizes, arrays)
+
+
+def _without_ellipsis(text: str, arrays: tuple[Array, ...]) -> str:
+    """The subscripts with a letter for every axis that `...` stands for, counted from the last."""
+    sources, arrow, target = text.partition("->")
+    terms = sources.split(",")
+    if "..." not in text or len(terms) != len(arrays):
+        return text
+    free = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
+    counts = [a.rank - len(t.replace("...", "")) for t, a in zip(terms, arrays, strict=True) if "..." in t]
+    lead = free[: max(counts, default=0)]
+    spelled = [t.replace("...", "".join(lead[len(lead) - a.rank + len(t.replace("...", "")) :]))
+               for t, a in zip(terms, arrays, strict=True)]  # fmt: skip
+    return ",".join(spelled) + (f"->{target.replace('...', ''.join(lead))}" if arrow else "")
 
 
 def _contraction(terms: list[str], target: str, sizes: dict[str, Size], arrays: tuple[Array, ...]) -> Array:

@@ -1,5 +1,5 @@
 # idioms: comparison mask; dot; dict read; indexed store; state on self; copy / clone; dict store; masked store;
-#    class of the source
+#    class of the source; params dict on self
 # sizes: n=4 d=3 k=2 | n=2 d=5 k=3 | n=6 d=2 k=4
 import numpy as np
 
