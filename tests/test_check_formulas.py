@@ -77,6 +77,30 @@ def test_verdicts(notes, words, kinds):
         assert [v.kind for v in found if v.verdict == "wrong"] == kinds.split()
 
 
+RNN = r"$$a_t = W h_{t-1} + U x_t + b$$ $$h_t = \tanh(a_t)$$ $$o_t = V h_t + c$$" "\n\n"
+DH = r"\frac{\partial L}{\partial h_t} = V^\top \frac{\partial L}{\partial o_t}"
+DA = r"\frac{\partial L}{\partial a_t}"
+# gradients through time, each a step of the chain rule from those that it speaks of
+THROUGH_TIME = [
+    (DH + r" + W^\top \frac{\partial L}{\partial a_{t+1}}", "right", None),
+    (DH, "wrong", "forgotten-path"),
+    (DH + r" + W^\top \frac{\partial L}{\partial a_t}", "wrong", "wrong"),
+    (DA + r" = (1 - h_t^2) \odot \frac{\partial L}{\partial h_t}", "right", None),
+    (DA + r" = (1 - h_t) \odot \frac{\partial L}{\partial h_t}", "wrong", "wrong"),
+    (r"\frac{\partial L}{\partial W} = \sum_t " + DA + r" h_{t-1}^\top", "right", None),
+    (r"\frac{\partial L}{\partial W} = \sum_t " + DA + r" h_t^\top", "wrong", "wrong"),
+    (r"\frac{\partial L}{\partial b} = \sum_t " + DA, "right", None),
+    (r"\frac{\partial L}{\partial U} = \sum_t x_t " + DA + r"^\top", "unknown", None),
+]
+
+
+@pytest.mark.parametrize("claim, word, kind", THROUGH_TIME, ids=[r[0] for r in THROUGH_TIME])
+def test_through_time(claim, word, kind):
+    found = check_text(RNN + f"$${claim}$$", "n.md").verdicts
+    assert [v.verdict for v in found] == ["no-claim", "no-claim", "no-claim", word], [v.reason for v in found]
+    assert found[-1].kind == kind
+
+
 # what a wrong line should have been, in the author's letters
 CORRECTIONS = [
     (SOFTMAX + r"$$\frac{\partial s_i}{\partial x_k} = s_i(1 - s_k)$$", r"s_i(\delta_{ik} - s_k)"),

@@ -18,6 +18,7 @@ from derive.checker.deciding import Answer, Decider
 from derive.checker.derived import Derived
 from derive.checker.inequalities import TURNED
 from derive.checker.premises import WrongGradients
+from derive.checker.recurrences import Circles, recurrence
 from derive.claim import Place, Verdict, combined
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -104,11 +105,13 @@ class FormulaChecker:
     spoken: dict[int, tuple[list[Link], int]] = field(default_factory=dict)
     stated: WrongGradients = field(init=False)
     derived: Derived = field(init=False)
+    circles: Circles = field(init=False)
 
     def __post_init__(self) -> None:
         self.decider = Decider(self.paper.program, self.paper.notes.implied)
         self.stated = WrongGradients(self.paper)
         self.derived = Derived(self.paper)
+        self.circles = Circles(self.paper)
         self.restrictions = restrictions(self.paper)
 
     def check(self) -> list[Verdict]:
@@ -203,6 +206,8 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason="the author put a question mark", code="U301")
         from derive.checker.special import chain_rule, special
 
+        if (found := recurrence(self, k, one, chain, n)) is not None:
+            return found
         found = special(self, one, chain, n) or self.judged(one, chain, n)
         return (chain_rule(self, one, chain, n) or found) if found.verdict == "unknown" else found
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from derive import expr as x
 from derive.checker.codes import KIND_CODES
 from derive.checker.optimum import array_optimum
+from derive.checker.recurrences import through_a_circle
 from derive.claim import Verdict
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -24,7 +25,7 @@ from derive.routes import unfold
 
 def special(checker, one, chain, n) -> Verdict | None:
     """The verdict on such a claim, None for an ordinary one."""
-    for rule in (_notation, _composition, _function, _matrix, _stationary, array_optimum):
+    for rule in (_notation, through_a_circle, _composition, _function, _matrix, _stationary, array_optimum):
         found = rule(checker, one, chain, n)
         if found is not None:
             return found

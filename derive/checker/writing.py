@@ -13,6 +13,7 @@ from derive.judges.normal import Prover, TooLarge
 from derive.ops import OPS
 
 ADD, MUL, POW, ATOM = 1, 2, 3, 4
+GRADIENTS = ("U~", "∂", "given ∂")  # how arrays are called that stand for a gradient of the loss
 LONGEST = 800  # characters of a correction
 ACCENTS = ("hat", "bar", "tilde", "dot")
 GREEK = set(
@@ -137,8 +138,8 @@ def _product(factors, names, paper) -> tuple[str, int]:
 
 
 def _entry(name: str, slots, names, paper) -> str:
-    if name.startswith(("U~", "∂")):
-        inner = _entry(name.removeprefix("U~").removeprefix("∂"), slots, names, paper)
+    if name.startswith(GRADIENTS):
+        inner = _entry(name.split("~", 1)[-1].split("∂", 1)[-1], slots, names, paper)
         return f"\\frac{{\\partial {_loss(paper)}}}{{\\partial {inner}}}"
     places = [_slot(s, names, paper) for s in slots]
     places = [p for p, n in zip(places, _sizes(name, slots, paper), strict=True) if n != 1]
@@ -189,6 +190,8 @@ def _slot(s, names, paper=None) -> str:
             return _entry(name, slots, names, paper)
         case x.Affine(terms=(), constant=n) if n.number is not None:
             return str(n.number + 1)
+        case x.Affine(terms=((i, one),), constant=n) if one.number == 1 and n.number:
+            return f"{_slot(i, names, paper)}{n.number:+d}"
     return str(s)
 
 

@@ -24,6 +24,7 @@ from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import FAILED, LOSSES, Notes, index_letters
 from derive.readers.latex_statements import Statement, parse, statements
 from derive.readers.latex_tokens import Token, Unread, tokenize
+from derive.readers.latex_vectors import find_vectors
 
 EMPTY = Program((), (), ())
 
@@ -49,6 +50,12 @@ class Paper:
     waived: list[str] = field(default_factory=list)
     free: dict[str, frozenset[str]] = field(default_factory=dict)
     moved: dict[str, frozenset[str]] = field(default_factory=dict)
+    recurrent: dict[int, tuple[Statement, str, t.Symbol, int]] = field(default_factory=dict)
+
+    def recurrences(self) -> list[Equation]:
+        """The equations that close a circle, such as h_t = tanh(a_t) with a_t = W h_{t-1}; they define nothing."""
+        made = (_try_define(self, *row) for row in self.recurrent.values())
+        return [_settled(self, e) for e in made if e is not None]
 
     def elaborator(self, statement: Statement, program: Program | None = None, reading=None) -> Elaborator:
         """An elaborator for the formulas of one statement; letters keep their indices within a chain."""
@@ -326,6 +333,7 @@ def _learn(paper: Paper) -> None:
     notes.matrices.discard("I")
     for name in notes.matrices - notes.ranks.keys():
         notes.ranks[name] = 2 if name[0].isupper() else 1
+    find_vectors(notes, paper.statements)
     _bold(paper, every)
     _chain_ids(paper)
     if not notes.program.by_name:
@@ -716,7 +724,7 @@ def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]
     """Elaborate definitions, first for what they say of sizes, then for good, and add them to the program."""
     notes = paper.notes
     for _ in range(2):
-        for _, one, name, left, member in chosen:
+        for one, name, left, member in (*(c[1:] for c in chosen), *paper.recurrent.values()):
             _try_define(paper, one, name, left, member)
     _bounded(paper)
     for _, one, name, left, member in chosen:
@@ -727,6 +735,8 @@ def _enter(paper: Paper, chosen: list[tuple[int, Statement, str, t.Symbol, int]]
     for k, one, name, left, member in chosen:
         equation = _try_define(paper, one, name, left, member)
         if equation is None or _cyclic(equation, equations):
+            if equation is not None:
+                paper.recurrent[k] = (one, name, left, member)
             notes.defined.discard(name)
             paper.definitions.pop(k, None)
             rejected.add(k)
@@ -1019,18 +1029,18 @@ def _align_statements(paper: Paper) -> None:
 
 def _resolved(paper: Paper, program: Program) -> Program:
     """Every size in the equations as it was inferred."""
-    sizes, implied = paper.notes.sizes, paper.notes.implied
+    implied = paper.notes.implied
+    implied.update({name: _settled(paper, e) for name, e in implied.items()})
+    return replace(program, equations=tuple(_settled(paper, e) for e in program.equations))
 
-    def settled(e: Equation) -> Equation:
-        law = e.law if e.law is not None else x.ZERO
-        put = {
-            i: Index(i.name, sizes.resolve(i.size)) for i in sorted({*e.indices, *e.rhs.free}, key=lambda i: i.number)
-        }
-        rhs, law = (resized(x.substitute(side, put), sizes) for side in (e.rhs, law))
-        return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs, law=None if e.law is None else law)
 
-    implied.update({name: settled(e) for name, e in implied.items()})
-    return replace(program, equations=tuple(settled(e) for e in program.equations))
+def _settled(paper: Paper, e: Equation) -> Equation:
+    """An equation with its sizes as they were inferred."""
+    sizes = paper.notes.sizes
+    law = e.law if e.law is not None else x.ZERO
+    put = {i: Index(i.name, sizes.resolve(i.size)) for i in sorted({*e.indices, *e.rhs.free}, key=lambda i: i.number)}
+    rhs, law = (resized(x.substitute(side, put), sizes) for side in (e.rhs, law))
+    return replace(e, indices=tuple(put[i] for i in e.indices), rhs=rhs, law=None if e.law is None else law)
 
 
 def resized(e: Expr, sizes) -> Expr:

@@ -277,7 +277,8 @@ class Elaborator:
             return self.onehot(name, places, node)
         if len(places) > rank:
             raise Unknown(f"{name} carries {len(places)} indices here and {rank} elsewhere", node.span)
-        if places and len(places) < rank and not sampled and not any(isinstance(p, t.Any) for p in places):
+        given = rank - self.notes.open_axes.get(name, 0)
+        if places and len(places) < given and not sampled and not any(isinstance(p, t.Any) for p in places):
             places = places + self.missing(name, places, node)
         sizes, slots, axes = self.notes.axes(name), [], []
         for k in range(rank):

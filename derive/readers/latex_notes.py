@@ -100,6 +100,7 @@ class Notes:
     letter_sizes: dict[str, Size] = field(default_factory=dict)
     matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
+    open_axes: dict[str, int] = field(default_factory=dict)
     implied: dict[str, Equation] = field(default_factory=dict)
     by: set[str] = field(default_factory=set)
     varied: set[str] = field(default_factory=set)
