@@ -115,7 +115,8 @@ def _tuple(run: Run, node: ast.Tuple) -> tuple:
 
 
 def _list(run: Run, node: ast.List) -> list:
-    return _elements(run, node.elts)
+    """A display; a comprehension in it is one element (a list that a loop appended to holds `Rows` itself)."""
+    return [rows_array(run, v) if isinstance(v, Rows) else v for v in _elements(run, node.elts)]
 
 
 def _elements(run: Run, nodes: list[ast.expr]) -> list:
