@@ -166,9 +166,8 @@ def _script(found: Judged, listings: list[Listing], path: str) -> None:
         begins.append(len(rows))
         rows += one.code.split("\n")
     breaks = tuple(b + 1 for b in begins[1:])
-    checked, checker = judged_code(
-        "\n".join(rows) + "\n", path, forward=home.program, assumed=home.assumed, breaks=breaks
-    )
+    options = {"forward": home.program, "assumed": home.assumed, "facts": home.facts}
+    checked, checker = judged_code("\n".join(rows) + "\n", path, breaks=breaks, **options)
     if checker is None:
         found.verdicts += [unjudged(one.block, checked.verdicts[0].reason or "") for one in listings]
         return
@@ -201,7 +200,7 @@ def _alone(found: Judged, one: Listing, path: str) -> None:
     home = found.home
     assumed = home.assumed if one.block is not home.block else ()
     forward = None if one.block is home.block else home.program
-    checked, checker = judged_code(one.code, path, forward=forward, assumed=assumed)
+    checked, checker = judged_code(one.code, path, forward=forward, assumed=assumed, facts=home.facts)
     if len(checked.verdicts) == 1 and checked.verdicts[0].verdict == "unknown" and checker is None:
         found.verdicts.append(unjudged(one.block, checked.verdicts[0].reason or ""))
         return

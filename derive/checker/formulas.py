@@ -257,6 +257,9 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason=trouble, code="U301")
         if (name := self.undefined_left(chain, n)) is not None and main.verdict != "right":
             return self.verdict(one, member.span, "unknown", reason=f"nothing else defines {name}", code="U301")
+        if (name := self.constrained(chain, n, main)) is not None and main.verdict != "right":
+            reason = f"it may be an equation for {name}, which nothing defines"
+            return self.verdict(one, member.span, "unknown", reason=reason, code="U301")
         if (name := self.stranger(main)) is not None and main.verdict != "right":
             return self.verdict(one, member.span, "unknown", reason=f"nothing says what {name} is", code="U301")
         if main.verdict in ("wrong", "carried") and all(f.verdict in ("wrong", "carried") for f in everything):
@@ -283,6 +286,21 @@ class FormulaChecker:
         if name == "delta" and first.subs or name in self.paper.notes.size_names:
             return None
         return None if self.paper.program.equation(name) is not None else first.name
+
+    def constrained(self, chain: list[Link], n: int, found: Finding) -> str | None:
+        """An input that stands on the left alone, in a function of it: `log Z = …` disproves nothing."""
+        node = chain[self.base(chain, n)].member.node
+        if found.left is None or found.right is None or n != self.base(chain, n) + 1:
+            return None
+        if not isinstance(node, (t.Function, t.Power, t.Root, t.Fraction_)) or any(
+            isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(node)
+        ):
+            return None
+        program = self.paper.program
+        names = sorted(found.left.names)
+        if len(names) != 1 or program.equation(names[0]) is not None or names[0] in self.paper.notes.labels:
+            return None
+        return None if names[0] in {*_reached(program, (found.right,)), *found.right.names} else names[0]
 
     def stranger(self, found: Finding) -> str | None:
         """An array on the right that no definition mentions and the left side does not have: it could be anything."""

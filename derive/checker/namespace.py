@@ -41,6 +41,7 @@ class Home:
     arrays: Mapping[str, str] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
     own: bool = True
+    facts: tuple[str, ...] = ()
 
 
 def home_of(paper: Paper, given: Program | None, scripts: Iterable[str], path: str) -> Home | None:
@@ -48,7 +49,17 @@ def home_of(paper: Paper, given: Program | None, scripts: Iterable[str], path: s
     trees = [tree for text in scripts if (tree := _parsed(text)) is not None]
     wanted = Wanted.of(trees)
     found = Home(given, own=False) if given is not None else _own(paper, wanted)
-    return None if found is None else _bound(found, wanted, paper)
+    return None if found is None else _bound(replace(found, facts=_facts(found, paper)), wanted, paper)
+
+
+def _facts(home: Home, paper: Paper) -> tuple[str, ...]:
+    """What the document says of inputs that the code has by the same name: one-hot rows, positive entries."""
+    names = {v.name: len(v.shape) for v in home.program.inputs}
+    return tuple(
+        f"{f.kind} {f.array}"
+        for f in paper.program.facts
+        if f.kind in ("onehot", "positive") and names.get(f.array, 0) == len(paper.program.shape(f.array)) > 0
+    )
 
 
 def _parsed(text: str) -> ast.Module | None:
@@ -136,7 +147,18 @@ def own_code(paper: Paper) -> tuple[Program | None, Block | None]:
         program = program_of(block.text, paper.notes, paper.document.path)
         if program is not None:
             return only_loss(program), block
+    for block in blocks:
+        program = program_of(_head(block.text), paper.notes, paper.document.path)
+        if program is not None:
+            return only_loss(program), None
     return None, None
+
+
+def _head(code: str) -> str:
+    """What stands before the first gradient."""
+    tree = _parsed(code)
+    first = next((n for n in tree.body if any(map(spelled, uses(n).writes))), None) if tree is not None else None
+    return "" if first is None else "\n".join(code.splitlines()[: first.lineno - 1])
 
 
 def _notebook(paper: Paper) -> Program | None:

@@ -1,4 +1,4 @@
-"""Equations for arrays where a gradient vanishes: normal equations, and their solution put into the gradient."""
+"""Equations where a gradient vanishes: normal equations, and solutions put into the gradient."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def array_optimum(checker, one, chain, n) -> Verdict | None:
 
 
 def parameters(checker) -> list[str]:
-    """The arrays with axes by which the loss is differentiated and that nothing defines."""
+    """What the loss is differentiated by and nothing defines."""
     paper, found = checker.paper, {}
     notes = paper.notes
     for one in paper.statements:
@@ -66,7 +66,7 @@ def parameters(checker) -> list[str]:
             for u in t.walk(member.node) if member.node is not None else ():
                 for w in u.wrt if isinstance(u, t.Derivative) else ():
                     name = notes.resolve(notes.spell(w)[0])[0] if isinstance(w, t.Symbol) else ""
-                    if name in paper.program and paper.program.is_input(name) and paper.program.shape(name):
+                    if name in paper.program and paper.program.is_input(name) and paper.program.sort(name) == "real":
                         found[name] = None
     return list(found)
 

@@ -27,6 +27,8 @@ def special(checker, one, chain, n) -> Verdict | None:
     """The verdict on such a claim, None for an ordinary one."""
     for rule in (_notation, through_a_circle, _composition, _function, _matrix, _stationary, array_optimum):
         found = rule(checker, one, chain, n)
+        if found is not None and found.verdict == "unknown" and rule is _stationary:
+            found = array_optimum(checker, one, chain, n) or found
         if found is not None:
             return found
     return None

@@ -572,11 +572,21 @@ def _multiplied(notes: Notes, node: t.Node) -> Iterator[str]:
         first, last = factors[-2], factors[-1]
         return small(last) and isinstance(first, t.Symbol) and not first.subs and first.name in notes.matrices
 
+    def bias(u: t.Node) -> bool:
+        return isinstance(u, t.Symbol) and not notes.spell(u)[1] and u.name in ("b", "c", "bias")
+
+    def matrices(u: t.Node) -> bool:
+        factors = [f.base if isinstance(f, t.Transposed) else f for _, f in u.factors] if isinstance(u, t.Product) else []
+        named = [notes.spell(f)[0] for f in factors if isinstance(f, t.Symbol) and not notes.spell(f)[1]]
+        return len(named) > 1 and len(named) == len(factors) and set(named[-2:]) <= notes.matrices
+
     for u in t.walk(node):
         if product(u) and isinstance(last := u.factors[-1][1], t.Symbol):
             yield last.name
         if isinstance(u, t.Sum) and any(product(term) for _, term in u.terms):
             yield from (term.name for _, term in u.terms if small(term))
+        if isinstance(u, t.Sum) and any(matrices(term) for _, term in u.terms):
+            yield from (notes.spell(term)[0] for _, term in u.terms if bias(term))
 
 
 def _ranks(notes: Notes, node: t.Node) -> None:
@@ -772,7 +782,8 @@ def _defining(paper: Paper, one: Statement) -> tuple[str, t.Symbol, int] | None:
     if len({p.name for p in places}) != len(places) or not places and name in notes.letters and name not in notes.ranks:
         return None
     right = one.members[1].node
-    if any(isinstance(u, t.Symbol) and notes.resolve(notes.spell(u)[0])[0] == name for u in t.walk(right)):
+    own = [u for u in t.walk(right) if isinstance(u, t.Symbol) and notes.resolve(notes.spell(u)[0])[0] == name]
+    if any(not any(isinstance(p, t.Sum) for p in notes.spell(u)[1]) for u in own):  # c_{t-1} is another entry
         return None
     if one.block.kind == "inline" and isinstance(right, (t.Number, t.Dots)):
         return None

@@ -47,8 +47,10 @@ def program_of(code: str, notes: Notes, path: str) -> Program | None:
         return None
     text = code
     for _ in range(3):
-        for labels in (_indexing(tree), set()):
+        indexing = _indexing(tree)
+        for labels, apart in ((indexing, True), (indexing, False), (set(), False)):
             shapes = {n: s for n in names if (s := _shape(n, notes, labels)) is not None}
+            shapes = _apart(shapes) if apart else shapes
             try:
                 program = read(text + "\n", function=chosen[0].name if chosen else None, shapes=shapes)
                 return program if program.equations and notes else None
@@ -81,6 +83,26 @@ def _shape(name: str, notes: Notes, labels: set[str]) -> str | None:
     if rank is None:
         return None
     return " ".join([rows, columns, "D", "E"][:rank])
+
+
+PARAMETER = re.compile(r"^(W|w|U|V|K|Q|b|beta|gamma|theta|bias|weight|gain|B|c)(_?\w{0,2})$")
+
+
+def _apart(shapes: dict[str, str]) -> dict[str, str]:
+    """Axes that nothing says to be equal as different sizes: those of parameters, and the columns of all arrays."""
+    taken = {a for s in shapes.values() for a in s.split()}
+    fresh = (a for a in "dhpqruvwefg" if a not in taken)
+    first = True
+    made: dict[str, str] = {}
+    for name, said in shapes.items():
+        axes = said.split()
+        if said.startswith("int ") or len(axes) == 1 and not PARAMETER.match(name):
+            made[name] = said
+            continue
+        kept = 0 if PARAMETER.match(name) else 2 if first else 1
+        first = first and bool(PARAMETER.match(name))
+        made[name] = " ".join([*axes[:kept], *(next(fresh, a) for a in axes[kept:])])
+    return made
 
 
 def _assigned(tree: ast.AST) -> Iterator[str]:

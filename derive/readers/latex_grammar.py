@@ -1096,8 +1096,12 @@ class Parser:
                 return replace(node, name=node.name + "star", span=span)
         exponent = self.sub(tokens).whole()
         squared = isinstance(exponent, t.Number) and exponent.value == 2
-        if squared and isinstance(node, t.Symbol) and node.name in self.lexicon.squares:
-            return replace(node, name=node.name + "2", span=span)
+        if isinstance(node, t.Symbol) and node.name in self.lexicon.squares:
+            square = replace(node, name=node.name + "2", span=span)
+            if squared:
+                return square
+            if isinstance(exponent, t.Number) and exponent.value % 2 == 0:  # σ⁴ is the square of σ²
+                return t.Power(span, square, t.Number(exponent.span, exponent.value / 2))
         return t.Power(span, node, exponent)
 
     def _braced_tokens(self) -> list[Token]:
