@@ -23,6 +23,7 @@ from derive.writers.layout import (
     Sym,
     Text,
     Under,
+    is_variable,
 )
 
 SIGNS = {
@@ -179,8 +180,8 @@ def _symbol(sym: Sym) -> str:
         return "\\" + sym.text
     if sym.text in MATH:
         return MATH[sym.text]
-    if sym.style == "italic" and len(sym.text) == 1:
-        return _letter(sym.text)
+    if is_variable(sym):
+        return _letter(sym.text) if len(sym.text) == 1 else sym.text
     return _name(_FACES[sym.style], sym.text)
 
 

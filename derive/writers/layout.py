@@ -34,13 +34,20 @@ SIGNS = (
 
 @dataclass(frozen=True)
 class Sym:
-    """A letter or name. A one-letter italic is set as a variable; longer names upright or in the author's spelling.
+    """A letter or name. A one-letter italic is set as a variable, and so is `dZ`, the gradient of one; longer names
+    upright or in the author's spelling.
 
     A Greek letter is written by its English name (`alpha`, `delta`, `Sigma`) and style "greek".
     """
 
     text: str
     style: Literal["italic", "roman", "bold", "mono", "greek", "function"] = "italic"
+
+
+def is_variable(sym: Sym) -> bool:
+    """Whether a symbol is set in italics: a letter, or the gradient dZ of a letter."""
+    letter = sym.text[1:] if len(sym.text) == 2 and sym.text[0] == "d" else sym.text
+    return sym.style == "italic" and len(letter) == 1 and (letter is sym.text or letter.isascii() and letter.isalpha())
 
 
 @dataclass(frozen=True)

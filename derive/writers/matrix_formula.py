@@ -108,11 +108,7 @@ class MatrixPrinter:
         return gradient_name(name, self.spelling, self.short)
 
     def script(self, base: Matrix, above: Node) -> Node:
-        """Something raised; behind a function it stands at the bracket: exp(Z)ᵀ."""
-        node = self.put(base, ATOM)
-        if isinstance(node, Row) and isinstance(node.items[-1], Fence):
-            return row(*node.items[:-1], Script(node.items[-1], None, above))
-        return Script(node, None, above)
+        return Script(self.put(base, ATOM), None, above)
 
     def function(self, name: Node, args: list[Matrix] | tuple[Matrix, ...]) -> Node:
         return row(name, Fence(listed([self.put(a) for a in args])))
@@ -211,7 +207,8 @@ def gradient_name(name: str, spelling: Spelling, short: bool) -> Node:
     total = version == "total"
     node = array(inner if total or not version else f"{inner}~{version}", spelling)
     if short:
-        letter = Sym("d" + spelling.shown(inner), "roman")
+        shown = spelling.shown(inner)
+        letter = Sym("d" + shown, "italic" if len(shown) == 1 and shown.isascii() else "roman")
         node = Script(letter, node.sub, node.sup) if isinstance(node, Script) else letter
     else:
         node = Frac(row(PARTIAL, symbol(spelling.shown(spelling.loss))), row(PARTIAL, node))

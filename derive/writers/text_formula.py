@@ -185,7 +185,7 @@ def _spaced(a: Node, b: Node) -> bool:
         return a.role == "infix" and a.sign not in _PREFIXES
     if isinstance(b, Op) and b.sign not in _VALUES:
         return b.role != "tight" or b.sign in _PREFIXES
-    return not (_is_function(a) and isinstance(b.base if isinstance(b, Script) else b, Fence))
+    return not (_is_function(a) and isinstance(b, Fence))
 
 
 def _compact(a: Node, b: Node) -> bool:
@@ -242,6 +242,8 @@ def _base(base: Node, sub: Node | None) -> str:
     inner = _bare(base)
     if isinstance(inner, Script):
         closed = inner.sup is None and (inner.sub is None or sub is None)
+    elif isinstance(inner, Row) and sub is None:  # exp(Z)ᵀ
+        closed = len(inner.items) == 2 and _is_function(inner.items[0]) and isinstance(inner.items[1], Fence)
     else:
         closed = _is_atom(inner) and not isinstance(inner, Row)
     return _put(base) if closed else f"({_put(base)})"

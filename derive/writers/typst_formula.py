@@ -22,6 +22,7 @@ from derive.writers.layout import (
     Sym,
     Text,
     Under,
+    is_variable,
 )
 from derive.writers.text_formula import GREEK
 
@@ -155,8 +156,9 @@ def _symbol(sym: Sym) -> str:
     """One letter stands as it is; a name is a string in its face."""
     if sym.style == "greek" and sym.text in GREEK:
         return GREEK[sym.text]
-    if sym.style == "italic" and len(sym.text) == 1:
-        return sym.text if sym.text.isascii() and sym.text.isalpha() else f"italic({quote(sym.text)})"
+    if is_variable(sym):
+        plain = len(sym.text) == 1 and sym.text.isascii() and sym.text.isalpha()
+        return sym.text if plain else f"italic({quote(sym.text)})"
     if sym.text == "′":
         return "′"
     return _FACES[sym.style].format(quote(sym.text))
