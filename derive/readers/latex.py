@@ -114,7 +114,7 @@ _CODE_NAME = re.compile(r"\b([A-Za-z_]\w+)\b")
 _TICK = re.compile(r"`([A-Za-z_]\w*)`")
 
 
-def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]]) -> Lexicon:
+def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]], program: Program) -> Lexicon:
     """Names of several letters, functions, indexed letters, squares that are names."""
     words = {m for b in document.blocks if b.kind == "code" for m in _CODE_NAME.findall(b.text)}
     words |= {m for s in document.sources for m in _TICK.findall(s.text)}
@@ -135,7 +135,8 @@ def _lexicon(document: Document, found: list[Statement], raw: list[list[Token]])
     }
     alone = {tokens[k].text for tokens in raw for k in range(len(tokens)) if not _called(tokens, k + 1)}
     functions -= alone & {"f", "g", "h"}
-    differential = "d" not in indexed and _differentials(document, raw)
+    arrays = {n for n, item in program.by_name.items() if item.shape}
+    differential = "d" not in indexed and _differentials(document, raw, arrays)
     return Lexicon(
         frozenset(words), frozenset(functions), frozenset(indexed), frozenset(squares), frozenset(letters), differential
     )
@@ -201,8 +202,8 @@ def _called(tokens: Sequence[Token], k: int) -> bool:
 _UPRIGHT = re.compile(r"(?<!\\frac\{)(?<!\}\{)\\mathrm\s*\{d\}")
 
 
-def _differentials(document: Document, raw: list[list[Token]]) -> bool:
-    """Whether d is an operator here: d(XY), d log det X, an upright d, `dL = … dX` for a scalar L."""
+def _differentials(document: Document, raw: list[list[Token]], arrays: set[str]) -> bool:
+    """Whether d is an operator here: d(XY), d log det X, an upright d, `dL = … dX` for a scalar L that is no array."""
     for tokens in raw:
         for k, token in enumerate(tokens[:-1]):
             if token.text != "d" or token.kind != "letter" or k and tokens[k - 1].text in ("_", "^", "{"):
@@ -216,7 +217,7 @@ def _differentials(document: Document, raw: list[list[Token]]) -> bool:
                 return True
             if after.text == "(" and not _has_comma(tokens, k + 1):
                 return True
-            scalar = after.text in ("f", "g", "L", "J", "E", r"\ell", "F", "S")
+            scalar = after.text in ("f", "g", "L", "J", "E", r"\ell", "F", "S") and after.text not in arrays
             if scalar and k + 2 < len(tokens) and tokens[k + 2].text in ("=", ":=", "&"):
                 ahead = range(k + 3, len(tokens) - 1)
                 if any(tokens[m].text == "d" and tokens[m + 1].glued and tokens[m + 1].kind == "letter" for m in ahead):
@@ -269,7 +270,7 @@ def read_paper(text: str, path: str = "", kind: str | None = None, program: Prog
             own = statements(block, document.macros)
             found += own
             raw += [_tokens(block, document)]
-    lexicon = _lexicon(document, found, raw)
+    lexicon = _lexicon(document, found, raw, program or EMPTY)
     for one in found:
         parse(one, lexicon)
     notes = Notes(program or EMPTY, words=set(lexicon.words), differential=lexicon.differential)
@@ -330,7 +331,7 @@ def _learn(paper: Paper) -> None:
     for node in every:
         _ranks(notes, node)
     _matrices(notes, every)
-    notes.matrices.discard("I")
+    notes.matrices -= {"I", *notes.size_names}
     for name in notes.matrices - notes.ranks.keys():
         notes.ranks[name] = 2 if name[0].isupper() else 1
     find_vectors(notes, paper.statements)
@@ -432,8 +433,9 @@ def _chain_ids(paper: Paper) -> None:
 
 
 def _size_names(paper: Paper, every: list[t.Node]) -> None:
-    """Upper ends of sums; divisors of averages."""
+    """The letters of the forward pass; upper ends of sums."""
     notes = paper.notes
+    notes.size_names |= notes.program.sizes - notes.program.by_name.keys()
     for node in every:
         for u in t.walk(node):
             if isinstance(u, t.Big) and isinstance(u.high, t.Symbol) and u.high.name != "infty":
