@@ -15,6 +15,7 @@ EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
 WITH_PICTURE = ("softmax_cross_entropy",)
 OTHER_TARGETS = {"layers": {"layers.py": "layers"}}
+MATRIX = ("matrix_network",)  # reported in matrix notation
 
 
 def names() -> list[str]:
@@ -28,7 +29,7 @@ def files(name: str) -> dict[str, str | bytes]:
     import derive
 
     found = derive.differentiate(derive.read(f"examples/{name}.py" if Path.cwd() == ROOT else EXAMPLES / f"{name}.py"))
-    made = found.text_files()
+    made = found.text_files(found.as_report(notation="matrix" if name in MATRIX else "index"))
     for path, target in OTHER_TARGETS.get(name, {}).items():
         made[path] = found.code(target=target)
     return made

@@ -64,6 +64,11 @@ def _layers(rng, n, d, C):
             "Y": np.eye(C)[rng.integers(0, C, n)]}  # fmt: skip
 
 
+def _hidden(rng, n, p, h, C):
+    return {"X": rng.normal(size=(n, p)), "V": rng.normal(size=(p, h)), "b": rng.normal(size=h),
+            "W": rng.normal(size=(h, C)), "c": rng.normal(size=C), "Y": np.eye(C)[rng.integers(0, C, n)], "r": 0.1}  # fmt: skip
+
+
 def _line(rng, N):
     return {"w0": rng.normal(), "w1": rng.normal(), "x": rng.normal(size=N), "y": rng.normal(size=N)}
 
@@ -84,6 +89,7 @@ CASES = {
     "makemore":                  (_makemore, [dict(V=3, E=2, T=2, H=4, n=5), dict(V=5, E=3, T=2, H=4, n=6),
                                               dict(V=4, E=2, T=3, H=5, n=7)]),
     "layers":                    (_layers,   [dict(n=2, d=3, C=4), dict(n=5, d=2, C=3), dict(n=4, d=6, C=5)]),
+    "matrix_network":            (_hidden,   [dict(n=2, p=3, h=4, C=5), dict(n=5, p=2, h=3, C=4), dict(n=4, p=6, h=2, C=3)]),
     "linear_regression":         (_line,     [dict(N=2), dict(N=5), dict(N=9)]),
     "least_squares":             (_squares,  [dict(N=3, D=2), dict(N=5, D=4), dict(N=4, D=6)]),
 }

@@ -195,6 +195,13 @@ def scaled(number: Fraction, over: Iterable[Matrix], under: Iterable[Matrix], bo
     if body is not None:
         n, up, down, body = _split(body)
         number, above, below = number * n, [*above, *up], [*below, *down]
+    if isinstance(body, Hadamard) and isinstance(body.over[0], Number):  # 1 ⊘ s with something before it
+        if not above and not below:
+            value = number * body.over[0].value
+            body = replace(body, over=(Number(abs(value)),))
+            return body if value > 0 else Scaled(Fraction(-1), (), (), body, rows=body.rows, cols=body.cols)
+        number *= body.over[0].value
+        body = replace(body, over=(stretched(ONE, body.rows, body.cols, numbers=False),))
     if body is None and len(above) == 1 and not below and number == 1:
         return above[0]
     for f in [f for f in above if isinstance(f, Length) and f in below]:  # n/n
@@ -269,9 +276,9 @@ def total(terms: Iterable[Matrix], rows: Axis, cols: Axis) -> Matrix:
     return flat[0] if len(flat) == 1 else Sum(tuple(flat), rows=rows, cols=cols)
 
 
-def stretched(m: Matrix, rows: Axis, cols: Axis) -> Matrix:
-    """The same value for all rows and columns that it does not mention, by 𝟏; numbers are left alone."""
-    if isinstance(m, Number) and (rows or cols):
+def stretched(m: Matrix, rows: Axis, cols: Axis, numbers: bool = True) -> Matrix:
+    """The same value for all rows and columns that it does not mention, by 𝟏; `numbers` are left alone."""
+    if isinstance(m, Number) and (rows or cols) and numbers:
         return m
     if rows is not None and m.rows is None:
         m = product(ones(rows), m) if m.cols is not None else scaled(Fraction(1), [m], [], ones(rows))

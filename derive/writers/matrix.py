@@ -35,7 +35,7 @@ from derive.writers.text_formula import text
 CLOSE = 1e-7  # relative to the largest entry; both sides add the same few numbers
 CONVENTIONS = (
     "In matrix formulas {gradient}; samples stand in rows, as in the code, and an array with one axis is a column. "
-    "𝟏 is a column of ones; functions, ⊙, ⊘ and powers with ⊙ act on each entry, and a number added to a matrix is "
+    "The bold 𝟏 is a column of ones; functions, ⊙, ⊘ and powers with ⊙ act on each entry, and a number added to a matrix is "
     "added to each; products of matrices come before ⊙.",
     {"softmax": "softmax acts on each row, or on a whole column.",
      "rowmax": "rowmax takes the largest entry of each row, or of a whole column.",

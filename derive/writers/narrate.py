@@ -93,7 +93,7 @@ def report(
         code=backward_only(code),
         rules=rules_used(gradients, closed),
         detail=detail,
-        inputs=tuple(_input(v, gradients, spelled) for v in program.inputs),
+        inputs=tuple(_input(v, gradients, spelled, notation) for v in program.inputs),
         notation=notation,
     )
 
@@ -256,11 +256,13 @@ def source_line(e: Equation, program: Program) -> str:
     return re.sub(r"\s+#.*$", "", text).strip()
 
 
-def _input(v: Variable, gradients: Gradients, spelled: Spelling) -> ForwardLine:
+def _input(v: Variable, gradients: Gradients, spelled: Spelling, notation: str) -> ForwardLine:
     d = gradients.derivations.get(v.name)
     letters = [index_symbol(i.name) for i in d.indices if i.size.number != 1] if d else _letters_of(v.name, gradients)
     entry = Script(array(v.name, spelled), row(*letters)) if letters else array(v.name, spelled)
-    if v.sort == "int" and v.limit is not None:
+    if notation == "matrix" and v.sort == "real" and v.shape:
+        meaning = row(array(v.name, spelled), Op("in"), Script(Sym("ℝ", "roman"), None, shape_node(v.shape)))
+    elif v.sort == "int" and v.limit is not None:
         meaning = row(Num("0"), Op("le"), entry, Op("lt"), size_node(v.limit))
     else:
         meaning = row(entry, Op("in"), Sym({"real": "ℝ", "int": "ℤ", "bool": "𝔹"}[v.sort], "roman"))
