@@ -19,7 +19,7 @@ from derive import expr as x
 from derive.index import Size
 from derive.judges.data import slot_names
 from derive.judges.printed import LATEX, TEXT, Misprint, Names, Printed, computed
-from derive.matrices import tree
+from derive.matrices import algebra, tree
 from derive.notation import parse_equation
 from derive.program import Equation, Program, Variable
 from derive.writers import matrix
@@ -278,7 +278,7 @@ def test_a_sign_too_few_is_noticed(source, printed):
 
 def test_a_wrong_translation_is_not_shown(monkeypatch):
     """Transposes forgotten in products: the forms are gone, and every one is reported."""
-    plain = tree.turned
+    plain = algebra.turned
     monkeypatch.setattr("derive.matrices.sums.turned", lambda m: m if isinstance(m, tree.Named) else plain(m))
     monkeypatch.setattr("derive.matrices.build.turned", lambda m: m if isinstance(m, tree.Named) else plain(m))
     made, equation = matrices("∂X[i:n, k:d] = sum[j:C] ∂Z[i,j]*W[k,j]")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from derive import expr as x
 from derive.expr import Entry, Expr
 from derive.index import Index, Size
+from derive.matrices.algebra import scaled, stretched, total, turned
 from derive.matrices.tree import (
     Apply,
     Axis,
@@ -26,10 +27,6 @@ from derive.matrices.tree import (
     OneHot,
     Power,
     Unit,
-    scaled,
-    stretched,
-    total,
-    turned,
     turns,
 )  # fmt: skip
 

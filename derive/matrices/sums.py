@@ -15,6 +15,7 @@ from derive import expr as x
 from derive.arrays.deltas import unfolded
 from derive.expr import Entry, Expr
 from derive.index import Index
+from derive.matrices.algebra import hadamard, ones, product, scaled, turned
 from derive.matrices.build import LABELS, MANY_AXES, Builder, oriented
 from derive.matrices.tree import (
     Apply,
@@ -30,11 +31,6 @@ from derive.matrices.tree import (
     Product,
     Scaled,
     Trace,
-    hadamard,
-    ones,
-    product,
-    scaled,
-    turned,
     turns,
     walk,
 )  # fmt: skip
