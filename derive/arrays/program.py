@@ -262,9 +262,10 @@ class Store(Statement):
 
 @dataclass(frozen=True)
 class Remark(Statement):
-    """A comment."""
+    """A comment on the next statement, in a line of its own or, when `trailing`, at the end of that line."""
 
     text: str
+    trailing: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from derive import expr as x
-from derive.arrays.axes import Axes, fit
+from derive.arrays.axes import Axes, Value, fit
 from derive.arrays.deltas import contracted_deltas, unfolded
 from derive.arrays.lower import Lowering
-from derive.arrays.program import Assign, Counter, Repeat, Statement, Store
-from derive.arrays.scatter import lower_equation, owned, zeros
+from derive.arrays.program import Assign, Counter, Length, Load, New, Number, Pick, Repeat, Slice, Statement, Store
+from derive.arrays.scatter import Plan, lower_equation, owned, planned, store, zeros
 from derive.errors import Unsupported
 from derive.expr import Expr
 from derive.index import Index
@@ -88,9 +88,27 @@ def _member(ahead: Lowering, inner: Lowering, e: Equation, t: Index, group: froz
         ahead.statements.append(Assign(e.name, replace(like, truth=e.sort == "bool")))
     rhs = _hoisted(ahead, rhs, t, axes, group)
     inner.statements = []
-    value = fit(inner.value(rhs, axes[1:]), axes[1:])
-    inner.statements.append(Store(e.name, (Counter(t),), mode, value.node))
+    rest = axes[1:]
+    plans = planned(inner, rhs, rest) if None not in rest else None
+    found, others = plans if plans is not None else ([], [rhs])
+    if others:
+        value = fit(inner.value(x.add(*(x.mul(u) for u in others)), rest), rest)
+        inner.statements.append(Store(e.name, (Counter(t),), mode, value.node))
+    for p, sign in found:
+        inner.statements += _stores(inner, e.name, t, rest, p, sign)
     return tuple(inner.statements)
+
+
+def _stores(low: Lowering, name: str, t: Index, axes: Axes, p: Plan, sign: str) -> list[Statement]:
+    """What adds a term with deltas to the places of one round that they name."""
+    kept, low.statements = low.statements, []
+    row = low.temporary(tuple(i.size for i in axes))
+    store(low, row, axes, p, sign, Value(Load(row), axes))
+    made, low.statements = low.statements, kept
+    plain = (Slice, New, Number, Length, Counter)
+    if len(made) == 1 and isinstance(made[0], Store) and not made[0].order and all(isinstance(i, plain) for i in made[0].items):
+        return [replace(made[0], name=name, items=(Counter(t), *made[0].items))]
+    return [Assign(row, Pick(Load(name), (Counter(t),))), *made]
 
 
 def _parted(rhs: Expr, t: Index, group: frozenset[str]) -> tuple[Expr | None, Expr]:

@@ -181,7 +181,7 @@ def lower_equation(
     axes = tuple(None if i in units else i for i in equation.indices)
     lhs = tuple(i for i in axes if i is not None)
     if None not in axes:
-        plans = _planned(low, rhs, lhs)
+        plans = planned(low, rhs, lhs)
         if plans is not None:
             _stores(low, equation.name, lhs, *plans)
             return tuple(low.statements)
@@ -189,7 +189,7 @@ def lower_equation(
     return (*low.statements, Assign(equation.name, node))
 
 
-def _planned(low: Lowering, rhs: Expr, lhs: tuple[Index, ...]):
+def planned(low: Lowering, rhs: Expr, lhs: tuple[Index, ...]):
     """The terms of a sum: those that a delta places, and the others; None when there is no delta to use."""
     terms = _terms(rhs)
     found, others = [], []
@@ -344,4 +344,4 @@ def _led(v: Value, count: int) -> Node:
     return Pick(v.node, (NEW,) * count)
 
 
-__all__ = ["Plan", "Permute", "lower_equation", "owned", "plan", "store", "zeros"]
+__all__ = ["Plan", "Permute", "lower_equation", "owned", "plan", "planned", "store", "zeros"]

@@ -211,11 +211,27 @@ class Printer:
             case a.Remark(text=text):
                 return [text]
             case a.Repeat(index=i, body=body, reverse=reverse):
-                n = self.size(i.size)[0]
+                n, counter = self.size(i.size)[0], self.names.counter(i)
                 times = f"reversed(range({n}))" if reverse else f"range({n})"
-                inner = [line for s in body for line in self.lines(s)]
-                return [f"for {self.names.counter(i)} in {times}:", *("    " + line for line in inner)]
+                inner = self._noted(body)
+                self.names.close_counter(i)
+                return [f"for {counter} in {times}:", *("    " + line for line in inner)]
         raise TypeError(f"have you added a new statement? {type(statement).__name__}")
+
+    def _noted(self, body: tuple[a.Statement, ...]) -> list[str]:
+        """The lines of a loop's body, trailing remarks behind the line that they speak of."""
+        out: list[str] = []
+        note = ""
+        for s in body:
+            if isinstance(s, a.Remark) and s.trailing:
+                note = s.text
+                continue
+            lines = self.lines(s)
+            if note and len(lines) == 1 and len(lines[0]) + len(note) < 108:
+                lines = [f"{lines[0]}  {note}"]
+            note = "" if not isinstance(s, a.Remark) else note
+            out += lines
+        return out
 
     def round_line(self, block: Block, name: str) -> str:
         """One line of a loop with the loop before it: `for t in range(T): h[t] = np.tanh(a[t])`."""

@@ -153,9 +153,10 @@ class _Module:
         printer = Printer(self.names, self.stable, lambda name: everything or name in defined)
         return _Function(printer, defined=defined)
 
-    def _blocks(self, equations: list[Equation], share: bool, note: Callable[[Equation], str]) -> list[Block]:
+    def _blocks(self, equations: list[Equation], share: bool, note: Callable[[Equation], str],
+                above: bool) -> list[Block]:  # fmt: skip
         def remark(e: Equation) -> tuple[Remark, ...]:
-            return (Remark(note(e)),) if note(e) else ()
+            return (Remark(note(e), not above),) if note(e) else ()
 
         blocks = lower_blocks(equations, self.full, stable=self.stable, remark=remark)
         if not share:
@@ -264,7 +265,7 @@ class _Module:
         f = self._function()
         inputs = self.forward.inputs
         f.defined |= {v.name for v in inputs}
-        for block in self._blocks(self.ahead, self.stable, _line_note):
+        for block in self._blocks(self.ahead, self.stable, _line_note, above=False):
             self._emit(f, block, _line_note(block.equations[0]), above=False)
         f.printer.sizes |= {a for v in inputs if v.limit is not None for a in v.limit.letters}
         compound = [(v, k, n) for v in inputs for k, n in enumerate(v.shape) if n.letter is None and n.number is None]
@@ -344,7 +345,7 @@ class _Module:
         """The lines of backward, and the names that it takes from the cache."""
         f = self._function()
         f.defined |= set(self.upstreams)
-        for block in self._blocks(self.backward, True, self._note):
+        for block in self._blocks(self.backward, True, self._note, above=True):
             self._emit(f, block, self._note(block.equations[0]), above=True)
         result = self._result(f)
         shapes = self._upstream_lines(f)

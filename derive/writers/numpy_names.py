@@ -29,6 +29,7 @@ class Names:
         self.taken: set[str] = set(RESERVED)
         self.given: dict[tuple[str, str], str] = {}
         self.counters: dict[Index, str] = {}
+        self.closed_counters: dict[str, list[str]] = {}
         for name in [*parameters, *(v.name for v in program.inputs if not v.name.startswith("∂"))]:
             self.array(name)
         names = [e.name for e in (*program.equations, *equations)]
@@ -73,5 +74,10 @@ class Names:
     def counter(self, i: Index) -> str:
         """The variable of a loop."""
         if i not in self.counters:
-            self.counters[i] = self._new("counter", f"{i.name}{i.number}", i.name)
+            again = self.closed_counters.get(i.name, [])
+            self.counters[i] = again.pop() if again else self._new("counter", f"{i.name}{i.number}", i.name)
         return self.counters[i]
+
+    def close_counter(self, i: Index) -> None:
+        """The loop has ended: another one may use its variable."""
+        self.closed_counters.setdefault(i.name, []).append(self.counters[i])
