@@ -40,6 +40,37 @@ def shared(blocks: Iterable[Block]) -> list[Block]:
     return [looked.block for looked in found]
 
 
+def shared_in_a_round(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """The statements of a loop over time with repeated functions of one round named once, before their first use.
+
+    What they read must be final by then: nothing stores to it from the first use on.
+    """
+    names = (f"~~round{k}" for k in count(1))
+    while (found := _repeated(body)) is not None:
+        place, node = found
+        name = next(names)
+        used = tuple(_replaced(s, node, Load(name)) for s in body[place:])
+        body = (*body[:place], Assign(name, node), *used)
+    return body
+
+
+def _repeated(body: tuple[Statement, ...]) -> tuple[int, Node] | None:
+    """The largest function that occurs twice, and the statement before which it can be computed."""
+    first: dict[_Part, int] = {}
+    seen: Count = Count()
+    for place, s in enumerate(body):
+        for t in walk(s) if isinstance(s, (Assign, Store)) else ():
+            if isinstance(t, Apply) and not t.plain:
+                part = _Part(t, hash(t), sum(1 for _ in walk(t)))
+                first.setdefault(part, place)
+                seen[part] += 1
+    stores = [{u.name for u in _inside((s,))} for s in body]
+    ready = [p for p, times in seen.items() if times > 1
+             and not any(stored & {u.name for u in walk(p.node) if isinstance(u, Load)} for stored in stores[first[p] :])]  # fmt: skip
+    best = max(ready, key=lambda p: p.size, default=None)
+    return None if best is None else (first[best], best.node)
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """A node with its hash and size, which would be worked out again and again."""
@@ -150,4 +181,4 @@ def _replaced(t, node: Node, by: Node):
     return replace(t, **changes) if changes else t
 
 
-__all__ = ["shared"]
+__all__ = ["shared", "shared_in_a_round"]

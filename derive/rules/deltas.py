@@ -46,6 +46,8 @@ def _contract_here(i: Index, body: Expr, guard: x.Cond | None, context: Context,
     found = _determined(i, factors, {b.index for b in binders}, context)
     if found is not None:
         place, slot, extra = found
+        if extra is not None and _waits_for_a_name(body, context):
+            return None
         rest = [g for k, g in enumerate(factors) if k != place]
         if extra is not None:
             rest.append(x.indicator(extra))
@@ -55,6 +57,13 @@ def _contract_here(i: Index, body: Expr, guard: x.Cond | None, context: Context,
         said.append(f"{names[i]} → {text_slot(slot, names)}")
         return x.substitute(_wrap(binders, x.mul(*rest)), {i: slot})
     return _join_digits(i, binders, factors, guard, said, context)
+
+
+def _waits_for_a_name(body: Expr, context: Context) -> bool:
+    """Whether a part has a name only as long as its index stays in its own range: exp(a[i]) is e[i], for i < n."""
+    from derive.rules.recognise import NAMEABLE, call_by_name
+
+    return any(isinstance(t, NAMEABLE) and call_by_name.apply(t, context) for t in x.walk(body))
 
 
 def _determined(i: Index, factors: list[Expr], bound: set[Index], context: Context):

@@ -16,6 +16,7 @@ from derive.arrays.program import (
     Permute,
     Pick,
     Remark,
+    Repeat,
     Reshape,
     Statement,
     Windows,
@@ -23,7 +24,7 @@ from derive.arrays.program import (
     loads,
 )
 from derive.arrays.rounds import Block, lower_blocks
-from derive.arrays.sharing import shared
+from derive.arrays.sharing import shared, shared_in_a_round
 from derive.errors import Unsupported
 from derive.index import Size
 from derive.notation import equation_text
@@ -161,7 +162,7 @@ class _Module:
         blocks = lower_blocks(equations, self.full, stable=self.stable, remark=remark)
         if not share:
             return blocks
-        kept = shared([b.statements for b in blocks])
+        kept = shared([tuple(_round_shared(s) for s in b.statements) if b.own else b.statements for b in blocks])
         return [replace(b, statements=statements) for b, statements in zip(blocks, kept, strict=True)]
 
     def _emit(self, f: _Function, block: Block, note: str, above: bool) -> None:
@@ -542,6 +543,10 @@ def _solved(n: Size, letter: str) -> tuple[Size, Size] | None:
 
 def _line_note(e: Equation) -> str:
     return f"# line {e.span.line}" if e.span is not None else ""
+
+
+def _round_shared(s: Statement) -> Statement:
+    return replace(s, body=shared_in_a_round(s.body)) if isinstance(s, Repeat) else s
 
 
 def _nested(placed: list[tuple[tuple, str]]) -> str:
