@@ -14,6 +14,7 @@ from derive.judging import judge_alone
 from derive.program import Program
 from derive.routes import Finding, chain, direct, requests, softmax_lemma, softmaxes, two_cases, unfold
 from derive.solving import solve, vanishes
+from derive.through_time import through_time
 
 MOST_LEMMAS = 2
 
@@ -25,6 +26,7 @@ def findings(gradients: Gradients, seed: int = 0) -> list[Finding]:
     """
     plain = [s for s in softmaxes(gradients.forward) if isinstance(s.argument, Entry)]
     found = [softmax_lemma(gradients.forward, s) for s in plain[:MOST_LEMMAS]]
+    found += through_time(gradients)
     for what, names in requests(gradients.forward.source):
         found.append(REQUESTS[what](gradients, names))
     return [_judged(f, seed) for f in found]

@@ -99,6 +99,17 @@ def recurrence(block: tuple[Equation, ...]) -> Recurrence:
     return Recurrence(_round(block, same), directions.pop())
 
 
+def states(equations: Iterable[Equation]) -> dict[str, str]:
+    """The arrays that only hand on what an earlier round has left, {h0 if t = 0; h[t − 1]}, and of which array: h."""
+    found = {}
+    for name, block in recurrences(equations).items():
+        e = next(e for e in block if e.name == name)
+        late = e.rhs.otherwise if isinstance(e.rhs, x.Cases) else e.rhs
+        if isinstance(late, Entry) and late.slots and shift(late.slots[0], e.indices[0]) and late.name in {u.name for u in block}:
+            found[name] = late.name
+    return found
+
+
 def shift(slot: x.Slot, t: Index) -> int | None:
     """How many places after t a slot is; None where that is not a fixed number."""
     if slot is t:
@@ -174,4 +185,4 @@ def _ordered(groups: list[list[int]], reads: list[list[int]]) -> list[list[int]]
     return out
 
 
-__all__ = ["Recurrence", "blocks", "is_recurrent", "recurrence", "recurrences", "shift"]
+__all__ = ["Recurrence", "blocks", "is_recurrent", "recurrence", "recurrences", "shift", "states"]

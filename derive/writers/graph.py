@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from derive.engine import Gradients
 from derive.program import Equation, Program
+from derive.recurrence import states
 from derive.routes import softmaxes
 from derive.writers.document import Graph, GraphEdge, GraphNode
 from derive.writers.layout import Text
@@ -16,6 +17,7 @@ from derive.writers.words import FUNCTIONS, form_of, label_of, real_uses, within
 MANY = 14
 NOTE = "Solid: the forward pass, with array shapes. Dashed: the order in which the gradients are derived."
 SECOND = " Orange: second path."
+ROUNDS = " What one round of the loop hands on to the next is not drawn."
 LAYERS = " Each box is a layer; the number on a dashed arrow is the card of the array that it leads to."
 
 
@@ -28,7 +30,7 @@ def graph(gradients: Gradients, numbers: Mapping[str, str], spelling: Spelling) 
         return _layered(gradients, names, numbers, spelling)
     nodes = tuple(GraphNode(n, array(n, spelling), shape_node(program.shape(n)), _kind(n, gradients)) for n in names)
     edges = tuple(edge for n in names for edge in _edges(n, names, program, numbers, spelling))
-    return Graph(nodes, edges, NOTE + SECOND * any(edge.second for edge in edges))
+    return Graph(nodes, edges, NOTE + SECOND * any(edge.second for edge in edges) + ROUNDS * bool(states(program.equations)))
 
 
 def _matters(name: str, gradients: Gradients) -> bool:
@@ -44,7 +46,8 @@ def _edges(
 ) -> list[GraphEdge]:
     """The uses of an array: the first carries the arrow back, further ones are second paths."""
     found = []
-    for place, use in enumerate(u for u in real_uses(name, program) if u.name in names):
+    uses = [u for u in real_uses(name, program) if u.name in names and names.index(u.name) > names.index(name)]
+    for place, use in enumerate(uses):
         order = int(numbers[name]) if name in numbers and place == 0 else None
         label = ("" if place > 1 else f"second use of {spelling.word(name)}") if place else label_of(use)
         found.append(GraphEdge(name, use.name, label, order, place > 0))
@@ -127,14 +130,22 @@ def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str],
         first = True
         for use in real_uses(n, program):
             source, target = home.get(n, n), home.get(use.name, "")
-            if source != target and target and (source in home or n in inputs) and (source, target) not in edges:
+            if source == target or not target or _handed_on(source, target, groups):
+                continue
+            if (source in home or n in inputs) and (source, target) not in edges:
                 order = int(numbers[n]) if n in numbers and first else None
                 label = spelling.word(n) if n in home and first else ""
                 edges[source, target] = GraphEdge(source, target, label, order, not first)
                 first = False
     second = SECOND * any(edge.second for edge in edges.values())
     gone = f" Left out, since more than two layers use them: {', '.join(map(spelling.word, shared))}." if shared else ""
-    return Graph(tuple(nodes), tuple(edges.values()), NOTE + second + LAYERS + gone)
+    return Graph(tuple(nodes), tuple(edges.values()), NOTE + second + LAYERS + gone + ROUNDS * bool(states(program.equations)))
+
+
+def _handed_on(source: str, target: str, groups: list[Layer]) -> bool:
+    """Whether a use goes back to an earlier layer: to the next round of a loop."""
+    keys = [layer.key for layer in groups]
+    return source in keys and target in keys and keys.index(target) < keys.index(source)
 
 
 def _is_parameter(name: str, program: Program) -> bool:

@@ -15,6 +15,7 @@ from derive.engine import PARTNERS, Gradients
 from derive.expr import Term
 from derive.index import Index, Quotient, Size
 from derive.program import Program
+from derive.recurrence import states
 from derive.writers.layout import Fence, Node, Num, Op, Script, Sym, Text, row
 
 GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi",
@@ -30,6 +31,7 @@ LONG_NAME = 10  # letters; a name of several words from here on is abbreviated i
 SPARE = "qruvwpl"  # letters for indices whose own neighbours are taken
 TIGHT_SLASH, PARTIAL = Op("slash", "tight"), Op("partial", "prefix")
 SCALAR = Text("scalar")
+BEFORE = "⁻"  # after a name: what the round before has left of it
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,12 @@ def spelling(program: Program, gradients: Gradients | None = None) -> Spelling:
         taken = {name.split("~")[0] for name in shapes} | program.sizes
         loss = next((letter for letter in ("L", "ℓ", "J") if letter not in taken), "ℓ")
     counted = any(_counts(t) for e in program.equations for t in x.walk(e.rhs))
-    return Spelling(abbreviations(shapes, program.letters), shapes, scalar or loss, given, 0 if counted else 1)
+    short = abbreviations(shapes, program.letters)
+    for name, of in states(program.equations).items():
+        base, held = _base(name), _base(of)
+        if not base.startswith("∂"):
+            short.setdefault(base, short.get(held, held.rpartition(".")[2]) + BEFORE)
+    return Spelling(short, shapes, scalar or loss, given, 0 if counted else 1)
 
 
 def _counts(t: Term | Index) -> bool:
@@ -119,6 +126,8 @@ def symbol(name: str) -> Node:
         return _greek(_GREEK_NAMES.get(name, name))
     if len(name) == 1:
         return Sym(name)
+    if name.endswith(BEFORE):
+        return Script(symbol(name[:-1]), None, Op("minus", "prefix"))
     head, _, tail = name.strip("$ ").replace("{", "").replace("}", "").partition("_")
     if "\\" in name and head.startswith("\\") and tail:
         return Script(symbol(head), symbol(tail) if not tail.isdigit() else Num(tail))
@@ -140,6 +149,8 @@ def array(name: str, spelling: Spelling) -> Script | Node:
     """The symbol of an array, an earlier version with its number above."""
     base, _, version = name.partition("~")
     shown = symbol(spelling.shown(base))
+    if version.isdigit() and isinstance(shown, Script) and shown.sup is not None:
+        return Script(shown.base, shown.sub, row(shown.sup, Fence(Num(version))))
     return Script(shown, None, Fence(Num(version))) if version.isdigit() else shown
 
 

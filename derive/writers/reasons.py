@@ -178,6 +178,8 @@ GISTS = {
     "derivative of a maximum": "only the largest entry counts",
     "take out of the sum": "what is constant in the sum goes before it",
     "constant": "does not depend on it",
+    "cases apart": "each case counts where its condition holds",
+    "zero beyond the last round": "after the last round nothing comes back",
 }
 _ARROW = re.compile(r"(?:^|[;,] )(\w+) → (.+?)(?=[;,] \w+ → |$)")
 

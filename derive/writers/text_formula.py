@@ -271,6 +271,8 @@ def _raised(sup: Node | None) -> str:
             return OPENING[kind] + _raised(body) + CLOSING[kind]
         case Op("transpose"):
             return "ᵀ"
+        case Op("minus", "prefix"):
+            return "⁻"
         case Sym("′"):
             return "′"
         case Num(digits) if digits.isdigit() and digits.isascii() and len(digits) <= 2:

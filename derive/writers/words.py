@@ -13,6 +13,7 @@ from derive import expr as x
 from derive.expr import Entry, Expr
 from derive.index import Index
 from derive.program import Equation, Program
+from derive.recurrence import shift, states
 from derive.rules.calculus import depends
 
 
@@ -54,6 +55,7 @@ WORDS = {
     "product": ("product", "×"),
     "scaled": ("scaled", "scale"),
     "cases": ("case by case", "cases"),
+    "state": ("what the round before has left", "next round"),
     "constant": ("constant", ""),
     "other": ("", ""),
 }
@@ -98,6 +100,7 @@ MEANINGS = {
     "scaled": "times the constant",
     "quotient": "quotient",
     "cases": "case by case",
+    "state": "goes back to the round before",
 }
 # kind of an equation and of one of its operands: what the two together are
 REFINED = {
@@ -286,6 +289,10 @@ def _product(e: Expr, equation: Equation) -> Form | None:
 
 
 def _cases(e: Expr, equation: Equation) -> Form | None:
+    if isinstance(e, x.Cases) and isinstance(e.otherwise, Entry) and e.otherwise.slots and equation.indices:
+        places = all(isinstance(c, x.Rel) and c.left is equation.indices[0] for c, _ in e.branches)
+        if places and shift(e.otherwise.slots[0], equation.indices[0]) in (-1, 1):
+            return Form("state")
     return Form("cases") if isinstance(e, (x.Cases, x.Ind)) else None
 
 
@@ -305,6 +312,10 @@ def meaning_of(name: str, program: Program, uses: list[Equation]) -> str:
     """Three words for the gradient of an array, from how it is used."""
     if not uses:
         return "given from outside" if name in program.outputs else "not used"
+    held = states(program.equations)
+    later = [u for u in uses if held.get(u.name) == name]
+    if later:
+        return "back from the round after it" + (", and its own uses" if len(uses) > len(later) else "")
     if len(uses) > 1:
         n = count(len(uses))
         return f"{n} uses, {n} paths"
