@@ -23,6 +23,7 @@ _HOMES = {
         "differentiate",
         "from_sympy",
         "hessian",
+        "hessian_product",
         "jacobian",
         "op",
         "read",

@@ -26,6 +26,7 @@ from derive.errors import Problem, UnknownName, Unsupported, Usage
 from derive.expr import Entry, Expr
 from derive.index import Size
 from derive.jacobians import Jacobian, differentiable, hessian_of, jacobian_of, second_name
+from derive.jacobians import hessian_product as hessian_product_program
 from derive.judging import judge
 from derive.notation import equation_text
 from derive.ops import OPS, Op
@@ -301,16 +302,9 @@ class Derivative:
     def module(self, style: str = "closed") -> dict:
         """The names of the generated module.
 
-        This is the one place where something is executed, and it is our own printer's text: the printers write names,
-        numbers and operators of the checked Program, never a stretch of the user's source.
+        See run_module.
         """
-        source = self.code(style=style)
-        digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-        path = f"<derive {self.forward.name} {style} {digest} {next(_compiled)}>"
-        linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
-        names = {"__name__": "derived", "__file__": path}
-        exec(compile(source, path, "exec"), names)
-        return names
+        return run_module(self.code(style=style), f"{self.forward.name} {style}")
 
     # -- report
 
@@ -499,6 +493,20 @@ class Derivative:
         }
 
 
+def run_module(source: str, name: str) -> dict:
+    """The names of a generated module.
+
+    This is the one place where something is executed, and it is our own printer's text: the printers write names,
+    numbers and operators of the checked Program, never a stretch of the user's source.
+    """
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    path = f"<derive {name} {digest} {next(_compiled)}>"
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+    names = {"__name__": "derived", "__file__": path}
+    exec(compile(source, path, "exec"), names)
+    return names
+
+
 def _part(files: Mapping[str, str], name: str) -> str:
     """The part file of one gradient, its closed form if there is one."""
     stems = [f"parts/{name}_closed.tex", f"parts/{name}-closed.tex", f"parts/{name}.tex"]
@@ -544,11 +552,51 @@ def jacobian(program, wrt=None, of=None, *, where=None, facts=(), seed: int = 0)
     return jacobian_of(program, of, wrt, seed)
 
 
-def hessian(program, wrt=None, of=None, *, seed: int = 0) -> Jacobian:
-    """The second derivative of a scalar output by an input, entry by entry.  Raises Problem."""
+def hessian(program, wrt=None, of=None, *, wrt2=None, seed: int = 0) -> Jacobian:
+    """The second derivative of a scalar output, entry by entry: by `wrt` twice, or by `wrt` and `wrt2`.
+
+    `.facts` are the declared facts that it rests on.  Raises Problem.
+    """
     program = _program(program)
     of, wrt = _pair(program, of, wrt)
-    return hessian_of(program, of, wrt, seed)
+    return hessian_of(program, of, wrt, None if wrt2 is None else resolve(program, wrt2), seed)
+
+
+def hessian_product(program, wrt=None, of=None, *, seed: int = 0) -> HessianProduct:
+    """H v without H: the gradient of Σ ∂wrt · v, with its steps, and as code.  `wrt`: a name or several.
+
+        hvp = derive.hessian_product("forward.py", wrt="W").function()
+        hvp(X=X, W=W, y=y, v=v)        # the shape of W
+
+    Raises Problem.
+    """
+    program = _program(program)
+    of = resolve(program, of if of is not None else next(iter(program.outputs), ""))
+    named = sources.names(wrt) or [v.name for v in program.inputs if v.sort == "real"]
+    wrt = tuple(resolve(program, name) for name in named)
+    made, directions = hessian_product_program(program, of, wrt)
+    return HessianProduct(differentiate(made, wrt, seed=seed), of, directions)
+
+
+class HessianProduct:
+    """H v for each array: `derivative` holds the steps to it, `directions` the names of the v."""
+
+    def __init__(self, derivative: Derivative, of: str, directions: Mapping[str, str]):
+        self.derivative, self.of, self.directions = derivative, of, dict(directions)
+
+    @property
+    def certainty(self) -> str:
+        return self.derivative.certainty
+
+    def code(self, style: str = "closed") -> str:
+        """An importable module with `hvp(inputs…, v)`; byte-stable."""
+        from derive.writers.numpy_hvp import hvp_module
+
+        return hvp_module(self.derivative.gradients, self.of, self.directions, style)
+
+    def function(self, style: str = "closed") -> Callable:
+        """`hvp(**inputs, v=…)`: an array, or a dict by name where there are several."""
+        return run_module(self.code(style), f"{self.derivative.forward.name} hvp")["hvp"]
 
 
 def _pair(program: Program, of: str | None, wrt: str | None) -> tuple[str, str]:

@@ -507,6 +507,42 @@ def show(
 
 
 @app.command()
+def hessian(
+    forward: Forward,
+    output: Out = None,
+    wrt: Annotated[str | None, typer.Option(metavar="NAME", help="the array; several for a product")] = None,
+    wrt2: Annotated[str | None, typer.Option(metavar="NAME", help="the second array; default the first again")] = None,
+    of: Annotated[str | None, typer.Option(metavar="NAME", help="the scalar; default the output")] = None,
+    product: Annotated[bool, typer.Option("--product", help="write hvp(…, v) as a NumPy module")] = False,
+    detail: Detail = "key",
+    function: Function = None,
+    shapes: Shapes = None,
+    sample: Sample = None,
+    facts: Facts = None,
+) -> None:
+    """The second derivative of a scalar with its steps, or Hessian-vector products as code (--product)."""
+    from derive.api import hessian as second
+    from derive.api import hessian_product
+    from derive.writers.asides import hessian_text
+
+    stages = Stages()
+    _options(detail=detail)
+    program = _load(stages, forward, function, shapes, sample, facts)
+    if product:
+        made = stages.run("deriving", lambda: hessian_product(program, wrt, of))
+        text = made.code()
+        stages.done("derived", f"H v for {', '.join(made.directions)}", made.certainty)
+    else:
+        found = stages.run("deriving", lambda: second(program, wrt, of, wrt2=wrt2))
+        text = hessian_text(found, detail)
+        stages.done("derived", _count(len(found.steps), "step"), found.certainty)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _place(stages, {output: text}, f"{len(text.splitlines())} lines")
+
+
+@app.command()
 def check(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE…", help="Markdown, LaTeX, notebooks, backward.py; - is stdin")

@@ -10,8 +10,11 @@ from derive.derivation import Derivation
 from derive.engine import Gradients
 from derive.errors import Refuted, Usage
 from derive.expr import D, Entry, Expr
+from derive.index import Index
+from derive.jacobians import Jacobian, hessian_of
 from derive.judging import judge_alone
 from derive.program import Program
+from derive.route_table import first_array, routed
 from derive.routes import Finding, chain, direct, requests, softmax_lemma, softmaxes, two_cases, unfold
 from derive.solving import solve, vanishes
 from derive.through_time import through_time
@@ -28,8 +31,13 @@ def findings(gradients: Gradients, seed: int = 0) -> list[Finding]:
     found = [softmax_lemma(gradients.forward, s) for s in plain[:MOST_LEMMAS]]
     found += through_time(gradients)
     for what, names in requests(gradients.forward.source):
-        found.append(REQUESTS[what](gradients, names))
+        found.append(REQUESTS[what](gradients, names) if what in REQUESTS else _route(gradients, what, names))
     return [_judged(f, seed) for f in found]
+
+
+def _route(gradients: Gradients, route: str, names: tuple[str, ...]) -> Finding:
+    """A route asked for in the source: `# show: log trick logits`."""
+    return routed(gradients, route, names[0] if names else first_array(gradients, route)).finding
 
 
 def _in_one_go(gradients: Gradients, names: tuple[str, ...]) -> Finding:
@@ -66,8 +74,37 @@ def _two_cases(gradients: Gradients, names: tuple[str, ...]) -> Finding:
     raise Usage("no gradient here has exactly one delta to tell two cases apart", hint="leave out `# show: two cases`")
 
 
+def hessian_finding(found: Jacobian) -> Finding:
+    """A second derivative as a finding: its lines, what it does not depend on, which facts were used."""
+    program = found.program
+    slots = {k: tuple(x.whole_slot(0) if i.size.number == 1 else i for i in part) for k, part in enumerate(_halves(found))}
+    first, second = Entry(found.wrt, slots[0]), Entry(found.wrt2, slots[1])
+    left = D(D(Entry(found.of, ()), first), second)
+    needed = program.reaches(found.expr.names)
+    free = [v.name for v in program.inputs if v.sort == "real" and v.name not in needed]
+    said = f"It does not depend on {_and(free)}." if free else "The gradient is differentiated once more."
+    said += f" The fact {_and(list(found.facts))} was used." if found.facts else ""
+    return Finding("The Hessian", said, program, (left,), (found.derivation,), about=(found.wrt,))
+
+
+def _halves(found: Jacobian) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
+    """The indices of the first and of the second variable."""
+    n = len(found.program.shape(found.wrt))
+    return found.indices[:n], found.indices[n:]
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _hessian(gradients: Gradients, names: tuple[str, ...]) -> Finding:
+    wrt = names[0] if names else gradients.wrt[0]
+    return hessian_finding(hessian_of(gradients.forward, gradients.of[0], wrt, names[1] if len(names) > 1 else None))
+
+
 REQUESTS: dict[str, Callable[[Gradients, tuple[str, ...]], Finding]] = {
     "in one go": _in_one_go, "two cases": _two_cases, "chain": _chain, "solve": _solve,
+    "hessian": _hessian,
 }  # fmt: skip
 
 

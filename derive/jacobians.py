@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from derive import expr as x
-from derive.closing import close
+from derive.closing import close, closed_program
 from derive.derivation import Derivation, Rewriter, Step
 from derive.engine import Gradients, differentiate
 from derive.errors import UnknownName, Usage
@@ -18,7 +18,7 @@ from derive.expr import Entry, Expr
 from derive.index import Index, Size
 from derive.judging import judge_alone
 from derive.notation import text
-from derive.program import Equation, Program, gradient_name
+from derive.program import Equation, Program, Variable, gradient_name
 from derive.rule import RULES, Context
 
 FUEL = 200
@@ -26,12 +26,17 @@ FUEL = 200
 
 @dataclass(frozen=True)
 class Jacobian:
-    """∂of/∂wrt over the indices of both, those of the output first."""
+    """∂of/∂wrt over the indices of both, those of the output first; with `wrt2` the second derivative by both.
+
+    `facts`: the declared facts without which it would look different.
+    """
 
     of: str
     wrt: str
     derivation: Derivation
     program: Program
+    wrt2: str | None = None
+    facts: tuple[str, ...] = ()
 
     @property
     def expr(self) -> Expr:
@@ -70,23 +75,84 @@ def jacobian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
     line = x.substitute(_written_out(d.result, found), own)
     target = Entry(f"∂{of}/∂{wrt}", (*place, *own.values()))
     work = Rewriter(target, Context(program, target.name))
-    work.start("chain rule", _at_entry(line, gradient_name(of), place), instance=f"upstream gradient δ for {of}")
+    work.start("one entry at a time", _at_entry(line, gradient_name(of), place), instance="the upstream gradient is a δ")
     simplify(work)
     derivation = Derivation(wrt, target, target.slots, tuple(work.steps), kind="identity")
-    return Jacobian(of, wrt, judge_alone(derivation, program, seed=seed), program)
+    judged = judge_alone(derivation, program, seed=seed)
+    used = _facts([*found.derivations.values(), *found.carried.values(), judged], program)
+    return Jacobian(of, wrt, judged, program, facts=used)
 
 
-def hessian_of(program: Program, of: str, wrt: str, seed: int = 0) -> Jacobian:
-    """∂²of/∂wrt², judged: the Jacobian of the gradient.  Raises Usage when `of` is not a scalar."""
-    if program.shape(of) != ():
-        raise Usage(f"`{of}` is not a scalar", "a Hessian is the second derivative of a scalar", "sum it first")
-    found = close(differentiate(program, (wrt,), (of,)))
-    if wrt not in found.derivations:
-        raise UnknownName(f"`{of}` does not depend on `{wrt}`")
+def hessian_of(program: Program, of: str, wrt: str, wrt2: str | None = None, seed: int = 0) -> Jacobian:
+    """∂²of/∂wrt ∂wrt2, judged: the Jacobian of the gradient at `wrt` by `wrt2`, by default `wrt` again.
+
+    Its first indices are those of `wrt`.  Raises Usage when `of` is not a scalar.
+    """
+    found = _gradient(program, of, (wrt,))
     d = found.closed.get(wrt) or found.derivations[wrt]
     name = f"∂∂{wrt}"  # neither taken nor a name that others are called by
     gradient = Equation(name, d.indices, _written_out(d.result, found))
-    return jacobian_of(program.with_equations([gradient]), name, wrt, seed)
+    with_gradient = program.with_equations([gradient])
+    if (wrt2 or wrt) not in with_gradient.reaches([name]):
+        made = _nothing(with_gradient, name, wrt2 or wrt)
+    else:
+        made = jacobian_of(with_gradient, name, wrt2 or wrt, seed)
+    used = _facts([*found.derivations.values(), *found.carried.values(), made.derivation], program)
+    return replace(made, of=of, wrt=wrt, wrt2=wrt2 or wrt, facts=used)
+
+
+def _gradient(program: Program, of: str, wrt: tuple[str, ...]) -> Gradients:
+    """The gradients of a scalar.  Raises Usage for anything else, UnknownName where it does not depend on `wrt`."""
+    if program.shape(of) != ():
+        raise Usage(f"`{of}` is not a scalar", "a Hessian is the second derivative of a scalar", "sum it first")
+    found = close(differentiate(program, wrt, (of,)))
+    for name in wrt:
+        if name not in found.derivations:
+            raise UnknownName(f"`{of}` does not depend on `{name}`")
+    return found
+
+
+def _nothing(program: Program, of: str, wrt: str) -> Jacobian:
+    """The Jacobian of what does not depend on an array: zero."""
+    place = tuple(i.fresh() for i in program.equation(of).indices)
+    own = tuple(_apart([Index("i", n) for n in program.shape(wrt)], {i.name for i in place}))
+    step = Step("no path", x.ZERO, instance=f"the gradient does not depend on {wrt}", certainty="proved", sure=True)
+    target = Entry(f"∂{of}/∂{wrt}", (*place, *own))
+    return Jacobian(of, wrt, Derivation(wrt, target, target.slots, (step,), kind="identity"), program)
+
+
+def _facts(derivations: Iterable[Derivation], program: Program) -> tuple[str, ...]:
+    """The declared facts that were put in on the way."""
+    used = {u for d in derivations for s in d.steps for u in s.uses}
+    return tuple(f.text for f in program.facts if f.text in used)
+
+
+def hessian_product(program: Program, of: str, wrt: tuple[str, ...]) -> tuple[Program, dict[str, str]]:
+    """A program for H v: forward pass, gradients, and Σ ∂wrt · v as its output, with the name of v for each array.
+
+    The gradient of that sum by `wrt` is H v, since second derivatives commute.  Raises as `hessian_of` does.
+    """
+    found = _gradient(program, of, wrt)
+    closed = {d.target.name: d.result for d in found.closed.values()}
+    equations = tuple(replace(e, rhs=closed.get(e.name, e.rhs)) for e in found.program.equations)
+    whole = differentiable(replace(found.program, equations=equations))
+    directions = {name: _direction(name, len(wrt) == 1, whole) for name in wrt}
+    terms = [_paired(second_name(gradient_name(name)), v, whole.shape(name)) for name, v in directions.items()]
+    inputs = [Variable(v, whole.shape(name)) for name, v in directions.items()]
+    total = Equation(f"{of}.slope", (), x.add(*terms))
+    made = whole.with_equations([total], inputs)
+    arguments = (*made.parameters, *directions.values()) if made.parameters else ()
+    return replace(made, outputs=(total.name,), parameters=arguments, output_kind="bare"), directions
+
+
+def _direction(name: str, only: bool, program: Program) -> str:
+    plain = "v" if only else f"v_{name}"
+    return plain if plain not in program and plain not in program.sizes else f"{name}_direction"
+
+
+def _paired(a: str, b: str, shape: tuple[Size, ...]) -> Expr:
+    indices = tuple(Index(letter, n) for letter, n in zip("ijklmnop", shape, strict=False))
+    return x.total(x.mul(Entry(a, indices), Entry(b, indices)), *indices)
 
 
 def second_name(name: str) -> str:
@@ -124,8 +190,10 @@ def _apart(indices: Iterable[Index], taken: set[str]) -> list[Index]:
 def _written_out(e: Expr, gradients: Gradients) -> Expr:
     """The gradients between put in, until only the upstream gradient is left."""
 
+    program = closed_program(gradients)
+
     def change(t: Entry) -> Expr | None:
-        equation = gradients.program.equation(t.name)
+        equation = program.equation(t.name)
         if t.name in gradients.forward or equation is None:
             return None
         return x.replace_entries(equation.instance(t.slots), change)

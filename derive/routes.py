@@ -242,6 +242,8 @@ def chain(program: Program, names: tuple[str, ...]) -> Finding:
     )
 
 
+REQUESTED = ("in one go", "two cases", "chain", "solve", "hessian", "log trick", "quotient rule", "product rule",
+             "differentials")  # fmt: skip
 _REQUEST = re.compile(r"^\s*#\s*show:\s*(?P<what>.+)$", re.MULTILINE)
 
 
@@ -251,9 +253,9 @@ def requests(source: str) -> list[tuple[str, tuple[str, ...]]]:
     for line in _REQUEST.finditer(source):
         for part in line["what"].split(";"):
             words = part.replace(",", " ").split()
-            for what in ("in one go", "two cases", "chain", "solve"):
-                if " ".join(words).startswith(what):
-                    found.append((what, tuple(words[len(what.split()) :])))
+            what = next((w for w in REQUESTED if " ".join(words).startswith(w)), None)
+            if what is not None:
+                found.append((what, tuple(words[len(what.split()) :])))
     return found
 
 

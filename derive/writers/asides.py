@@ -9,6 +9,7 @@ from derive import expr as x
 from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
+from derive.jacobians import Jacobian
 from derive.routes import Finding
 from derive.theorems import Theorem
 from derive.writers.cards import card_lines, step_numbers
@@ -84,6 +85,18 @@ def with_notes(cards: Sequence[Card], gradients: Gradients) -> tuple[Card, ...]:
                  for c in cards)  # fmt: skip
 
 
+def hessian_text(found: Jacobian, detail: str = "key") -> str:
+    """A second derivative as plain text: its lines, and what it rests on."""
+    from derive.findings import hessian_finding
+    from derive.writers.text import lemma_text
+
+    f = hessian_finding(found)
+    spelled = spelling(f.program)
+    lines = _lines(f.left[0], f.derivations[0], "H", 0, f, spelled, None, detail)
+    last = _equation(f.left[0], found.expr, spelled)
+    return lemma_text(Lemma(f.title, f.sentence, (last,), (), tuple(lines)))
+
+
 def noted(t: Theorem) -> bool:
     """Whether the card of the gradient says it; a zero is the result there anyway."""
     return t.kind not in ("sum", "zero")
@@ -113,7 +126,7 @@ def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
 
 def _lines(left: Expr, d, letter: str, before: int, f: Finding, spelled: Spelling, gradients: Gradients, detail: str):
     letters = letters_for([left, *(s.line for s in d.steps)], spelled, d.indices)
-    setting = Setting(f.program, spelled, letters, results=step_numbers(gradients))
+    setting = Setting(f.program, spelled, letters, results=step_numbers(gradients) if gradients else {})
     made = card_lines(d, letter, detail, setting)
     numbered = [replace(line, number=f"{letter}.{before + k}") for k, line in enumerate(made, 1)]
     if numbered:

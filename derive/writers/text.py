@@ -218,6 +218,11 @@ def _reasons(line: Line) -> list[str]:
     return [part for reason in (words, *line.conditions) for part in _prose(reason, 16)]
 
 
+def lemma_text(lemma: Lemma) -> str:
+    """One lemma by itself."""
+    return "\n".join(unmarked(line).rstrip() for line in _lemma(lemma)) + "\n"
+
+
 def _lemma(lemma: Lemma) -> list[str]:
     used = f" Used in {', '.join(lemma.used_in)}." if lemma.used_in else ""
     lines = _prose(f"{lemma.title}. {lemma.text}{used}")
