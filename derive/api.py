@@ -407,14 +407,19 @@ class Derivative:
 
     def numpy_lines(self) -> dict[str, str]:
         """A line of NumPy by card key, for the gradients that have one."""
+        from derive.recurrence import recurrences
         from derive.writers.numpy import numpy_line
+        from derive.writers.numpy_names import Names
 
+        names, rounds = Names(self.program), bool(recurrences(self.program.equations))
         held = [(n, d, "steps") for n, d in self.gradients.derivations.items()]
         held += [(f"{n}_closed", d, "closed") for n, d in self.gradients.closed.items()]
         lines = {}
         for key, d, style in held:
+            names.forget_temporaries()
+            equation = Equation(d.target.name, d.indices, d.result)
             try:
-                lines[key] = numpy_line(Equation(d.target.name, d.indices, d.result), self.program, style=style)
+                lines[key] = numpy_line(equation, self.program, style=style, names=names, rounds=rounds)
             except Unsupported:
                 continue
         return lines

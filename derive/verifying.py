@@ -30,6 +30,7 @@ VANISHING = 1e-12  # of the largest gradient: below this a gradient is zero but 
 BOUNDS = ("1e-14", "1e-12", "1e-6", "1e-3", "1")  # coarse, so that tables are the same on every machine
 INNER_ENTRIES = 6
 ENTRIES = 24  # of a larger gradient so many entries are compared, drawn at random
+STATEMENTS = 150_000  # that all runs of the source together may take; of a long source fewer entries are compared
 BUDGET = 60_000  # entries of all arrays together that one run may touch; sizes shrink to it
 
 
@@ -196,7 +197,8 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
     inner = {n: Variable(n, program.shape(n)) for n in gradients.derivations if _plain_name(n, program, slopes)}
     order = [n for n in gradients.derivations if n in wrt or n in inner]
     least = largest * VANISHING
-    return tuple(_row((named | inner)[n], np.asarray(found[n]), slopes, rng, least, n in inner) for n in order)
+    share = STATEMENTS // (3 * max(1, len(order) * len(program.equations)))  # entries of each that may be compared
+    return tuple(_row((named | inner)[n], np.asarray(found[n]), slopes, rng, least, n in inner, share) for n in order)
 
 
 def _plain_name(name: str, program: Program, slopes: interpreter.Slopes) -> bool:
@@ -217,14 +219,16 @@ def _upstream(program: Program, upstream: Mapping[str, np.ndarray]):
 
 
 def _row(
-    v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator, floor: float, inner: bool
-) -> Row:
-    """One gradient compared at all or at some of its entries, fewer for one inside the forward pass."""
+    v: Variable, mine: np.ndarray, slopes: interpreter.Slopes, rng: np.random.Generator, floor: float, inner: bool,
+    share: int,
+) -> Row:  # fmt: skip
+    """One gradient compared at all or at some of its entries, fewer for one inside the forward pass or a long one."""
     if inner and np.shape(slopes.version(v.name)[1]) != mine.shape:
         return Row(v.name, mine.shape, float(np.max(np.abs(mine), initial=0.0)), None, None, 0)
     places = list(np.ndindex(mine.shape))
-    chosen = [places[k] for k in sorted(rng.permutation(len(places))[: INNER_ENTRIES if inner else ENTRIES])]
-    exact, near = _measured(v, slopes, chosen)
+    most = min(INNER_ENTRIES if inner else ENTRIES, max(1, share))
+    chosen = [places[k] for k in sorted(rng.permutation(len(places))[:most])]
+    exact, near = _measured(v, slopes, chosen, both=not inner or share > 0)
     scale = float(np.max(np.abs(mine), initial=0.0))
     if scale < floor:
         scale = floor / VANISHING
@@ -240,8 +244,11 @@ def _row(
     )
 
 
-def _measured(v: Variable, slopes: interpreter.Slopes, places: list) -> tuple[np.ndarray | None, np.ndarray]:
-    """The source's slopes at some entries of an input: by complex step (None where it is in doubt), by differences."""
+def _measured(
+    v: Variable, slopes: interpreter.Slopes, places: list, both: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The source's slopes at some entries of an array: by complex step, and by differences where `both` are wanted
+    or the complex step gives no number."""
     name = v.structure[0] if v.structure else v.name
     key, value, owner = slopes.version(name)
     version = 0 if owner is None else 1
@@ -254,9 +261,11 @@ def _measured(v: Variable, slopes: interpreter.Slopes, places: list) -> tuple[np
             return slopes.shifted(key, version, value, k, p, d)
 
         exact.append(float(np.imag(interpreter.paired(shift(1e-30j), slopes.weights)) / 1e-30))
+        if not both and np.isfinite(exact[-1]):
+            continue
         x0 = float(np.asarray(leaves[k])[p])
         near.append(float(slopes.quotient(shift, 1e-6 * max(1, abs(x0)))))
-    return np.array(exact), np.array(near)
+    return np.array(exact), np.array(near) if len(near) == len(exact) else None
 
 
 def _error(mine: np.ndarray, theirs: np.ndarray | None, scale: float) -> float | None:

@@ -12,7 +12,7 @@ from derive.expr import Expr
 from derive.index import Index
 from derive.writers.document import Card, Crumb, Line
 from derive.writers.formula import formula, gradient_node
-from derive.writers.layout import Node, Text, Under, row, width
+from derive.writers.layout import Node, Op, Text, Under, row, width
 from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
 from derive.writers.marks import Marks, marks_for
 from derive.writers.matrix import Matrices
@@ -20,6 +20,7 @@ from derive.writers.reasons import CLOSED, Setting, lowered, reason
 from derive.writers.words import meaning_of, real_uses
 
 CERTAINTIES = ("proved", "tested", "open")
+LONG_CHAIN = 24  # names of a breadcrumb; of a longer one the ends and the neighbours are left
 MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other inputs
 # With more key lines than this a report joins these steps with the next one.
 JOINED = ((60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
@@ -81,7 +82,17 @@ class Book:
 
     def crumbs(self, name: str) -> tuple[Crumb, ...]:
         """The chain from input to output with the current array marked; writers leave out what is far."""
-        return tuple(Crumb(array(n, self.spelling), n == name) for n in chain(self.gradients, name))
+        names = chain(self.gradients, name)
+        if len(names) <= LONG_CHAIN:
+            return tuple(Crumb(array(n, self.spelling), n == name) for n in names)
+        here = names.index(name) if name in names else 0
+        shown = [n for n in range(len(names)) if n in (0, here - 1, here, here + 1, len(names) - 1)]
+        found, before = [], -1
+        for n in shown:
+            found += [Crumb(Op("ellipsis", "tight"))] * (n > before + 1)
+            found.append(Crumb(array(names[n], self.spelling), n == here))
+            before = n
+        return tuple(found)
 
 
 def whole(gradients: Gradients, closed: Mapping[str, Derivation]) -> dict[str, Derivation]:

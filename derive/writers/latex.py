@@ -172,7 +172,7 @@ def _card(card: Card, name: str, room: float) -> dict[str, Any]:
         "meaning": card.meaning,
         "badge": certainty and _badge(certainty),
         "crumbs": _crumbs(card),
-        "lines": [_line(line, room) for line in card.lines],
+        "lines": [_line(line, room, _side(card.lines)) for line in card.lines],
         "result": _broken(card.result, (PAGE - _INDENT - 24) / EM),
         "numpy": Ready(breakable(card.numpy)),
         "shape": _inline(card.shape),
@@ -195,9 +195,14 @@ def _crumbs(card: Card) -> Ready:
     return Ready(r"\dvcrumb ".join(words))
 
 
-def _line(line: Line, room: float) -> dict[str, Any]:
+def _side(lines: Sequence[Line]) -> float:
+    """The width, in em, of the column of the left sides."""
+    return max((width(line.lhs) for line in lines if line.lhs is not None), default=2.0)
+
+
+def _line(line: Line, room: float, side: float) -> dict[str, Any]:
+    """A line of a derivation behind a column of left sides that is `side` em wide."""
     lhs = Ready(latex(line.lhs)) if line.lhs is not None else Ready("")
-    side = width(line.lhs) if line.lhs is not None else 2.0
     rows = break_lines(line.rhs, room - side - 1.4)
     more = (_stacked(rows[at : at + _BLOCK]) for at in range(_BLOCK, len(rows), _BLOCK))
     return {
@@ -226,7 +231,7 @@ def _lemma(lemma: Lemma, room: float) -> dict[str, Any]:
         "text": lemma.text,
         "displays": [_broken(display, 1.08 * room) for display in lemma.displays],  # they shrink to fit
         "used": ", ".join(lemma.used_in),
-        "lines": [_line(line, room) for line in lemma.lines],
+        "lines": [_line(line, room, _side(lemma.lines)) for line in lemma.lines],
     }
 
 

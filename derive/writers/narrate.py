@@ -121,8 +121,9 @@ def titles(program: Program, gradients: Gradients, source_name: str = "") -> tup
     name = PurePath(program.path or source_name).stem or program.name
     plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
     title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
-    wrt = [spelling(program).word(n) for n in gradients.wrt]
-    what = spelling(program).word(gradients.loss) if gradients.loss else "the output"
+    spelled = spelling(program)
+    wrt = [spelled.word(n) for n in gradients.wrt]
+    what = spelled.word(gradients.loss) if gradients.loss else "the output"
     whom = _and(wrt) if len(wrt) <= 3 else f"its {count(len(wrt))} parameters"
     return title, said if said and said != title else f"How {what} changes with {whom}"
 

@@ -317,11 +317,16 @@ def template_level(template: str) -> int:
 # ---------------------------------------------------------------- one line
 
 
-def numpy_line(equation: Equation, program: Program, *, style: str = "steps", names: Names | None = None) -> str:
-    """The equation as one line of NumPy, statements joined by semicolons: what a report shows."""
+def numpy_line(equation: Equation, program: Program, *, style: str = "steps", names: Names | None = None,
+               rounds: bool = True) -> str:  # fmt: skip
+    """The equation as one line of NumPy, statements joined by semicolons: what a report shows.
+
+    `rounds`: whether the program may hold recurrences, which are looked for.
+    """
     names = names or Names(program, [equation])
     printer = Printer(names, style == "closed")
-    block = recurrences(e if e.name != equation.name else equation for e in program.equations).get(equation.name)
+    own = (e if e.name != equation.name else equation for e in program.equations)
+    block = recurrences(own).get(equation.name) if rounds else None
     if block is not None:
         return printer.round_line(lower_rounds(block, program, style == "closed"), equation.name)
     statements = lower_equation(equation, program, stable=style == "closed")

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from derive.writers.document import Answer, Card, Check, ForwardLine, Lemma, Line, Report, RuleUse, Verification
-from derive.writers.layout import Node, Op, Row, Text, break_lines, row, width
+from derive.writers.layout import HANG, Node, Op, Row, Text, break_lines, row, width
 from derive.writers.templating import Ready, environment
 from derive.writers.typst_formula import quote, typst_math
 from derive.writers.typst_graph import graph_words
 from derive.writers.typst_hand import hand_parts
-from derive.writers.typst_words import listing, prose, sequence
+from derive.writers.typst_words import fitted, listing, prose, sequence
 
 __all__ = ["compile_typst", "pages_png", "report_typst", "typst_math"]
 
@@ -27,6 +27,7 @@ _MONO = 1.9  # millimetres of a letter of code in a table
 _ASIDE = 121.0  # the text where something stands beside it
 _CODE_COLUMNS = 94
 _EQUALS = Op("eq")
+_SHORT = 4  # rows of steps of a card that stays on one page
 _BREAK_AFTER = re.compile(r"(?<=[ ,(\[=.])(?=.)")
 _NUMBER = re.compile(r"([<≤]?)\s*(-?\d+(?:\.\d+)?)(?:e([+-]?\d+))?")
 
@@ -70,12 +71,14 @@ def _display(node: Node) -> str:
 
 def _lines(node: Node, room: float) -> Ready:
     """A displayed formula as lines no wider than `room` em."""
-    return sequence(_display(line) for line in break_lines(node, room))
+    lines = break_lines(node, room)
+    return sequence(fitted(_display(n), width(n) + HANG * bool(k), room) for k, n in enumerate(lines))
 
 
 def _cell(node: Node, room: float) -> Ready:
     """The same for a table, in the style of running text."""
-    return sequence(f"${typst_math(line, style=1)}$" for line in break_lines(node, _LOOSE * room))
+    lines = enumerate(break_lines(node, _LOOSE * room))
+    return sequence(fitted(f"${typst_math(n, style=1)}$", width(n, 1) + HANG * bool(k), room) for k, n in lines)
 
 
 def _words(node: Node | str, room: float = _REASON) -> Ready:
@@ -90,8 +93,8 @@ def _words(node: Node | str, room: float = _REASON) -> Ready:
 
 def _run(node: Node, room: float) -> str:
     """A formula in running text, on several lines where it must, smaller where that does not help."""
-    lines = (f"dvfit({room:.1f}em, ${typst_math(line, style=1)}$)" for line in break_lines(node, room))
-    return "; dvbreak; ".join(lines)
+    lines = [(f"${typst_math(n, style=1)}$", width(n, 1)) for n in break_lines(node, room)]
+    return "; dvbreak; ".join(f"dvfit({room:.1f}em, {fitted(line, wide, room)})" for line, wide in lines)
 
 
 def _code(source: str) -> Ready:
@@ -141,45 +144,82 @@ def _footer(report: Report) -> Ready:
 
 
 def _card(card: Card) -> dict[str, Any]:
+    side = max([width(n.lhs) for n in card.lines if n.lhs is not None and not _stands_above(n)], default=0.0)
     return {
         "number": card.number,
-        "gradient": _math(card.gradient),
+        "gradient": Ready(fitted(_math(card.gradient), width(card.gradient, 1), (_PAGE - _INDENT) / EM)),
         "meaning": card.meaning,
         "certainty": card.certainty,
         "crumbs": _crumbs(card),
-        "steps": [_step(line) for line in card.lines],
+        "together": _flag(_head_width(card) <= _PAGE),
+        "steps": (steps := [_step(line, side) for line in card.lines]),
+        "short": _flag(len(steps) < 3 or sum(step["rows"] for step in steps) <= _SHORT),
         "result": _lines(card.result, (_PAGE - _INDENT - 24) / EM),
+        "beside": _flag(_bar_width(card) <= _PAGE - _INDENT),
+        "shaped": Ready(f"{max(9.0, _shape_width(card.shape)):.1f}mm"),
         "numpy": _code(card.numpy),
         "shape": _math(card.shape),
         "note": card.note,
     }
 
 
-def _crumbs(card: Card) -> Ready:
-    """The chain with the current node bold; of a long chain only its ends and the neighbours."""
+def _flag(held: bool) -> Ready:
+    return Ready(str(held).lower())
+
+
+def _head_width(card: Card) -> float:
+    """Millimetres of a card's heading with its breadcrumb on one line."""
+    words = 2.05 * len(card.meaning) + (14 if card.certainty != "proved" else 0)
+    chain = [card.crumbs[n] for n in _shown(card)]
+    return _INDENT + EM * (width(card.gradient, 1) + sum(0.78 * width(c.label, 1) + 0.7 for c in chain)) + words + 8
+
+
+def _shape_width(shape: Node) -> float:
+    return 7.2 / 11 * EM * width(shape, 1) + 1
+
+
+def _bar_width(card: Card) -> float:
+    """Millimetres of a result bar with formula, code and shape on one line."""
+    lines = break_lines(card.result, (_PAGE - _INDENT - 24) / EM)
+    return EM * max(map(width, lines)) + 1.8 * len(card.numpy) + _shape_width(card.shape) + 21
+
+
+def _shown(card: Card) -> list[int]:
+    """Of a long breadcrumb its ends, and the current name with its neighbours."""
     here = next((n for n, crumb in enumerate(card.crumbs) if crumb.current), 0)
     last = len(card.crumbs) - 1
     total = sum(width(crumb.label, 1) + 0.6 for crumb in card.crumbs)
-    shown = [n for n in range(last + 1) if total < 16 or n in (0, here - 1, here, here + 1, last)]
+    return [n for n in range(last + 1) if total < 16 or n in (0, here - 1, here, here + 1, last)]
+
+
+def _crumbs(card: Card) -> Ready:
+    """The chain with the current node bold; of a long chain only its ends and the neighbours."""
     words, before = [], -1
-    for n in shown:
+    for n in _shown(card):
         words += ["([…], false)"] * (n > before + 1)
         words.append(f"({_math(card.crumbs[n].label)}, {str(card.crumbs[n].current).lower()})")
         before = n
     return sequence(words)
 
 
-def _step(line: Line) -> dict[str, Any]:
-    """A line of a derivation; a left side that leaves too little room stands above its right side."""
-    side = width(line.lhs) if line.lhs is not None else 2.0
-    above = side > 0.4 * _STEP / EM
+def _stands_above(line: Line) -> bool:
+    """Whether a left side leaves too little room, and stands on a line of its own."""
+    return line.lhs is not None and width(line.lhs) > 0.4 * _STEP / EM
+
+
+def _step(line: Line, side: float) -> dict[str, Any]:
+    """A line of a derivation, its right side behind the column of the left sides, which is `side` em wide."""
+    above = _stands_above(line)
     room = _STEP / EM - (1.2 if above else side) - 1.6
-    first, *rest = break_lines(line.rhs, 1.05 * room)
+    first, *rest = lines = break_lines(line.rhs, 1.05 * room)
+    left = f"$display(thick {typst_math(row(_EQUALS, first))})$"
+    shown = [fitted(left, width(first), room), *(fitted(_display(n), width(n) + HANG, room) for n in rest)]
     return {
+        "rows": len(lines) + above,
         "number": line.number,
         "lhs": Ready(_display(line.lhs)) if line.lhs is not None else Ready("none"),
-        "above": Ready("true" if above else "false"),
-        "rhs": sequence([f"$display(thick {typst_math(row(_EQUALS, first))})$", *map(_display, rest)]),
+        "above": _flag(above),
+        "rhs": sequence(shown),
         "rule": _rule(line),
         "instance": sequence([*([_words(line.instance)] if line.instance else []), *map(prose, line.conditions)]),
     }
@@ -191,12 +231,13 @@ def _rule(line: Line) -> Ready:
 
 
 def _lemma(lemma: Lemma) -> dict[str, Any]:
+    sides = [width(n.lhs) for n in lemma.lines if n.lhs is not None and not _stands_above(n)]
     return {
         "title": lemma.title,
         "text": Ready(prose(lemma.text)),
         "used": ", ".join(lemma.used_in),
         "displays": [_lines(display, (_PAGE - _INDENT) / EM) for display in lemma.displays],
-        "steps": [_step(line) for line in lemma.lines],
+        "steps": [_step(line, max(sides, default=0.0)) for line in lemma.lines],
     }
 
 

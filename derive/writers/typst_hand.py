@@ -9,7 +9,7 @@ from derive.writers.document import HandLine, HandWork
 from derive.writers.layout import HANG, Node, break_lines, row, width
 from derive.writers.templating import Ready
 from derive.writers.typst_formula import typst_math
-from derive.writers.typst_words import listing, prose, sequence
+from derive.writers.typst_words import fitted, listing, prose, sequence
 
 ROOM = 27.5  # em of the column of formulas
 WIDE = 0.42  # of the room: a left side that is wider stands on a line of its own
@@ -56,7 +56,9 @@ def _row(line: HandLine, apart: bool) -> dict[str, Any]:
     lhs = Ready("none") if line.lhs is None or apart else Ready(_display(line.lhs))
     thick = line.relation is not None and not (apart and line.lhs is not None)
     first = [f"$display(thick {typst_math(body[0])})$" if thick else _display(body[0])] if body else []
-    return {**_said(line), "lhs": lhs, "rhs": sequence([*first, *map(_display, body[1:])])}
+    shown = [*first, *map(_display, body[1:])]
+    rhs = (fitted(n, width(b) + HANG * bool(k), ROOM - side) for k, (n, b) in enumerate(zip(shown, body, strict=True)))
+    return {**_said(line), "lhs": lhs, "rhs": sequence(rhs)}
 
 
 def _display(node: Node) -> str:
@@ -76,5 +78,5 @@ def _correction(line: HandLine) -> dict[str, Any]:
     if isinstance(line.correction, str):
         return {"kind": "code correction", "code": listing(line.correction, 84)}
     lines = break_lines(line.correction, 1.2 * ROOM)
-    return {"kind": "corrected", "formula": sequence(map(_display, lines))}
+    return {"kind": "corrected", "formula": sequence(fitted(_display(n), width(n) + HANG, 1.15 * ROOM) for n in lines)}
 
