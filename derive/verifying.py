@@ -126,8 +126,8 @@ def _summing(data: np.ndarray, fact, sizes: Mapping[str, int], program: Program)
     return data / data.sum(axis=axis, keepdims=True) * float(value)
 
 
-def structured(program: Program, data: Mapping[str, np.ndarray]) -> dict:
-    """The data as the forward pass takes it: plain arguments, lists and dicts of arrays."""
+def structured(program: Program, data: Mapping[str, np.ndarray], sizes: Mapping[str, int] | None = None) -> dict:
+    """The data as the forward pass takes it: plain arguments, lists and dicts of arrays, lengths that it is given."""
     out: dict = {}
     for v in program.inputs:
         value = _plain(data[v.name])
@@ -139,7 +139,8 @@ def structured(program: Program, data: Mapping[str, np.ndarray]) -> dict:
         for here, following in zip(steps, path, strict=False):
             held = held.setdefault(here, {} if not isinstance(following, int) else {})
         held[steps[-1]] = value
-    return {name: _lists(value) for name, value in out.items()} | {s.name: s.value for s in program.statics}
+    given = {s.name: s.value for s in program.statics} | {p: sizes[p] for p in program.parameters if p in (sizes or {})}
+    return given | {name: _lists(value) for name, value in out.items()}
 
 
 def _plain(value: np.ndarray):

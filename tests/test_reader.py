@@ -345,3 +345,54 @@ def test_any_number_of_leading_axes():
     source = 'def f(x: Float[Array, "... d"], g: Float[Array, "d"]):\n    return x / x.std(-1, keepdims=True) * g\n'
     program = read_python(source)
     assert [str(n) for n in program.shape("x")] == ["n", "d"] and [str(n) for n in program.shape("g")] == ["d"]
+
+
+GPT = '''
+import math
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.register_buffer("bias", torch.tril(torch.ones(config.block_size, config.block_size)))
+        self.dropout = nn.Dropout(config.dropout)
+        self.n_head, self.n_embd = config.n_head, config.n_embd
+
+    def forward(self, x):
+        B, T, C = x.size()
+        q, k, v = self.c_attn(x).split(self.n_embd, dim=2)
+        q, k, v = (u.view(B, T, self.n_head, C // self.n_head).transpose(1, 2) for u in (q, k, v))
+        att = q @ k.transpose(-2, -1) / math.sqrt(k.size(-1))
+        att = F.softmax(att.masked_fill(self.bias[:T, :T] == 0, float("-inf")), dim=-1)
+        return (self.dropout(att) @ v).transpose(1, 2).contiguous().view(B, T, C)
+'''
+
+
+def test_a_class_without_declarations():
+    """Lengths from a config, a mask as a buffer, the dropout's mask as an input, the number of heads as an argument."""
+    program = read_python(GPT)
+    shapes = {v.name: " ".join(map(str, v.shape)) for v in program.inputs}
+    assert shapes["x"] == "B T n*n_head" and shapes["c_attn_weight"] == "3*n*n_head n*n_head"
+    assert shapes["dropout_mask"] == "B n_head T T"
+    assert set(program.parameters) == {"x", "c_attn", "dropout"}
+    program = read_python(GPT.replace("self.dropout(att)", "att"))
+    assert set(program.parameters) == {"x", "c_attn", "n_head"}, "no axis tells the number of heads any more"
+
+
+def test_layers_of_a_script():
+    source = """
+model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+criterion = nn.CrossEntropyLoss()
+for epoch in range(10):
+    for images, labels in loader:
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+"""
+    program = read_python("import torch\nfrom torch import nn\n" + source, shapes={"labels": "int n"})
+    shapes = {v.name: " ".join(map(str, v.shape)) for v in program.inputs}
+    assert shapes["images"] == "n h" and shapes["model_0_weight"] == "d h" and program.outputs == ("loss",)

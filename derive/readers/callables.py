@@ -15,7 +15,19 @@ from derive.readers.indexing import mutate, store
 from derive.readers.operators import plain
 from derive.readers.rounds import replaced
 from derive.readers.run import Run
-from derive.readers.values import Array, Function, Instance, Method, Module, Moving, Opaque, Parameter, Rows, kind
+from derive.readers.values import (
+    Array,
+    Function,
+    Instance,
+    Method,
+    Module,
+    Moving,
+    Opaque,
+    Parameter,
+    Rows,
+    ShapeOf,
+    kind,
+)
 
 
 def call_value(run: Run, callee: object, args: list, keywords: dict, node: ast.Call | None = None) -> object:
@@ -120,6 +132,8 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
         case Parameter():
             if name in ("keys", "values", "items"):
                 raise run.unsupported(f"`{owner.name}.{name}()`", "its entries are not known", "declare its shapes")
+            if name == "size" and not args:
+                return ShapeOf(owner)
             owner = guessed(run, owner, 2)
     if name == "detach":
         raise run.unsupported("`.detach()`", "it hides a path, so the derivative would not be the function's",

@@ -228,7 +228,7 @@ def _attribute(run: Run, node: ast.Attribute) -> object:
         case Parameter():
             if name == "shape":
                 return ShapeOf(owner)
-            if name in ("T", "mT", "ndim", "size"):
+            if name in ("T", "mT", "ndim") or name == "size" and run.flavor == "numpy":
                 return _array_attribute(run, guessed(run, owner, 2), name)
             return Method(owner, name)
         case Array() | Pair() | Rows():

@@ -57,12 +57,22 @@ def _name(source: Source) -> str:
     return f"{source.owner.name}.{source.function.name}" if source.owner is not None else source.function.name
 
 
+def _settings(source: Source, variables: tuple[Variable, ...]) -> list[str]:
+    """Sizes that a constructor is given and no axis shows, like a number of heads: arguments of generated code."""
+    init = next((n for n in getattr(source.owner, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+    if init is None:
+        return []
+    names = {n.attr for n in ast.walk(init) if isinstance(n, ast.Attribute)} | {a.arg for a in init.args.args}
+    sizes = [n for v in variables for n in v.shape]
+    return sorted({a for n in sizes for a in n.letters if a in names} - {n.letter for n in sizes})
+
+
 def _parameters(source: Source, inputs: Inputs, variables: tuple[Variable, ...]) -> tuple[str, ...]:
     if source.function is None:
         return tuple(v.name for v in variables)
     named = [p for p in inputs.parameters if p not in ("self", "ctx")]
     owners = [v.structure[0] if v.structure else v.name for v in variables]
-    return tuple(dict.fromkeys([*named, *owners]))
+    return tuple(dict.fromkeys([*named, *owners, *_settings(source, variables)]))
 
 
 def _ordered(run: Run, inputs: Inputs) -> tuple[Variable, ...]:

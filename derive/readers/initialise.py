@@ -6,6 +6,7 @@ An int that is used as a length there (`n_embd = 10`) becomes a size letter of i
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from fractions import Fraction
 
 from derive import expr as x
@@ -19,7 +20,7 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.layers import KINDS, ClassOf, Layer, labelled
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
-from derive.readers.values import Array, Function, Instance, Scope
+from derive.readers.values import Array, Function, Instance, Opaque, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
 SIZED = {"Linear", "Embedding", "LayerNorm", "RMSNorm", "Conv1d", "Conv2d", "BatchNorm1d", "BatchNorm2d", "GroupNorm"}
@@ -54,16 +55,18 @@ def length_names(tree: ast.AST) -> set[str]:
 
 def separated(tree: ast.Module) -> ast.Module:
     """The tree with `V, E = 27, 10` at its top, and two draws in one line, as assignments one by one."""
-    body: list[ast.stmt] = []
-    for node in tree.body:
-        targets = node.targets[0].elts if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) else []
-        values = node.value.elts if targets and isinstance(node.value, ast.Tuple) else []
-        if len(targets) == len(values) > 0 and all(isinstance(v, ast.Constant) or _fills(v) for v in values):
-            pairs = zip(targets, values, strict=True)
-            body += [ast.copy_location(ast.Assign([t], v, lineno=node.lineno), node) for t, v in pairs]
-        else:
-            body.append(node)
-    return ast.copy_location(ast.Module(body, tree.type_ignores), tree)
+    plain = [n for node in tree.body for n in _one_by_one(node, lambda v: isinstance(v, ast.Constant) or _fills(v))]
+    return ast.copy_location(ast.Module(plain, tree.type_ignores), tree)
+
+
+def _one_by_one(node: ast.stmt, fits: Callable[[ast.expr], bool]) -> list[ast.stmt]:
+    """`a, b = x, y` as two assignments, where all values fit."""
+    targets = node.targets[0].elts if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) else []
+    values = node.value.elts if targets and isinstance(node.value, ast.Tuple) else []
+    if not targets or len(targets) != len(values) or not all(map(fits, values)):
+        return [node]
+    pairs = zip(targets, values, strict=True)
+    return [ast.copy_location(ast.Assign([t], v, lineno=node.lineno), node) for t, v in pairs]
 
 
 def numbers_of(tree: ast.Module) -> set[int]:
@@ -191,7 +194,9 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     lengths = length_names(init) | _passed_on(init, run.scopes[0])
     for arg in (*init.args.args, *init.args.kwonlyargs):
         name = arg.arg
-        if name in lengths:
+        if (settings := _settings(run, init, name)) is not None:
+            scope[name] = settings
+        elif name in lengths:
             scope[name] = run.knowledge.settled(Size.of(name))
         elif name in inputs.declared or name in inputs.sample:
             scope[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
@@ -199,10 +204,31 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
             scope[name] = _default(init, name)
     run.scopes.append(scope)
     try:
-        for node in init.body:
+        for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
             _attribute(run, inputs, scope, attributes, node)
     finally:
         run.scopes.pop()
+
+
+def _settings(run: Run, init: ast.FunctionDef, name: str) -> Instance | None:
+    """A constructor's `config`, known by what is read of it: lengths are letters of their own, the rest is opaque."""
+    parts = [n for n in ast.walk(init) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == name]
+    read = dict.fromkeys(n.attr for n in parts)
+    if not read:
+        return None
+    plain = {m.attr for n in ast.walk(init) for m in _unsized(n) if isinstance(m, ast.Attribute)}
+    held: dict = {attr: Opaque(f"{name}.{attr}") if attr in plain else run.knowledge.settled(Size.of(attr)) for attr in read}
+    found = Instance(Scope(name), {})
+    found.attributes.update(held)
+    return found
+
+
+def _unsized(node: ast.AST) -> list[ast.expr]:
+    """What a call takes that is no length: the rate of a dropout, `bias=…`, `eps=…`."""
+    if not isinstance(node, ast.Call):
+        return []
+    rates = node.args if _called(node) == "Dropout" else []
+    return [*rates, *(k.value for k in node.keywords if k.arg in ("bias", "eps", "p", "dropout", "device", "dtype"))]
 
 
 def _default(init: ast.FunctionDef, name: str) -> object:

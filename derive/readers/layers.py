@@ -104,9 +104,10 @@ def _fed(run: Run, x: object, rank: int, place: int, n: Size | None, sort: str =
 
 def _linear(run: Run, layer: Layer, x: object) -> Array:
     d, h = sizes(run, layer, layer.given(0, "in_features"), layer.given(1, "out_features"))
-    a = _fed(run, x, 2, 1, d)
+    weight = parameter(run, layer, "weight", (h, d))
+    a = _fed(run, x, 2, 1, weight.shape[1])
     bias = parameter(run, layer, "bias", (h,)) if layer.given(2, "bias", True) else None
-    return call(run, "linear", "torch", [a, parameter(run, layer, "weight", (h, d)), bias], {})
+    return call(run, "linear", "torch", [a, weight, bias], {})
 
 
 def _embedding(run: Run, layer: Layer, x: object) -> Array:
@@ -128,7 +129,7 @@ def _convolution(count: int) -> Callable:
         inner = channels if groups == Size.of(1) else channels // groups
         weight = parameter(run, layer, "weight", (filters, inner, *kernel))
         bias = parameter(run, layer, "bias", (filters,)) if layer.given(7, "bias", True) else None
-        a = _fed(run, x, count + 2, 1, channels)
+        a = _fed(run, x, count + 2, 1, weight.shape[1] if inner == channels else channels)
         return call(run, f"conv{count}d", "torch", [a, weight, bias], given)
 
     return convolution
@@ -184,7 +185,8 @@ def _dropout(run: Run, layer: Layer, x: object) -> object:
     if isinstance(p, (int, float, Fraction)) and p == 0:
         return x
     a = as_array(run, x)
-    return dropped(run, a, parameter(run, layer, "mask", a.shape), p)
+    rate = parameter(run, layer, "p", ()) if isinstance(p, Opaque) else p
+    return dropped(run, a, parameter(run, layer, "mask", a.shape), rate)
 
 
 STATELESS = {

@@ -22,7 +22,7 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.layers import ClassOf
 from derive.readers.run import Knowledge, Run
 from derive.readers.statements import Returned, assign, execute, inline, refuse_cut
-from derive.readers.values import Array, Function, Instance, Pair, Restart, Rows, Scope
+from derive.readers.values import Array, Function, Instance, Opaque, Pair, Restart, Rows, Scope
 
 ROUNDS = 600
 MOST_DATA, RANKS = 6, (1, 2, 3)  # arrays of a notebook whose numbers of axes are looked for, one after the other
@@ -252,7 +252,8 @@ def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, l
     run.statement = outcome.node
     names, kind = _outputs(run, outcome.node.value, outcome.value)
     if not names:
-        raise run.problem(Unsupported, "nothing that is returned is an array", "", "return the loss or the outputs",
+        why = f"it is {outcome.value.what}, which is not read" if isinstance(outcome.value, Opaque) else ""
+        raise run.problem(Unsupported, "nothing that is returned is an array", why, "return the loss or the outputs",
                           outcome.node)  # fmt: skip
     return run, names, kind
 

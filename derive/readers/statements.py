@@ -14,6 +14,7 @@ from derive.readers.builtins import key_of
 from derive.readers.convert import as_array, iterated, rows_array, truth, unpacked_shape
 from derive.readers.evaluate import evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
+from derive.readers.layers import Layer, labelled
 from derive.readers.loops import symbolic_loop
 from derive.readers.operators import BINARY, combine
 from derive.readers.rounds import keyed_item, moving_key, store_keyed
@@ -121,6 +122,8 @@ def bind(run: Run, scope: Scope, name: str, value: object, quiet: bool = False) 
                               "use np.where(mask, a, 0)")  # fmt: skip
     if isinstance(value, Size):
         run.named_size(name, value)
+    if isinstance(value, Layer):
+        labelled(value, (name,))
     if isinstance(value, list):
         run.lists.setdefault(id(value), tuple(run.loops))
         run.kept.append(value)
