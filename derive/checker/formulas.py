@@ -298,7 +298,8 @@ class FormulaChecker:
             return None
         program = self.paper.program
         names = sorted(found.left.names)
-        if len(names) != 1 or program.equation(names[0]) is not None or names[0] in self.paper.notes.labels:
+        notes = self.paper.notes
+        if len(names) != 1 or program.equation(names[0]) or names[0] in notes.labels or names[0] in notes.implied:
             return None
         return None if names[0] in {*_reached(program, (found.right,)), *found.right.names} else names[0]
 

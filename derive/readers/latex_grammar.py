@@ -190,7 +190,11 @@ def _text_name(token: Token, tokens: list[Token], place: int) -> Token:
     single = bool(word) and all(c.isalnum() or c == "_" for c in word)
     if single and (after in ("_", "^") or word in WORDS or (before and before.kind == "diff") or len(word) == 1):
         return replace(token, kind="name", text=word)
-    if single and after == "(" and word not in ("where", "if", "for", "and", "since", "when"):
+    if not single or word in ("where", "if", "for", "and", "since", "when", "otherwise", "else", "so", "thus", "with"):
+        return token
+    led = before is None or before.text in (r"\partial", "{", "&", "d")
+    alone = len(tokens) == 1 and (word.lower() != word or word in ("loss", "cost"))
+    if alone or after == "(" or led and after in ("=", ":=", "}", r"\,") or before is not None and before.text == r"\partial":
         return replace(token, kind="name", text=word)
     return token
 
