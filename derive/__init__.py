@@ -46,5 +46,12 @@ def __getattr__(name: str):
     return found
 
 
+def load_ipython_extension(ipython) -> None:
+    """`%load_ext derive` in Jupyter: the magics `%derive check`, `%%derive check`, `%%derive show`."""
+    from derive.magics import load_ipython_extension as load
+
+    load(ipython)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME})

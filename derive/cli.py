@@ -63,6 +63,18 @@ def main(args: list[str] | None = None) -> None:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
+def run_command(args: list[str]) -> int:
+    """A command from within Python: its exit code; problems go to stderr."""
+    try:
+        code = app(args=args, prog_name="derive", standalone_mode=False)
+    except _MISUSE as problem:
+        problem.show(sys.stderr)
+        return 2
+    except Exception as problem:  # noqa: BLE001  (as in main)
+        return _failed(problem)
+    return code if isinstance(code, int) else 0
+
+
 def _failed(problem: Exception) -> int:
     """Print a problem with its place and remedy; anything else is ours and is said to be."""
     from derive.errors import Problem

@@ -139,7 +139,7 @@ def _own(paper: Paper, wanted: Wanted) -> Home | None:
 def own_code(paper: Paper) -> tuple[Program | None, Block | None]:
     """The forward pass that the document shows as code, with its loss as the only output, and its block."""
     blocks = [b for b in paper.document.blocks if b.kind == "code" and b.language != "front"]
-    if paper.document.path.endswith(".ipynb") and len(blocks) > 1:
+    if len(blocks) > 1 and any(b.source.cell for b in blocks):
         program = _notebook(paper)
         if program is not None:
             return only_loss(program), None
