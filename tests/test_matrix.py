@@ -170,6 +170,10 @@ NO_FORM = (
     ("m[i:n] = prod[j:C] A[i,j]", "`prod` over an axis"),
     ("m[i:n, j:n] = [j <= i]*A[i,j]", "compares places"),
     ("m[i:n, j:C] = A[i,j]^b[i]", "exponent varies"),
+    ("L[] = sum[i:n] {log(z[i]) if 0 < z[i]; 0}", "keeps out"),
+    ("L[] = sum[i:n | 0 < z[i]] log(z[i])", "keeps out"),
+    ("m[i:n] = {x[i]/z[i] if z[i] != 0; 1}", "cases stand inside"),
+    ("f[i:n] = n*x[i]*n[i]", "two things are written n"),
     ("m[i:n] = at(i)*x[i]", "counts places"),
 )
 # fmt: on

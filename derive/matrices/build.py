@@ -29,6 +29,7 @@ from derive.matrices.tree import (
     Unit,
     turns,
 )  # fmt: skip
+from derive.ops import OPS
 
 Shape = Callable[[str], tuple[Size, ...]]
 MANY_AXES = "more than two axes meet"
@@ -83,7 +84,7 @@ class Builder:
                 return raised(self.part(base, rows, cols), self.part(exponent, None, None))
             case x.Reduce(op="max" | "min" as op, index=k, body=body, guard=None) if k.size.number != 1:
                 return self.best(f"row{op}", k, body, rows, cols)
-            case x.Cases(branches=((cond, value),), otherwise=rest):
+            case x.Cases(branches=((cond, value),), otherwise=rest) if everywhere(value) and everywhere(rest):
                 apart = x.add(x.mul(x.Ind(cond), value), x.mul(x.indicator(x.negation(cond)), rest))
                 return self.part(apart, rows, cols)
             case x.Mul() | x.Pow() | x.Reduce(op="sum") | Entry() | x.Ind():
@@ -180,6 +181,14 @@ def _value(s: x.Slot | Expr) -> Expr:
     return x.add(*(x.mul(x.size(c), _value(t)) for t, c in s.terms), x.size(s.constant))
 
 
+def everywhere(e: Expr) -> bool:
+    """Whether an expression is defined for all numbers, so that 0 times it is 0."""
+    whole = (t.exponent.value if isinstance(t.exponent, x.Num) else None for t in x.walk(e) if isinstance(t, x.Pow))
+    return (all(isinstance(n, Fraction) and n > 0 and n.denominator == 1 for n in whole)
+            and not any(isinstance(t, x.Call) and OPS[t.op].domain for t in x.walk(e))
+            and not any(isinstance(t, x.Num) and isinstance(t.value, float) for t in x.walk(e)))  # fmt: skip
+
+
 def raised(base: Matrix, exponent: Matrix) -> Matrix:
     """A power; the root of ‖v‖² is ‖v‖."""
     if isinstance(base, Norm) and isinstance(exponent, Number) and (2 * exponent.value).denominator == 1:
@@ -211,4 +220,4 @@ def _reason(e: Expr) -> str:
     return "it has no matrix form"
 
 
-__all__ = ["Builder", "oriented"]
+__all__ = ["Builder", "everywhere", "oriented"]

@@ -16,7 +16,7 @@ from derive.arrays.deltas import unfolded
 from derive.expr import Entry, Expr
 from derive.index import Index
 from derive.matrices.algebra import hadamard, ones, product, scaled, turned
-from derive.matrices.build import LABELS, MANY_AXES, Builder, oriented
+from derive.matrices.build import LABELS, MANY_AXES, Builder, everywhere, oriented
 from derive.matrices.tree import (
     Apply,
     Axis,
@@ -61,12 +61,23 @@ def contracted(builder: Builder, e: Expr, rows: Axis, cols: Axis) -> Matrix:
 
 def opened(builder: Builder, e: Expr) -> tuple[list[Index], list[tuple[Expr, bool]]]:
     """Summation indices and factors, each with whether it divides; sums inside products joined with the outer one."""
+    _guarded(e)
     bound, factors = unfolded(e)
     found: list[tuple[Expr, bool]] = []
     for f in factors:
         inner, parts = _opened_factor(builder, f)
         bound, found = [*bound, *inner], [*found, *parts]
     return bound, found
+
+
+def _guarded(e: Expr) -> None:
+    """Raises NoMatrix where a condition keeps out places at which the rest is not defined: 0 times it is not 0."""
+    for f in e.factors if isinstance(e, x.Mul) else (e,):
+        if isinstance(f, x.Cases) or isinstance(f, x.Reduce) and f.guard is not None:
+            if not all(everywhere(t) for t in x.parts(f) if isinstance(t, Expr)):
+                raise NoMatrix("a condition keeps out what is not defined")
+        if isinstance(f, x.Reduce):
+            _guarded(f.body)
 
 
 def _opened_factor(builder: Builder, f: Expr) -> tuple[list[Index], list[tuple[Expr, bool]]]:

@@ -27,7 +27,7 @@ from derive.matrices.tree import Matrix, NoMatrix, walk
 from derive.program import Program
 from derive.writers.latex_math import latex
 from derive.writers.layout import Node, row
-from derive.writers.letters import EQ, Spelling, index_symbol, letters_for
+from derive.writers.letters import EQ, Spelling, index_symbol, letters_for, symbol
 from derive.writers.matrix_formula import MatrixPrinter
 from derive.writers.pieces import function_node
 from derive.writers.text_formula import text
@@ -215,22 +215,23 @@ class Bench:
     # ------------------------------------------------------------ the names in a print
 
     def names(self, form: Form, write: Callable[[Node], str]) -> Names:
-        """Arrays, functions and label ranges in the spelling of one printer; raises Misprint when two share one."""
+        """Arrays, sizes, functions and label ranges in the spelling of one printer; raises NoMatrix when two share one."""
         arrays: dict[str, tuple[tuple, Printed]] = {}
         functions, ranges, printer = {}, {}, form.printer
         for t in walk(form.tree):
+            found = []
             if isinstance(t, m.Named):
                 labels = tuple(write(index_symbol(printer.letters[i])) for i in t.labels)
-                own = (t.name, labels), Printed(self._held(t), labels, self.limit(t.name))
-                if arrays.setdefault(write(printer.put(t)), own)[0] != own[0]:
-                    raise Misprint(f"two arrays are written {write(printer.put(t))}")
+                found = [(printer.put(t), (t.name, labels), Printed(self._held(t), labels, self.limit(t.name)))]
             elif isinstance(t, m.Length):
-                spelled = write(printer.put(t))
-                arrays.setdefault(spelled, ((spelled,), Printed(np.asarray(float(t.size.at(self.sizes))))))
+                found = [(symbol(a), (a,), Printed(np.asarray(float(self.sizes[a])))) for a in t.size.letters]
             elif isinstance(t, m.Apply) and t.op not in m.BY_ROW:
                 functions[write(function_node(t.op, printer.spelling))] = _function(t.op)
             elif isinstance(t, m.Over):
                 ranges[write(index_symbol(printer.letters[t.label]))] = t.label.size.at(self.sizes)
+            for node, own, value in found:
+                if arrays.setdefault(write(node), (own, value))[0] != own:
+                    raise NoMatrix(f"two things are written {text(node)}")
         return Names({s: p for s, (_, p) in arrays.items()}, functions, ranges)
 
     def _held(self, t: m.Named) -> np.ndarray:
