@@ -524,11 +524,14 @@ def _part(files: Mapping[str, str], name: str) -> str:
 
 def _numpy(gradients: Gradients, style: str) -> str:
     from derive.stable import closed_code
-    from derive.writers.narrate import step_numbers
+    from derive.writers.cards import CLOSED, step_numbers
     from derive.writers.numpy import numpy_module
 
     full = gradients.program if style == "steps" else closed_code(gradients)
-    return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=step_numbers(gradients))
+    numbers = step_numbers(gradients)
+    if style == "closed":
+        numbers |= {name: numbers[name + CLOSED] for name in gradients.closed}
+    return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=numbers)
 
 
 def _layers(gradients: Gradients, style: str) -> str:

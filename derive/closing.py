@@ -1,8 +1,9 @@
-"""Closed forms: a gradient written without the gradients between it and the loss, when that is as short.
+"""Closed forms: a gradient written without the gradients between it and the loss, or a later one, when that is as short.
 
-Going backwards, each let-form is taken with the closed forms of the gradients it mentions put in, multiplied out,
+Going backwards from the loss, each let-form is taken with the closed forms of the gradients it mentions put in, multiplied out,
 cancelled and called by name.  A closed form is kept for the reader when it is no longer than the let-form that it
-replaces; longer ones are carried along a while, since a later step may cancel them.
+replaces; longer ones are carried along a while, since a later step may cancel them.  Where that finds nothing, a window
+to a later gradient may (`derive.windows`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from derive.expr import Entry, Expr
 from derive.program import Equation, Program, gradient_name
 from derive.rule import RULES, Context
 from derive.rules.scalars import coefficient
+from derive.windows import gradients_in, needed_windows
 
 SLACK = 2
 SHORT = 6
@@ -41,10 +43,15 @@ def close(gradients: Gradients) -> Gradients:
         closed = _collapse(gradients, found, {g: carried[g][1] for g in inner})
         if measure(closed.result) <= measure(found.result) + PATIENCE:
             carried[gradient_name(name)] = (closed, closed.result)
-            if _worth_showing(found, closed):
+            if not gradients_in(closed.result) and _worth_showing(found, closed):
                 shown[name] = closed
     found = {d.name: d for d, _ in carried.values() if d.kind == "closed"}
-    return replace(gradients, closed=shown, carried=found)
+    windows = needed_windows(replace(gradients, closed=shown))
+    return replace(gradients, closed=_in_order(gradients, shown | windows), carried=found)
+
+
+def _in_order(gradients: Gradients, found: Mapping[str, Derivation]) -> dict[str, Derivation]:
+    return {name: found[name] for name in gradients.derivations if name in found}
 
 
 def _worth_showing(found: Derivation, closed: Derivation) -> bool:
@@ -127,6 +134,13 @@ def positive_first(e: Expr) -> Expr:
 def closed_program(gradients: Gradients) -> Program:
     """The program in which every gradient with a closed form has it as its equation: what substitutions rely on."""
     closed = {d.target.name: d.result for d in gradients.carried.values()}
+    equations = tuple(replace(e, rhs=closed.get(e.name, e.rhs)) for e in gradients.program.equations)
+    return replace(gradients.program, equations=equations)
+
+
+def window_program(gradients: Gradients) -> Program:
+    """The program in which the gradients that were closed from the loss have that form: what windows rely on."""
+    closed = {d.target.name: d.result for d in gradients.closed.values() if d.kind == "closed"}
     equations = tuple(replace(e, rhs=closed.get(e.name, e.rhs)) for e in gradients.program.equations)
     return replace(gradients.program, equations=equations)
 

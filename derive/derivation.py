@@ -48,7 +48,7 @@ class Derivation:
     steps: tuple[Step, ...]
     note: str = ""
     stuck: str = ""
-    kind: Literal["gradient", "closed", "identity"] = "gradient"
+    kind: Literal["gradient", "closed", "window", "identity"] = "gradient"
 
     @property
     def result(self) -> Expr:

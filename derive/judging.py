@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from derive.closing import closed_program
+from derive.closing import closed_program, window_program
 from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.errors import Refuted
@@ -33,11 +33,11 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
     undecided = _judge_totals(gradients, seed)
     bench = Bench(gradients.program, seed, extra=_formulas(gradients))
     let = partial(_judge_derivation, bench=bench, program=gradients.program)
-    closed_form = partial(_judge_derivation, bench=bench, program=closed_program(gradients))
+    programs = {"closed": closed_program(gradients), "window": window_program(gradients)}
 
     def closed(d: Derivation) -> Derivation:
         by_theorem = any(s.rule == THEOREM for s in d.steps)  # proved from the let-forms
-        return let(d) if by_theorem else closed_form(d)
+        return let(d) if by_theorem else _judge_derivation(d, bench=bench, program=programs[d.kind])
 
     return replace(
         gradients,
@@ -48,7 +48,7 @@ def judge(gradients: Gradients, seed: int = 0) -> Gradients:
 
 
 def _formulas(gradients: Gradients) -> list[Expr]:
-    found = [*gradients.derivations.values(), *gradients.carried.values()]
+    found = [*gradients.derivations.values(), *gradients.carried.values(), *gradients.closed.values()]
     return [s.line for d in found for s in d.steps]
 
 

@@ -95,6 +95,11 @@ def _assign(
                 yield from _assign(patterns[1:], parts, more, free, used | {k})
 
 
+def assigned(pattern: Expr, e: Expr, found: dict[Index, x.Slot], variables: frozenset[Index]) -> Iterator[dict]:
+    """Every way to make the pattern equal the expression that agrees with what its indices stand for already."""
+    return _match(pattern, e, found, variables)
+
+
 def argument(pattern: Expr, e: Expr) -> Expr | None:
     """What the wildcard entry `?u[]` of a pattern stands for in an expression that matches it."""
     found = next(_match(pattern, e, {}, frozenset()), None)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
 WITH_PICTURE = ("softmax_cross_entropy",)
+GALLERY = ("derivation.txt", "backward.py", "backward_closed.py")  # of examples/gallery/, without the LaTeX
 OTHER_TARGETS = {"layers": {"layers.py": "layers"}}
 MATRIX = ("matrix_network",)  # reported in matrix notation
 
@@ -23,6 +24,11 @@ def names() -> list[str]:
     return sorted(p.stem for p in EXAMPLES.glob("*.py") if "def forward(" in p.read_text())
 
 
+def gallery() -> list[str]:
+    """The forward passes of the gallery, one for every closed form that textbooks know: gallery/NAME."""
+    return sorted(f"gallery/{p.stem}" for p in (EXAMPLES / "gallery").glob("*.py"))
+
+
 def files(name: str) -> dict[str, str | bytes]:
     """What `derive build` writes for one example, by relative path, without the PDF."""
     sys.path.insert(0, str(ROOT))
@@ -30,6 +36,8 @@ def files(name: str) -> dict[str, str | bytes]:
 
     found = derive.differentiate(derive.read(f"examples/{name}.py" if Path.cwd() == ROOT else EXAMPLES / f"{name}.py"))
     made = found.text_files(found.as_report(notation="matrix" if name in MATRIX else "index"))
+    if name.startswith("gallery/"):
+        return {path: made[path] for path in GALLERY}
     for path, target in OTHER_TARGETS.get(name, {}).items():
         made[path] = found.code(target=target)
     return made
@@ -68,6 +76,6 @@ def remake(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or names():
+    for chosen in sys.argv[1:] or [*names(), *gallery()]:
         remake(chosen)
         print(f"generated/{chosen}")

@@ -31,6 +31,9 @@ ROWS = {
     "sum of a constant": "input a[]\nL[] = sum[i:n] exp(a[])\noutput L",
     "one-hot rows sum to one": "input x[n, C]\ninput Y[n, C]\nL[] = sum[i:n] sum[j:C] Y[i, j]*sum[k:C] x[i, k]\n"
                                "fact onehot Y\noutput L",
+    "solve a definition": "input x[n]\ne[i:n] = exp(-x[i])\nu[i:n] = 1 + e[i]\ns[i:n] = 1/u[i]\noutput s",
+    "write out": "input z[n]\ninput y[n]\ns[i:n] = 1/(1 + exp(-z[i]))\nt[i:n] = 1 - s[i]\n"
+                 "L[] = sum[i:n] (y[i]*log(s[i]) + (1 - y[i])*log(t[i]))\noutput L",
 }  # fmt: skip
 
 
@@ -41,7 +44,7 @@ ROUTED = {
 
 
 def _fired(gradients) -> set[str]:
-    found = [*gradients.derivations.values(), *gradients.carried.values()]
+    found = [*gradients.derivations.values(), *gradients.carried.values(), *gradients.closed.values()]
     return {s.rule for d in found for s in d.steps}
 
 

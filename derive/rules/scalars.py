@@ -117,7 +117,7 @@ def cancel_beside_a_delta(e: Mul, context: Context) -> Move | None:
         if not (isinstance(f, x.Ind) and isinstance(f.cond, x.Rel) and f.cond.op == "eq"):
             continue
         for a, b in ((f.cond.left, f.cond.right), (f.cond.right, f.cond.left)):
-            if isinstance(a, x.Index) and not isinstance(b, x.Index) and a not in x.free_indices(b):
+            if isinstance(a, x.Index) and a not in x.free_indices(b):
                 rest = x.mul(*(g for g in e.factors if g is not f))
                 moved = x.substitute(rest, {a: b})
                 after = collected(moved)

@@ -54,7 +54,7 @@ class Book:
         """The card of a gradient: its lines, and the bar with the shortest form that was found."""
         program, name = self.gradients.forward, d.name
         letters = letters_for([d.target, *(s.line for s in d.steps)], self.spelling, d.indices)
-        results = step_numbers(self.gradients, self.closed)
+        results = _relied_on(step_numbers(self.gradients, self.closed), self.closed)
         setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers, results,
                           self.gradients.carried)  # fmt: skip
         target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
@@ -111,12 +111,19 @@ def shown_closed(gradients: Gradients) -> dict[str, Derivation]:
     wanted = dict(gradients.closed)
     waiting = list(wanted.values())
     while waiting:
-        for use in {u[1:] for s in waiting.pop().steps if s.rule == "substitute" for u in s.uses}:
+        d = waiting.pop()
+        for use in {u[1:] for s in d.steps if s.rule == "substitute" for u in s.uses if d.kind == "closed"}:
             found = gradients.carried.get(use)
             if found is not None and use not in wanted and len(found.steps) > 2:
                 wanted[use] = found
                 waiting.append(found)
     return wanted
+
+
+def _relied_on(numbers: dict[str, str], closed: Mapping[str, Derivation]) -> dict[str, str]:
+    """The step numbers that a substitution may cite: what is put in is never the form over a window."""
+    windows = {name + CLOSED for name, d in closed.items() if d.kind == "window"}
+    return {key: number for key, number in numbers.items() if key not in windows}
 
 
 def step_numbers(gradients: Gradients, closed: Mapping[str, Derivation] | None = None) -> dict[str, str]:

@@ -94,7 +94,7 @@ def backward(cache, upstream=None):
 
     # line 11: L = -np.sum(y * np.log(s)) # loss · step 4.4
     dy = -(x - _logsumexp(x, axis=0))
-    # line 8: e = np.exp(x) # exponentials · step 5.4
+    # line 8: e = np.exp(x) # exponentials · step 5.8
     dx = s * y.sum() - y
 
     gradients = {"x": dx, "y": dy}

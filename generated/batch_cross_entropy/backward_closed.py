@@ -111,7 +111,7 @@ def backward(cache, upstream=None):
     y, P = cache["y"], cache["P"]
     N = y.shape[0]
 
-    # line 8: E = np.exp(Z) # exponentials · step 6.4
+    # line 8: E = np.exp(Z) # exponentials · step 6.9
     dZ = 1 / N * P
     dZ[np.arange(N), y] -= 1 / N
 

@@ -198,7 +198,7 @@ class Softmax(Layer):
         (dout,) = _upstreams(up_grad, {"out": (n, C)}, dtype)
 
         # line 19: e = np.exp(z - z.max(axis=1, keepdims=True))
-        dz = out * (dout - (out * dout).sum(axis=1, keepdims=True))
+        dz = out * (dout - (dout * out).sum(axis=1, keepdims=True))
 
         return dz
 

@@ -135,8 +135,8 @@ def forward(C, W1, b1, bngain, bnbias, W2, b2, Xb, Yb):
     loss = -1 / n * logprobs[np.arange(n), Yb].sum()  # line 28
 
     cache = {
-        "C": C, "W1": W1, "bngain": bngain, "W2": W2, "Xb": Xb, "Yb": Yb, "embcat": embcat, "bndiff": bndiff,
-        "bnvar": bnvar, "bnvar_inv": bnvar_inv, "bnraw": bnraw, "h": h, "probs": probs,
+        "C": C, "W1": W1, "bngain": bngain, "W2": W2, "Xb": Xb, "Yb": Yb, "embcat": embcat, "bnvar_inv": bnvar_inv,
+        "bnraw": bnraw, "h": h, "probs": probs,
     }
     return loss, cache
 
@@ -147,34 +147,25 @@ def backward(cache, upstream=None):
     `upstream`: the gradient arriving at loss, a number; None means 1.
     """
     C, W1, bngain, W2, Xb = cache["C"], cache["W1"], cache["bngain"], cache["W2"], cache["Xb"]
-    Yb, embcat, bndiff, bnvar = cache["Yb"], cache["embcat"], cache["bndiff"], cache["bnvar"]
-    bnvar_inv, bnraw, h, probs = cache["bnvar_inv"], cache["bnraw"], cache["h"], cache["probs"]
+    Yb, embcat, bnvar_inv, bnraw = cache["Yb"], cache["embcat"], cache["bnvar_inv"], cache["bnraw"]
+    h, probs = cache["h"], cache["probs"]
     V, E = C.shape
     n, T = Xb.shape
     H = W1.shape[1]
     dtype = C.dtype
 
-    # line 20: logits = h @ W2 + b2 · step 8.6
+    # line 20: logits = h @ W2 + b2 · step 8.7
     dlogits = 1 / n * probs
     dlogits[np.arange(n), Yb] -= 1 / n
     # line 19: h = torch.tanh(hpreact) · step 9.4
     dh = dlogits @ W2.T
     # line 18: hpreact = bngain * bnraw + bnbias · step 10.4
     dhpreact = dh * (1 - h**2)
-    # line 17: bnraw = bndiff * bnvar_inv · step 11.4
-    dbnraw = dhpreact * bngain
-    # line 16: bnvar_inv = (bnvar + 1e-5) ** -0.5 · step 12.4
-    dbnvar_inv = (dbnraw * bndiff).sum(axis=0, keepdims=True)
-    # line 15: bnvar = 1 / (n - 1) * bndiff2.sum(0, keepdim=True) · step 13.5
-    dbnvar = -0.5 * dbnvar_inv * (bnvar + 1e-5) ** -1.5
-    # line 14: bndiff2 = bndiff ** 2 · step 14.4
-    dbndiff2 = np.full((n, H), dbnvar / (n - 1))
-    # line 13: bndiff = hprebn - bnmeani · step 15.5
-    dbndiff = dbnraw * bnvar_inv + 2 * dbndiff2 * bndiff
-    # line 12: bnmeani = 1 / n * hprebn.sum(0, keepdim=True) · step 16.5
-    dbnmeani = -dbndiff.sum(axis=0, keepdims=True)
-    # line 11: hprebn = embcat @ W1 + b1 · step 17.4
-    dhprebn = dbndiff + dbnmeani / n
+    # line 11: hprebn = embcat @ W1 + b1 · step 17.10
+    dhprebn = (
+        bnvar_inv * bngain * (dhpreact - 1 / n * dhpreact.sum(axis=0) - 1 / (n - 1) * bnraw
+        * (dhpreact * bnraw).sum(axis=0))
+    )
     # line 10: embcat = emb.view(emb.shape[0], -1) · step 18.4
     dembcat = dhprebn @ W1.T
     # line 9: emb = C[Xb] · step 19.3
@@ -187,7 +178,7 @@ def backward(cache, upstream=None):
     dbnbias = dhpreact.sum(axis=0, keepdims=True)
     # line 18: hpreact = bngain * bnraw + bnbias · step 23.4
     dbngain = (dhpreact * bnraw).sum(axis=0, keepdims=True)
-    # line 11: hprebn = embcat @ W1 + b1 · step 24.4
+    # line 11: hprebn = embcat @ W1 + b1 · step 24.7
     db1 = np.zeros(H, dtype=dtype)
     # line 11: hprebn = embcat @ W1 + b1 · step 25.4
     dW1 = embcat.T @ dhprebn

@@ -106,7 +106,7 @@ def backward(cache, upstream=None):
     Z, P = cache["Z"], cache["P"]
     n = X.shape[0]
 
-    # line 11: Z = H @ W + c · step 4.4
+    # line 11: Z = H @ W + c · step 4.9
     dZ = 1 / n * (P - Y)
     # line 10: H = np.tanh(A) # hidden layer · step 5.4
     dH = dZ @ W.T
@@ -116,7 +116,7 @@ def backward(cache, upstream=None):
     dr = (W**2).sum()
     # line 15: L = -np.sum(Y * np.log(P)) / len(X) + r * np.sum(W ** 2) # cross-entropy and a penalty · step 8.4
     dY = -1 / n * (Z - _logsumexp(Z, axis=1, keepdims=True))
-    # line 11: Z = H @ W + c · step 9.4
+    # line 11: Z = H @ W + c · step 9.6
     dc = 1 / n * (P - Y).sum(axis=0)
     # line 11: Z = H @ W + c · step 10.5
     dW = 2 * r * W + H.T @ dZ

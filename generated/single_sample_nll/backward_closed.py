@@ -110,7 +110,7 @@ def backward(cache, upstream=None):
     """
     y, p = cache["y"], cache["p"]
 
-    # line 10: e = np.exp(l) # exponentials · step 4.4
+    # line 10: e = np.exp(l) # exponentials · step 4.8
     dl = p.copy()
     dl[y] -= 1
 

@@ -98,8 +98,8 @@ def backward(cache, upstream=None):
     dtype = x.dtype
     (ds,) = _upstreams(upstream, {"s": (C,)}, dtype)
 
-    # line 8: e = np.exp(x) # exponentials · step 3.4
-    dx = s * (ds - s @ ds)
+    # line 8: e = np.exp(x) # exponentials · step 3.8
+    dx = s * (ds - ds @ s)
 
     gradients = {"x": dx}
     return gradients

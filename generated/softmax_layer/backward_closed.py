@@ -133,7 +133,7 @@ def backward(cache, upstream=None):
     Hidden3, Probs = cache["Hidden3"], cache["Probs"]
     m = X.shape[0]
 
-    # line 13: Logits = Hidden3 @ W4 + B4 · step 6.4
+    # line 13: Logits = Hidden3 @ W4 + B4 · step 6.9
     dLogits = 1 / m * Probs
     dLogits[np.arange(m), sample_out] -= 1 / m
     # line 12: Hidden3 = torch.tanh(Hidden2 @ W3 + B3) · step 7.4
