@@ -167,6 +167,7 @@ IDIOMS = (
     Idiom("training loop", "–", "for _ in range(1000): … W -= lr * dW", r"^for \w+ in range\(\d{3,}\)"),
     Idiom("params dict on self", "–", "self.params = {'W': np.random.randn(d, h)}", r"self\.params = \{"),
     Idiom("boolean mask read", "–", "p[Y == 1].sum()", r"\[\w+ == \w+\]\)"),
+    Idiom("jax", "–", "jax.nn.gelu(jnp.dot(x, w))", r"\bjax\.nn\."),
     Idiom("notebook cells", "–", "loss.backward()", r"\.backward\(\)"),
     Idiom("in-place method", "–", "h.mul_(3)", r"\.[a-z]+_\("),
     Idiom("embedding look-up", "–", "C[X]", r"\bC\[X"),

@@ -542,6 +542,9 @@ p = torch.sigmoid(x); return -torch.log(p[y > 0]).sum() + (x[x > 0] ** 2).mean()
 ---
 x: n d c; w: a d
 return torch.einsum("...dc,ad->...ac", x, w) + torch.einsum("i...,i...", x, x).sum()
+---
+x: n d
+return F.gelu(x, approximate='tanh') + torch.nn.GELU('tanh')(x)
 '''
 
 

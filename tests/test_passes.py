@@ -29,6 +29,8 @@ def test_derived_code_is_right(one):
 def test_source_computes_what_is_compared_with(one):
     """The separate interpreter against Python itself, and against torch's own gradients (our files, so run)."""
     torch = pytest.importorskip("torch") if "torch" in one.source else None
+    if "import jax" in one.source:
+        pytest.importorskip("jax").config.update("jax_enable_x64", True)
     program = derive.read(str(one.path))
     if "__init__" in one.source or program.name not in one.source:
         pytest.skip("classes and cells are run by the interpreter only")

@@ -437,7 +437,13 @@ CONTAINERS = {
     str: {"lower": str.lower, "upper": str.upper, "startswith": str.startswith, "endswith": str.endswith,
           "split": str.split, "join": str.join, "strip": str.strip, "replace": str.replace},
 }  # fmt: skip
+JAX_NN = Table("jax.nn", ACTIVATIONS | {
+    "softmax": lambda x, axis=-1: N.softmax(x, axis), "log_softmax": lambda x, axis=-1: N.log_softmax(x, axis),
+    "gelu": lambda x, approximate=True: N.gelu(x, "tanh" if approximate else "none"), "one_hot": N.one_hot,
+    "logsumexp": NUMPY.get("logsumexp", SCIPY["special"]["logsumexp"]),
+})  # fmt: skip
+JAX = Table("jax", {"numpy": NUMPY, "nn": JAX_NN})
 MODULES = {
-    "numpy": NUMPY, "torch": TORCH, "math": MATH, "scipy": SCIPY, "scipy.special": SCIPY["special"],
+    "jax": JAX, "jax.numpy": NUMPY, "jax.nn": JAX_NN, "numpy": NUMPY, "torch": TORCH, "math": MATH, "scipy": SCIPY, "scipy.special": SCIPY["special"],
     "torch.nn.functional": FUNCTIONAL, "numpy.linalg": NUMPY["linalg"], "torch.linalg": TORCH["linalg"],
 }  # fmt: skip

@@ -81,6 +81,8 @@ def _library(run: Run, callee: Module, args: list, keywords: dict) -> object:
         return _add_at(run, "-" if "subtract" in path else "+", args)
     if len(path.split(".")) > 2 and path.startswith("numpy.") and name in ("reduce", "outer", "accumulate"):
         raise run.unsupported(f"`{path}`", hint="use np.sum, np.outer or np.cumsum")
+    if path == "jax.nn.gelu" and len(args) < 2:
+        keywords = {"approximate": True, **keywords}
     if name in ROWS:
         return call(run, name, callee.flavor, _with_guesses(run, name, args), keywords)
     if name == "split_sections":

@@ -138,6 +138,24 @@ def exact(value: object) -> object:
     return Fraction(repr(value)) if isinstance(value, float) else value
 
 
+@spelled("gelu", "x approximate='none'")
+def gelu(run, flavor, x, approximate):
+    """u Φ(u), or its form in tanh (Hendrycks and Gimpel, Gaussian error linear units, 2016)."""
+    from derive import expr
+
+    if approximate in ("none", False):
+        return _elementwise(run, "gelu", x)
+    if approximate not in ("tanh", True):
+        raise run.unsupported(f"gelu with approximate={approximate!r}", hint="use 'none' or 'tanh'")
+
+    def make(u):
+        root = expr.power(expr.num(2) / expr.Call("pi", ()), HALF)
+        cubic = u + expr.num(Fraction(44715, 1_000_000)) * u**3
+        return HALF * u * (1 + expr.Call("tanh", (root * cubic,)))
+
+    return A.elementwise(run, make, run.once(as_array(run, x), "gelu.x"), sort="real")
+
+
 _COMPARISONS = {"equal eq": "eq", "not_equal ne": "ne", "less lt": "lt", "less_equal le": "le", "greater gt": "gt",
                 "greater_equal ge": "ge"}  # fmt: skip
 for _names, _sign in _COMPARISONS.items():

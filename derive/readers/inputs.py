@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from derive.errors import Problem, ShapeMismatch, Span
@@ -131,7 +131,8 @@ class Inputs:
                 a.arg: d for a, d in zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
             }
             defaults |= {a.arg: d for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
-        declared |= {S.leaf(name): S.from_text(S.given_axes(said), name) for name, said in shapes.items()}
+        given = {name: S.from_text(S.given_axes(said), name) for name, said in shapes.items()}
+        declared |= {S.leaf(name): replace(said, path=S.path_of(name)) for name, said in given.items()}
         self = Inputs(source, declared, dict(sample), {}, defaults, tuple(parameters), tuple(map(S.leaf, shapes)))
         self._measure()
         return self
@@ -207,7 +208,16 @@ class Inputs:
         if said is not None and said.leading:  # any number of leading axes: one stands for them
             lead = self._generated(run, name, (None,))
             return self.array(run, name, structure, (*lead, *said.shape), said.sort or "real")
+        if said is None and (count := self._listed(structure)):
+            inner = ((k, self._leaf_name(structure, k)) for k in range(count))
+            return [self.value_of(run, leaf, (*structure, k), _MISSING) for k, leaf in inner]
         return self._undeclared(run, name, structure)
+
+    def _listed(self, structure: tuple) -> int:
+        """How many elements are declared of a list: `params[0][0] (d, h) · params[0][1] (h,)` make params[0] two."""
+        here = len(structure)
+        keys = {d.path[here] for d in self.declared.values() if len(d.path) > here and d.path[:here] == structure}
+        return len(keys) if keys == set(range(len(keys))) else 0
 
     def _leaf_name(self, structure: tuple, key: object) -> str:
         """W1 for params['W1'], Ws0 for Ws[0], layers0_W for layers[0]['W']."""
@@ -307,8 +317,6 @@ class Inputs:
         path = structure if len(structure) > 1 else ()
         run.inputs[name] = Variable(name, shape, sort, None, path, self._place(run, name))
         buffer = Buffer(name, shape, sort, {name})
-        from dataclasses import replace
-
         return replace(entries(name, shape, sort), view=whole_view(buffer))
 
     def _place(self, run: Run, name: str) -> Span | None:

@@ -204,7 +204,7 @@ LAYERS: dict[str, Callable] = {
     "Sequential": _sequential, "Dropout": _dropout, "Identity": lambda run, layer, x: x,
     "Flatten": lambda run, layer, x: call(run, "flatten", "torch", [x, layer.given(0, "start_dim", 1)], {}),
 }  # fmt: skip
-POSITIONAL = {"Softmax", "LogSoftmax", "LeakyReLU", "ELU", "CosineSimilarity", "GLU"}
+POSITIONAL = {"Softmax", "LogSoftmax", "LeakyReLU", "ELU", "CosineSimilarity", "GLU", "GELU"}
 HOLDERS = {"Sequential", "ModuleList"}
 KINDS = {*STATELESS, *LAYERS}
 

@@ -26,6 +26,7 @@ class Declared:
     sort: str | None = None
     leading: bool = False
     span: Span | None = None
+    path: tuple[str | int, ...] = ()  # ("params", 0, "W") of `params[0]["W"]`
 
 
 def parse_axes(text: str) -> tuple[Shape, bool]:
@@ -103,6 +104,12 @@ def given_axes(given: object) -> str:
     return given if isinstance(given, str) else " ".join(map(str, given if isinstance(given, (tuple, list)) else [given]))
 
 
+def path_of(text: str) -> tuple[str | int, ...]:
+    """The container and the keys in it that a text names: `params[0]["W"]` is ("params", 0, "W")."""
+    parts = [part for part in re.split(r"[\[\].'\"]+", text.strip()) if part]
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
 def leaf(text: str) -> str:
     """The input that a text names: `self.W` and `params['W']` are W, `Ws[0]` is Ws0, `fc.weight` is fc_weight."""
     first, *parts = [part for part in re.split(r"[\[\].'\"]+", text.strip()) if part]
@@ -164,7 +171,7 @@ def from_comment(text: str, span: Span | None = None) -> dict[str, Declared]:
                                     "sizes are letters, integers and + - * //", span) from None  # fmt: skip
             return found
         for name in [*carried, *(n.strip() for n in match["names"].split(","))]:
-            found[leaf(name)] = Declared(shape, SORTS[sort] if sort else None, leading)
+            found[leaf(name)] = Declared(shape, SORTS[sort] if sort else None, leading, path=path_of(name))
         carried = []
     return found
 
