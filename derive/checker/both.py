@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
@@ -103,7 +103,11 @@ class _Reader:
         self._body(list(self.back.body))
 
     def _assume(self, scope: Scope) -> None:
-        """Gradients that are given to the code: the true ones."""
+        """Gradients that are given to the code, the true ones; and values under another, declared name."""
+        for short, long in _aliases(self.back.text, self.source.text).items():
+            held = next((s[long] for s in _chain(scope) if long in s), None)
+            if held is not None and not any(short in s for s in _chain(scope)):
+                scope[short] = held
         for name in self.back.assumed:
             meant = self.meant(name)
             if meant is not None and name not in scope:
@@ -374,6 +378,12 @@ class _Reader:
         return reading
 
 
+def _chain(scope: Scope | None) -> Iterator[Scope]:
+    while scope is not None:
+        yield scope
+        scope = scope.parent
+
+
 def _own_name(e: Equation, names: Mapping[str, str]) -> str:
     """`dX@12`: the version of a name that line 12 makes."""
     base = f"{e.name.split(':')[1].split('=')[0]}@{e.span.line if e.span else 0}"
@@ -403,4 +413,5 @@ def _strict(run: Run):
 def _aliases(*texts: str) -> dict[str, str]:
     """`# check: alias dq = dQ ; Y = labels`: names by the names that they stand for."""
     pairs = [entry.partition("=") for text in texts for entry in declared(text, "alias")]
-    return {a.strip(): b.strip() for a, _, b in pairs}
+    found = {a.strip(): b.strip() for a, _, b in pairs}
+    return found | {spelled(a): spelled(b) for a, b in found.items() if spelled(a) and spelled(b)}

@@ -63,9 +63,11 @@ CODES: Mapping[str, tuple[str, str, str]] = {
     "N112": ("not-derived", "A value taken from .grad: nothing to check.", "dx = x.grad"),
     "U201": ("unreadable", "The formula was not read; the span says where.", r"\frac{a}{"),
     "U202": ("scan", "The document looks like a bad scan: nothing is guessed.", r"\xi e^{l\gamma}"),
+    "U203": ("declaration", "An entry of a `check:` block was not understood.", "% check: read the gradient backwards"),
     "U301": ("unknown", "Read, but not decided.", ""),
     "N101": ("definition", "A definition, nothing to check.", r"s_i := e^{x_i}/\sum_j e^{x_j}"),
     "N102": ("assumption", "An assumption or a condition imposed.", r"\sum_i y_i = 1"),
+    "N104": ("waived", "A line that the author told the checker to leave out.", 'ignore line "s_i = 42" known typo'),
     "N103": ("expression", "A bare expression, nothing to check.", r"x + 1"),
 }  # fmt: skip
 KIND_CODES: Mapping[str, str] = {name: code for code, (name, _, _) in CODES.items()}

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from derive.checker.agreement import agreed
 from derive.checker.blocks import judged_blocks
-from derive.checker.formulas import FormulaChecker
-from derive.claim import Checked, exit_code
+from derive.checker.formulas import FormulaChecker, undeclared
+from derive.claim import Checked, Verdict, exit_code
 from derive.errors import Problem, Unreadable, Usage
 from derive.program import Program
+from derive.readers.documents import Block, Document, Source
 from derive.readers.latex import read_paper
-from derive.readers.latex_declared import declared
+from derive.readers.latex_declared import Declared, declared
 from derive.readers.latex_notes import FAILED
 from derive.writers.handwork import handwork
 
 KINDS = {".md": "md", ".markdown": "md", ".txt": "md", ".tex": "tex", ".ipynb": "ipynb", ".py": "code"}
-_GRADIENT = re.compile(r"^\s*(d[A-Za-z_]\w*|\w+_grad|grad_\w+|grads\[[^\]]*\])(\[[^\]]*\])?\s*([-+*/]?=)(?!=)", re.M)
 LONGEST = 2_000_000
 
 
@@ -36,9 +36,21 @@ def check_text(text: str, path: str, *, kind: str | None = None, forward=None) -
         paper = read_paper(text, path, kind, program)
     except FAILED as problem:
         raise Unreadable("this document cannot be read", f"{type(problem).__name__}: {problem}", path=path) from problem
+    if paper.said.forward_entry is not None and forward is None and program is None:
+        paper.said.troubles.append((paper.said.forward_entry, "there is no such file beside the document"))
     formulas = FormulaChecker(paper)
     verdicts = agreed(formulas, formulas.check(), judged_blocks(paper, path, program))
+    verdicts = [_waived(v, paper.said) for v in verdicts]
     return Checked(path, tuple(sorted(verdicts, key=lambda v: (v.place.cell or 0, v.place.line, v.place.column))))
+
+
+def _waived(v: Verdict, said: Declared) -> Verdict:
+    """A verdict on code that the author told the checker to leave out, without its verdict."""
+    for quoted, why in said.waived:
+        if " ".join(quoted.split()) in " ".join(v.text.split()) and v.verdict != "no-claim":
+            reason = f"waived by the author: {why}" if why else "waived by the author, without a reason"
+            return Verdict(v.place, v.text, "no-claim", reason=reason, code="N104")
+    return v
 
 
 def _forward(forward) -> Program | None:
@@ -66,7 +78,16 @@ def _code(text: str, path: str, forward) -> Checked:
 
     given = forward if forward is None or isinstance(forward, Program) else _text_of(forward)
     where = str(forward) if isinstance(forward, (str, Path)) and given != forward else ""
-    return check_code(text, path, forward=given, forward_path=where)
+    said = declared(Document(path, [Block("code", text, 0, Source.of(text), "python")]))
+    beside = Path(path).parent / said.forward if said.forward else None
+    given = _text_of(beside) if given is None and beside is not None and beside.is_file() else given
+    where = where or (str(beside) if beside is not None and given is not None else "")
+    named = f"{text}\n{given if isinstance(given, str) else getattr(given, 'source', '')}"
+    facts = [f"{kind} {n}" for kind in ("onehot", "positive") for n in sorted(getattr(said, kind))]
+    facts = tuple(f for f in facts if re.search(rf"\b{f.split()[1]}\b", re.sub(r"#.*", "", named)))
+    checked = check_code(text, path, forward=given, forward_path=where, facts=facts)
+    verdicts = [*undeclared(said), *(_waived(v, said) for v in checked.verdicts)]
+    return Checked(path, tuple(sorted(verdicts, key=lambda v: (v.place.line, v.place.column))))
 
 
 def _text_of(forward) -> str:

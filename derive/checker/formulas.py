@@ -28,6 +28,7 @@ from derive.program import Program, parse_fact
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block
 from derive.readers.latex import Paper
+from derive.readers.latex_declared import Declared
 from derive.readers.latex_grammar import read_condition
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import Unknown
@@ -120,7 +121,16 @@ class FormulaChecker:
 
         if refused(self.paper):
             return [v for one in self.paper.statements for v in self.refused(one)]
-        return [v for k, one in enumerate(self.paper.statements) for v in self.statement(k, one)]
+        return undeclared(self.paper.said) + [v for k, one in enumerate(self.paper.statements) for v in self.statement(k, one)]
+
+    def waived(self, one: Statement) -> str | None:
+        """Why the author wants a line left out; None for other lines."""
+        start, end = _whole(one)
+        text = one.block.source.text[start:end]
+        for quoted, why in self.paper.said.waived:
+            if " ".join(quoted.split()) in " ".join(text.split()):
+                return f"waived by the author: {why}" if why else "waived by the author, without a reason"
+        return None
 
     def refused(self, one: Statement) -> list[Verdict]:
         if one.block.kind != "display":
@@ -135,8 +145,8 @@ class FormulaChecker:
         inline = one.block.kind == "inline"
         if one.block.kind == "virtual":
             return []
-        if any(text in one.block.text for text in self.paper.waived):
-            return [self.verdict(one, _whole(one), "no-claim", reason="waived by the author", code="N102")]
+        if (reason := self.waived(one)) is not None:
+            return [self.verdict(one, _whole(one), "no-claim", reason=reason, code="N104")]
         if one.problem is not None:
             if inline and "=" not in one.block.text:
                 return []
@@ -613,6 +623,18 @@ class FormulaChecker:
         (line, column), (end_line, end_column) = source.place(start), source.place(end)
         place = Place(line, column, end_line, end_column, source.cell)
         return Verdict(place, source.text[start:end].strip(), word, **more)
+
+
+def undeclared(said: Declared) -> list[Verdict]:
+    """The entries of `check:` blocks that were not understood."""
+    made = []
+    for entry, why in said.troubles:
+        source, (start, end) = entry.block.source, entry.span
+        (line, column), (end_line, end_column) = source.place(start), source.place(end)
+        place = Place(line, column, end_line, end_column, source.cell)
+        reason = f"this declaration was not understood; {why}"
+        made.append(Verdict(place, entry.text, "unreadable", reason=reason, code="U203"))
+    return made
 
 
 # ---------------------------------------------------------------- helpers

@@ -18,7 +18,7 @@ from derive.program import Equation, Fact, Program, Variable
 from derive.readers import latex_tree as t
 from derive.readers.documents import Block, Document, read_document
 from derive.readers.latex_code import forward_of
-from derive.readers.latex_declared import as_latex, assumed, declared, layers, learn, virtual
+from derive.readers.latex_declared import Declared, assumed, declared, defined, layers, learn, virtual
 from derive.readers.latex_grammar import FUNCTIONS, WORDS, Lexicon
 from derive.readers.latex_meaning import Elaborator, Value
 from derive.readers.latex_notes import FAILED, LOSSES, Notes, index_letters
@@ -47,7 +47,7 @@ class Paper:
     parameters: set[str] = field(default_factory=set)
     stationary_words: bool = False
     assumed: dict[str, str] = field(default_factory=dict)
-    waived: list[str] = field(default_factory=list)
+    said: Declared = field(default_factory=Declared)
     free: dict[str, frozenset[str]] = field(default_factory=dict)
     moved: dict[str, frozenset[str]] = field(default_factory=dict)
     recurrent: dict[int, tuple[Statement, str, t.Symbol, int]] = field(default_factory=dict)
@@ -275,11 +275,9 @@ def read_paper(text: str, path: str = "", kind: str | None = None, program: Prog
         parse(one, lexicon)
     notes = Notes(program or EMPTY, words=set(lexicon.words), differential=lexicon.differential)
     said = declared(document)
-    before = [
-        s for latex in (*said.definitions, *said.assumptions) for s in virtual(as_latex(latex), document, lexicon)
-    ]
+    before = defined((*said.definitions, *said.assumptions), said, document, lexicon)
     joined = _joined(found)
-    paper = Paper(document, [*before, *joined, *layers(joined)], lexicon, notes, program or EMPTY, waived=said.waived)
+    paper = Paper(document, [*before, *joined, *layers(joined)], lexicon, notes, program or EMPTY, said=said)
     learn(notes, said)
     _learn(paper)
     notes.facts += [Fact("positive", n, f"{n} > 0") for n in sorted(said.positive)]
@@ -674,7 +672,9 @@ def _choose_loss(paper: Paper, every: list[t.Node]) -> None:
                         counts[name] = counts.get(name, 0) + 1
             differentials |= isinstance(u, t.Differential) and not notes.differential
     outputs = notes.scalar_outputs()
-    if outputs:
+    if notes.declared_loss:
+        notes.loss = notes.resolve(notes.declared_loss)[0]
+    elif outputs:
         notes.loss = outputs[0]
     elif counts:
         notes.loss = max(counts, key=lambda n: counts[n])

@@ -7,6 +7,7 @@ whatever the author says comes first.  An assumed definition is named in every v
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from derive.index import Size
@@ -17,12 +18,26 @@ from derive.readers.latex_notes import Notes
 from derive.readers.latex_statements import Member, Statement, parse, statements
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a `check:` block: its word, its text and where it stands."""
+
+    word: str
+    text: str
+    block: Block
+    start: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.start, self.start + len(self.text)
+
+
 @dataclass
 class Declared:
-    """The lines of a document's `check:` blocks, by their first word."""
+    """The entries of a document's `check:` blocks, by their first word; `troubles`: those that were not understood."""
 
-    definitions: list[str] = field(default_factory=list)
-    assumptions: list[str] = field(default_factory=list)
+    definitions: list[Entry] = field(default_factory=list)
+    assumptions: list[Entry] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, str] = field(default_factory=dict)
     ranks: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -31,76 +46,162 @@ class Declared:
     positive: set[str] = field(default_factory=set)
     symmetric: set[str] = field(default_factory=set)
     forward: str | None = None
-    waived: list[str] = field(default_factory=list)
+    forward_entry: Entry | None = None
+    waived: list[tuple[str, str]] = field(default_factory=list)
+    loss: str | None = None
+    samples: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
+    layout: str = ""
+    troubles: list[tuple[Entry, str]] = field(default_factory=list)
 
 
-_WORD = re.compile(r"^\s*(?:#\s*|%\s*)?(index|var|const|def|alias|read|assume|forward|ignore)\b\s*:?\s*(.*)$")
+WORDS = ("index", "var", "const", "def", "alias", "read", "assume", "forward", "ignore")
+_WORD = re.compile(r"^(?P<lead>\s*(?:[#%]\s*)?)(?P<word>[A-Za-z]+)\b(?P<colon>\s*:(?!=))?\s*(?P<rest>.*)$")
 
 
 def declared(document: Document) -> Declared:
     """Everything that the document declares, in comments or front matter."""
     found = Declared()
     for block in document.blocks:
-        text = block.text if block.kind == "declaration" else ""
-        if block.kind == "code" and block.language == "front":
-            match = re.search(r"^check:\s*\|?\s*\n((?:[ \t]+.*\n?)+)|^check:\s*(\S.*)$", block.text, re.M)
-            text = (match[1] or match[2] or "") if match else ""
-        if block.kind == "code":
-            text += "\n".join(m[1] for m in re.finditer(r"#\s*check:\s*(.*)", block.text))
-        for line in text.splitlines():
-            _line(found, line)
+        for begin, text in _stretches(block):
+            place = begin
+            for line in text.split("\n"):
+                for entry in _entries(found, line, block, place):
+                    _take(found, entry)
+                place += len(line) + 1
     return found
 
 
-def _line(found: Declared, line: str) -> None:
+def _stretches(block: Block) -> Iterator[tuple[int, str]]:
+    """The text of declarations in a block, with offsets in the source."""
+    if block.kind == "declaration":
+        yield block.start, block.text
+    elif block.kind == "code" and block.language == "front":
+        match = re.search(r"^check:[ \t]*\|?[ \t]*\n((?:[ \t]+.*(?:\n|$))+)|^check:[ \t]*(\S.*)$", block.text, re.M)
+        if match:
+            group = 1 if match[1] else 2
+            yield block.start + match.start(group), match[group].rstrip("\n")
+    elif block.kind == "code":
+        for match in re.finditer(r"^[ \t]*#[ \t]*check:[ \t]*(.*)", block.text, re.M):
+            yield block.start + match.start(1), match[1]
+
+
+def _entries(found: Declared, line: str, block: Block, place: int) -> Iterator[Entry]:
+    """The entries of one line, `;` between them; a line that begins with none of the words is a trouble."""
+    line = line.rstrip()
+    if not line.strip(" \t#%-"):
+        return
     match = _WORD.match(line)
+    if match is None or match["word"] not in WORDS:
+        text = line.strip()
+        entry = Entry("", text, block, place + line.index(text))
+        found.troubles.append((entry, f"a declaration begins with one of: {', '.join(WORDS)}"))
+        return
+    start = match.start("rest")
+    rest = match["rest"]
+    if match["word"] == "ignore":
+        yield Entry("ignore", rest, block, place + start)
+        return
+    rest = re.split(r"\s#\s", rest)[0]
+    for part in re.finditer(r"(?:[^;\t]|;(?=[^\s]))+", rest):
+        text = part[0].strip()
+        if text:
+            yield Entry(match["word"], text, block, place + start + part.start() + part[0].index(text))
+
+
+def _take(found: Declared, entry: Entry) -> None:
+    trouble = _READERS[entry.word](found, entry)
+    if trouble:
+        found.troubles.append((entry, trouble))
+
+
+def _index(found: Declared, entry: Entry) -> str | None:
+    letters, colon, bounds = entry.text.partition(":")
+    high = re.split(r"\.\.+|…|\\\\[lc]?dots|,", bounds)[-1].strip()
+    names = [a for a in re.split(r"[,\s]+", letters.strip()) if a]
+    if not colon or not re.fullmatch(r"[A-Za-z]\w*", high) or not all(re.fullmatch(r"[A-Za-z]\w*'?", a) for a in names):
+        return "write: index i: 1..n"
+    found.sizes.update(dict.fromkeys(names, high))
+    return None
+
+
+def _variable(found: Declared, entry: Entry) -> str | None:
+    match = re.fullmatch(r"(\w+)\s*(?:\[([^\]]*)\])?\s*(.*)", entry.text)
     if not match:
-        return
-    word, rest = match.groups()
-    rest = rest.split(" # ")[0]
-    if word == "ignore":
-        found.waived += re.findall(r'"([^"]+)"|“([^”]+)”', rest) and [
-            a or b for a, b in re.findall(r'"([^"]+)"|“([^”]+)”', rest)
-        ]
-        return
-    for part in (p.strip() for p in re.split(r"\s;\s*|\t", rest)):
-        if part:
-            _READERS[word](found, part)
-
-
-def _index(found: Declared, part: str) -> None:
-    letters, _, bounds = part.partition(":")
-    high = re.split(r"\.\.|…|\\dots", bounds)[-1].strip()
-    for letter in re.split(r"[,\s]+", letters.strip()):
-        if letter and re.fullmatch(r"[A-Za-z]\w*", high):
-            found.sizes[letter] = high
-
-
-def _variable(found: Declared, part: str) -> None:
-    match = re.match(r"(\w+)\s*(?:\[([^\]]*)\])?\s*(.*)", part)
-    if not match:
-        return
+        return "write: var z[i,j]"
     name, slots, more = match.groups()
+    more = more.strip()
+    known = re.fullmatch(r"(onehot\b.*|one-hot\b.*|(in|∈|\\in|<|int\b).*|positive|> ?0|symmetric|)", more)
+    if not known:
+        return "after the name: onehot(j), in C, positive, symmetric, or nothing"
     found.ranks[name] = tuple(s.strip() for s in (slots or "").split(",") if s.strip())
-    if "onehot" in more:
+    if more.startswith(("onehot", "one-hot")):
         found.onehot.add(name)
-    if re.match(r"in\b|<|int\b", more):
+    elif more in ("positive", "> 0", ">0"):
+        found.positive.add(name)
+    elif more == "symmetric":
+        found.symmetric.add(name)
+    elif more:
         found.labels.add(name)
+    return None
 
 
-def _alias(found: Declared, part: str) -> None:
-    short, _, long = part.partition("=")
-    if long.strip():
-        found.aliases[short.strip()] = long.strip()
+def _alias(found: Declared, entry: Entry) -> str | None:
+    short, equals, long = (part.strip() for part in entry.text.partition("="))
+    if not equals or not re.fullmatch(r"\\?\w+", short) or not re.fullmatch(r"\\?[\w.]+", long):
+        return "write: alias lg = logits"
+    found.aliases[short.lstrip("\\")] = long.lstrip("\\")
+    return None
 
 
-def _assume(found: Declared, part: str) -> None:
-    if match := re.fullmatch(r"(\w+)\s*>\s*0", part):
-        found.positive.add(match[1])
-    elif match := re.fullmatch(r"(\w+)\s+symmetric|symmetric\s+(\w+)", part):
+def _assume(found: Declared, entry: Entry) -> str | None:
+    text = entry.text
+    if match := re.fullmatch(r"(\w+)\s*(?:\[[^\]]*\])?\s*>\s*0|(\w+)\s+positive|positive\s+(\w+)", text):
+        found.positive.add(match[1] or match[2] or match[3])
+    elif match := re.fullmatch(r"(\w+)\s+symmetric|symmetric\s+(\w+)", text):
         found.symmetric.add(match[1] or match[2])
+    elif match := re.fullmatch(r"(\w+)\s+one-?hot|one-?hot\s+(\w+)", text):
+        found.onehot.add(match[1] or match[2])
+    elif re.search(r"(?<![<>!])=", text):
+        found.assumptions.append(entry)
     else:
-        found.assumptions.append(part)
+        return "an assumption is an equation, `x > 0`, `A symmetric` or `y onehot`"
+    return None
+
+
+def _definition(found: Declared, entry: Entry) -> str | None:
+    found.definitions.append(entry)
+    return None if "=" in entry.text else "write: def s[i] = exp(x[i])"
+
+
+def _read(found: Declared, entry: Entry) -> str | None:
+    """`dX = dL/dX`, `x^{(i)} = x[i]`, `^{(l)} tag`, `layout gradient`."""
+    text = entry.text
+    if match := re.fullmatch(r"d\s*(\w+)\s*=\s*d\s*(\w+?)\s*/\s*d\s*\1|d\s*(\w+)\s*=\s*∂\s*(\w+)\s*/\s*∂\s*\3", text):
+        found.loss = match[2] or match[4]
+    elif match := re.fullmatch(r"\w*\s*\^\{?\((\w)\)\}?\s*=\s*\w*\[\1\]|\^\{?\((\w)\)\}?\s+(?:sample|index)", text):
+        found.samples.add(match[1] or match[2])
+    elif match := re.fullmatch(r"\w*\s*\^\{?[(\[](\w)[)\]]\}?\s+(?:tag|layer)", text):
+        found.tags.add(match[1])
+    elif match := re.fullmatch(r"layout\s+(gradient|denominator|jacobian|numerator)", text, re.I):
+        found.layout = {"denominator": "gradient", "numerator": "jacobian"}.get(match[1].lower(), match[1].lower())
+    else:
+        return "known readings: dX = dL/dX ; x^{(i)} = x[i] ; ^{(l)} tag ; layout gradient ; layout jacobian"
+    return None
+
+
+def _forward(found: Declared, entry: Entry) -> str | None:
+    found.forward, found.forward_entry = entry.text, entry
+    return None
+
+
+def _ignore(found: Declared, entry: Entry) -> str | None:
+    match = re.search(r'"([^"]+)"|“([^”]+)”', entry.text)
+    if not match:
+        return 'write: ignore line "…" and the reason'
+    reason = (entry.text[: match.start()].removeprefix("line") + entry.text[match.end() :]).strip(" ,:;—-#")
+    found.waived.append((match[1] or match[2], reason))
+    return None
 
 
 _READERS = {
@@ -109,10 +210,22 @@ _READERS = {
     "const": _variable,
     "alias": _alias,
     "assume": _assume,
-    "def": lambda found, part: found.definitions.append(part),
-    "read": lambda found, part: None,
-    "forward": lambda found, part: setattr(found, "forward", part),
+    "def": _definition,
+    "read": _read,
+    "forward": _forward,
+    "ignore": _ignore,
 }
+
+
+def defined(entries: Sequence[Entry], said: Declared, document: Document, lexicon: Lexicon) -> list[Statement]:
+    """The statements of declared definitions and assumptions; those that cannot be read are troubles."""
+    made: list[Statement] = []
+    for entry in entries:
+        found = virtual(as_latex(entry.text), document, lexicon)
+        if not found and not any(e is entry for e, _ in said.troubles):
+            said.troubles.append((entry, "this formula was not read"))
+        made += found
+    return made
 
 
 def as_latex(text: str) -> str:
@@ -138,7 +251,10 @@ def learn(notes: Notes, found: Declared) -> None:
     notes.labels |= found.labels
     notes.positive |= found.positive
     notes.size_names |= set(found.sizes.values())
-    notes.letters |= set(found.sizes)
+    notes.letters |= set(found.sizes) | found.samples
+    notes.tags |= found.tags
+    notes.layout = found.layout
+    notes.declared_loss = found.loss
     for name, letters in found.ranks.items():
         if letters:
             notes.ranks[name] = len(letters)

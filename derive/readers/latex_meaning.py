@@ -993,8 +993,10 @@ class Elaborator:
         return name == self.notes.loss
 
     def of_loss(self, wrt: list[Value], node: t.Node) -> Value:
-        """The total derivative of the loss, through every definition."""
-        axes = tuple(i for w in wrt for i in w.axes)
+        """The total derivative of the loss, through every definition; as a row where the layout is Jacobian."""
+        axes: tuple[Index | None, ...] = tuple(i for w in wrt for i in w.axes)
+        if self.notes.layout == "jacobian" and len(wrt) == 1:
+            axes = (None, *axes) if len(axes) == 1 else tuple(reversed(axes))
         first = wrt[0].expr
         if self.stated is not None and len(wrt) == 1 and (taken := self.stated(first)) is not None:
             self.took = True

@@ -101,6 +101,9 @@ class Notes:
     matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
     open_axes: dict[str, int] = field(default_factory=dict)
+    tags: set[str] = field(default_factory=set)
+    layout: str = ""
+    declared_loss: str | None = None
     implied: dict[str, Equation] = field(default_factory=dict)
     by: set[str] = field(default_factory=set)
     varied: set[str] = field(default_factory=set)
@@ -112,7 +115,8 @@ class Notes:
         """The name of a symbol, its places, and whether all places came from sample marks."""
         name, front = s.name, []
         for mark in s.marks:
-            if mark.bracket == "(" and mark.text in self.letters and not mark.text.isdigit():
+            index = mark.text in self.letters and mark.text not in self.tags
+            if mark.bracket == "(" and index and not mark.text.isdigit():
                 front.append(t.Symbol(s.span, mark.text))
             else:
                 name += "." + mark.text.replace("-", "m").replace("+", "p").replace("'", "")
