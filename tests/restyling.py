@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mutations import Base, T, bases, tex
+from derivations import Base, bases
+from formula_trees import T, tex
 
 LETTERS = "ikjbcpdnmqrt"
 

@@ -340,6 +340,11 @@ def _learn(paper: Paper) -> None:
     _programmed(paper)
     _choose_loss(paper, every)
     paper.parameters = _parameters(paper, every)
+    notes.numbers = {
+        notes.spell(u)[0]
+        for node in every for w in t.walk(node) if isinstance(w, t.Function) for u in w.args
+        if isinstance(u, t.Symbol) and not u.subs
+    }
     notes.by = {
         notes.resolve(notes.spell(w)[0])[0]
         for node in every
@@ -909,6 +914,8 @@ def _averages(paper: Paper, one: Statement, node: t.Node) -> None:
         if len(sums) == 1 and len(names) == 1:
             name, n = names[0].name, Size.of(f"?{paper.ids[id(one)]}@{sums[0].span[0]}{sums[0].letters[0]}")
             if name in {a for v in notes.sizes.table.values() for a in v.letters} or name in notes.defined:
+                continue
+            if name in paper.parameters or name in notes.numbers:
                 continue
             if notes.sizes.unify(n, Size.of(name)):
                 notes.size_names.add(name)

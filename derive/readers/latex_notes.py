@@ -105,6 +105,7 @@ class Notes:
     layout: str = ""
     declared_loss: str | None = None
     implied: dict[str, Equation] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
     by: set[str] = field(default_factory=set)
     varied: set[str] = field(default_factory=set)
     differential: bool = False
