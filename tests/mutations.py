@@ -31,17 +31,21 @@ def put(u: T, path: tuple[int, ...], new: T) -> T:
 
 def mutations(u: T, rng: random.Random) -> Iterator[tuple[str, T]]:
     """Broken versions of a line, the changed node marked."""
-    names: dict[int, list[str]] = {}
+    names: dict[tuple[int, ...], list[str]] = {}
     for _, node in nodes(u):
-        if node.op == "var" and node.data[0] not in names.setdefault(len(node.data[1]), []):
-            names[len(node.data[1])].append(node.data[0])
+        if node.op == "var" and node.data[0] not in names.setdefault(_shape(node), []):
+            names[_shape(node)].append(node.data[0])
     for path, node in nodes(u):
         for kind, new in _broken(node, rng, names):
             yield kind, put(u, path, replace(new, marked=True))
 
 
-def _broken(node: T, rng: random.Random, names: dict[int, list[str]]) -> Iterator[tuple[str, T]]:
-    """One node broken in every way that fits it; `names`: the arrays of the line by their number of indices."""
+def _shape(node: T) -> tuple[int, ...]:
+    return tuple(SIZES[a] for a in node.data[1])
+
+
+def _broken(node: T, rng: random.Random, names: dict[tuple[int, ...], list[str]]) -> Iterator[tuple[str, T]]:
+    """One node broken in every way that fits it; `names`: the arrays of the line by their shape."""
     yield "sign", T("neg", (node,)) if node.op != "neg" else node.parts[0]
     for n in rng.sample((2, 3, 5, Fraction(1, 2)), 2):
         yield "factor", T("mul", (T("num", data=n), node))
@@ -63,12 +67,13 @@ def _size(node: T, rng: random.Random, names) -> Iterator[tuple[str, T]]:
 def _variable(node: T, rng: random.Random, names) -> Iterator[tuple[str, T]]:
     name, letters = node.data
     for k in range(len(letters)):
-        others = [a for a in "ikjbcpde" if a != letters[k] and SIZES[a] == SIZES[letters[k]]]
+        taken = {letters[k], *names.get((), [])}  # a letter that is a number cannot be an index
+        others = [a for a in "ikjbcpde" if a not in taken and SIZES[a] == SIZES[letters[k]]]
         for new in rng.sample(others, min(2, len(others))):
             yield "index", replace(node, data=(name, (*letters[:k], new, *letters[k + 1 :])))
     if len(letters) == 2 and SIZES[letters[0]] == SIZES[letters[1]]:
         yield "transposed", replace(node, data=(name, letters[::-1]))
-    others = [n for n in names.get(len(letters), []) if n != name]
+    others = [n for n in names.get(_shape(node), []) if n != name]
     if others:
         yield "name", replace(node, data=(rng.choice(others), letters))
     if letters:

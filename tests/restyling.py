@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from derivations import Base, bases
 from formula_trees import T, tex
+from more_derivations import more_bases
 
 LETTERS = "ikjbcpdnmqrt"
 
@@ -87,7 +88,7 @@ LAYOUTS = (chain, align, split, arrows, repeated)
 def corpus(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
     """`count` restyled right documents, by name of the base."""
     rng = random.Random(seed)
-    every: list[Base] = bases()
+    every: list[Base] = [*bases(), *more_bases()]
     for k in range(count):
         base = every[k % len(every)]
         rows = [tex(reordered(u, rng)) for u in base.lines]

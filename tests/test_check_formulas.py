@@ -108,7 +108,7 @@ CORRECTIONS = [
         r"$$P_{ij} = \frac{e^{S_{ij}}}{\sum_k e^{S_{ik}}}$$ $$\frac{\partial L}{\partial S_{ij}} = P_{ij} \frac{\partial L}{\partial P_{ij}}$$",
         r"P_{ij} \frac{\partial L}{\partial P_{ij}}-P_{ij} \sum_{k} P_{ik} \frac{\partial L}{\partial P_{ik}}",
     ),
-    (ENTROPY + r"$\sum_i y_i = 1$. $$\frac{\partial L}{\partial z_i} = p_i y_i$$", "p_{i}-y_{i}"),
+    (ENTROPY + r"$\sum_i y_i = 1$. $$\frac{\partial L}{\partial z_i} = p_i y_i$$", "p_i - y_i"),
 ]
 
 

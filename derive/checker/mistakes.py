@@ -253,7 +253,9 @@ def _patient(checker, one, chain, n, found, program) -> Patient:
         tuple(letters),
         tuple(sizes),
         _factors(chain, n),
-        _terms(chain, n),
+        tuple(dict.fromkeys((*_terms(chain, n), *_deltas(scope, left)))),
+        _parts(chain, n),
+        _names(checker, chain, n),
         any(
             isinstance(u, t.Transposed)
             or not getattr(u, "subs", (1,))
@@ -276,6 +278,44 @@ def _terms(chain, n: int) -> tuple[str, ...]:
         if isinstance(u, t.Sum):
             found += [f"{'+' if sign > 0 else '-'} {source[term.span[0] : term.span[1]]}" for sign, term in u.terms]
     return tuple(found)[:6]
+
+
+def _deltas(scope, left) -> list[str]:
+    """δ of the letters that the left side has, as terms."""
+    free = [a for a, i in scope.items() if i in left.free]
+    return [f"{sign} \\delta_{{{a}{b}}}" for a, b in itertools.combinations(free, 2) for sign in "+-"][:2] + ["+ 1"]
+
+
+def _parts(chain, n: int) -> tuple[str, ...]:
+    """Factors and denominators of this member and those before, as written: those that other members have first."""
+    found: dict[str, int] = {}
+    for k in range(n, -1, -1):
+        node = chain[k].member.node
+        source = chain[k].statement.block.source.text
+        if k == 0 and n > 1 or node is None:
+            continue
+        for u in t.walk(node):
+            inner = [f for _, f in u.factors] if isinstance(u, t.Product) else []
+            inner += [u.under] if isinstance(u, t.Fraction_) else []
+            for f in inner:
+                text = " ".join(source[f.span[0] : f.span[1]].split())
+                if not isinstance(f, (t.Number, t.Big, t.Dots)) and len(text) <= 50:
+                    found[text] = found.get(text, 0) - (k < n)
+    return tuple(sorted(found, key=lambda text: (found[text] == 0, len(text))))
+
+
+def _names(checker, chain, n: int) -> tuple[tuple[str, int], ...]:
+    """Names with their number of indices, those of the chain first."""
+    found: dict[tuple[str, int], None] = {}
+    members = [(chain[k].member.node, chain[k].statement) for k in range(n, -1, -1)]
+    members += [(m.node, one) for one in checker.paper.statements if one.block.kind == "display" for m in one.members]
+    for node, one in members:
+        for u in t.walk(node) if node is not None else ():
+            if isinstance(u, t.Symbol) and not u.marks and u.name not in ("delta", "I") and len(u.name) < 12:
+                text = one.block.source.text[u.span[0] : u.span[1]].split("_")[0].strip()
+                if text.lstrip("\\").isalpha():
+                    found[text, len(u.subs)] = None
+    return tuple(found)[:14]
 
 
 def _factors(chain, n: int) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class Patient:
     sizes: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    names: tuple[tuple[str, int], ...] = ()
     matrices: bool = False
     nodes: list[t.Node] = field(default_factory=list)
 
@@ -46,6 +48,12 @@ class Patient:
     def of(self, node: t.Node) -> str:
         """The source of a part."""
         return self.text[node.span[0] : node.span[1]]
+
+    @property
+    def core(self) -> t.Span:
+        """The place of the whole line, a minus before its only term not counted."""
+        alone = isinstance(self.node, t.Sum) and len(self.node.terms) == 1
+        return self.node.terms[0][1].span if alone else self.span
 
     def each(self, *kinds: type) -> Iterator[t.Node]:
         return (u for u in self.nodes if isinstance(u, kinds))
@@ -140,8 +148,8 @@ def means(p: Patient) -> Iterator[Repair]:
             if u.value == 1 and isinstance(p.node, t.Product):
                 yield Repair("mean-factor", ((*u.span, f"\\frac{{1}}{{{n}}}"),), u.span)
     for n in p.sizes:
-        yield Repair("mean-factor", ((*p.span, _times(f"\\frac{{1}}{{{n}}}", p)),), p.span)
-        yield Repair("mean-factor", ((*p.span, _times(n, p)),), p.span)
+        yield Repair("mean-factor", ((*p.span, _times(f"\\frac{{1}}{{{n}}}", p)),), p.core)
+        yield Repair("mean-factor", ((*p.span, _times(n, p)),), p.core)
         for term in _terms(p):
             yield Repair("mean-factor", ((term.span[0], term.span[0], f"\\frac{{1}}{{{n}}} "),), term.span)
     for u in p.each(t.Fraction_):
@@ -169,14 +177,14 @@ def _terms(p: Patient) -> list[t.Node]:
 def numbers(p: Patient) -> Iterator[Repair]:
     """A 2, ½ or 3 missing or too many: a number that stands there, else a new one."""
     exponents = [u.exponent.span for u in p.each(t.Power)]
-    written = [u for u in p.each(t.Number) if u.value.denominator == 1 and abs(u.value) <= 9]
+    written = [u for u in reversed([*p.each(t.Number)]) if u.value.denominator == 1 and abs(u.value) <= 9]
     for c in (1, 2, 0, 3, 4):
         for u in written:
             raised = any(a <= u.span[0] and u.span[1] <= b for a, b in exponents)
             if c != u.value:
                 yield Repair("elementary-derivative" if raised else "factor", ((*u.span, f"{{{c}}}"),), u.span)
     for c in ("2", "\\frac{1}{2}", "3", "4"):
-        yield Repair("factor", ((*p.span, _times(c, p)),), p.span)
+        yield Repair("factor", ((*p.span, _times(c, p)),), p.core)
         for term in _terms(p):
             yield Repair("factor", ((term.span[0], term.span[0], c + " "),), term.span)
 
@@ -190,7 +198,7 @@ def lost_factors(p: Patient) -> Iterator[Repair]:
                 end = f.span[1] if k else u.factors[1][1].span[0]
                 yield Repair("factor", ((start, end, " "),), f.span)
     for factor in p.factors:
-        yield Repair("factor", ((*p.span, _times(factor, p)),), p.span)
+        yield Repair("factor", ((*p.span, _times(factor, p)),), p.core)
         for u in p.each(t.Big):
             yield Repair("factor", ((u.body.span[0], u.body.span[0], factor + " "),), u.body.span)
         for term in _terms(p):
@@ -216,8 +224,8 @@ def _under_sum(a: str, text: str, node: t.Node) -> str:
 
 
 def extra_sums(p: Patient) -> Iterator[Repair]:
-    """A Σ that should not be there."""
-    for u in p.each(t.Big):
+    """A Σ that should not be there; of two over one letter the inner one."""
+    for u in reversed([*p.each(t.Big)]):
         if u.op == "sum":
             yield Repair("extra-sum", ((u.span[0], u.body.span[0], ""),), (u.span[0], u.body.span[0]))
 
@@ -422,6 +430,62 @@ def missing_terms(p: Patient) -> Iterator[Repair]:
                 yield Repair("missing-term", ((*f.span, f"\\left({p.of(f)} {term}\\right)"),), f.span)
 
 
+def operations(p: Patient) -> Iterator[Repair]:
+    """A sum where a product is right, and the reverse."""
+    for u in p.each(t.Sum):
+        if len(u.terms) == 2:
+            (_, a), (_, b) = u.terms
+            yield Repair("operation", ((*u.span, f"{_bracketed(p, a)} {_bracketed(p, b)}"),), u.span)
+    for u in p.each(t.Product):
+        if len(u.factors) == 2:
+            (_, a), (_, b) = u.factors
+            for sign in "-+":
+                sum_ = f"{p.of(a)} {sign} {p.of(b)}"
+                yield Repair("operation", ((*u.span, sum_ if u is p.node else f"\\left({sum_}\\right)"),), u.span)
+
+
+def _bracketed(p: Patient, node: t.Node) -> str:
+    return p.of(node) if isinstance(node, (t.Symbol, t.Number, t.Paren)) else f"\\left({p.of(node)}\\right)"
+
+
+def names(p: Patient) -> Iterator[Repair]:
+    """Another array of the neighbouring lines with as many indices."""
+    for u in p.each(t.Symbol):
+        if u.marks or u.name == "delta":
+            continue
+        for name, count in p.names:
+            if count == len(u.subs) and name != p.text[u.span[0] : u.span[0] + len(name)]:
+                tail = p.text[u.subs[0].span[0] : u.span[1]] if u.subs else ""
+                opened = "_{" if u.subs and not p.text[u.span[0] : u.span[1]].endswith("}") else "_{"
+                places = tail.rstrip("}") if u.subs else ""
+                new = f"{name}{opened}{places}}}" if u.subs else f"{name} "
+                yield Repair("wrong-value", ((*u.span, new),), u.span)
+
+
+def lost_parts(p: Patient) -> Iterator[Repair]:
+    """A factor or denominator that a neighbouring line has, lost somewhere inside."""
+    homes = [u for u in p.each(t.Product, t.Symbol, t.Number, t.Paren, t.Fraction_, t.Function, t.Power, t.Big) if u is not p.node]
+    homes = sorted({u.span: u for u in homes}.values(), key=lambda u: u.span[0] - u.span[1])
+    for part in p.parts[:8]:
+        yield Repair("factor", ((*p.span, _times(part, p)),), p.core)
+        for u in homes[:24]:
+            if part != p.of(u):
+                yield Repair("factor", ((*u.span, f"{{{part} {p.of(u)}}}" if isinstance(u, t.Big) else f"{p.of(u)} {part}"),), u.span)
+    for part in p.parts[:5]:
+        for u in homes[:12]:
+            yield Repair("factor", ((*u.span, f"\\frac{{{p.of(u)}}}{{{part}}}"),), u.span)
+
+
+def inner_sums(p: Patient) -> Iterator[Repair]:
+    """Σ over an unbound index around one term or product inside."""
+    for a in p.extra:
+        for u in p.each(t.Sum):
+            for _, term in u.terms:
+                yield Repair("missing-sum", ((*term.span, f"\\left({_under_sum(a, p.of(term), term)}\\right)"),), term.span)
+        for u in p.each(t.Product, t.Fraction_, t.Power):
+            yield Repair("missing-sum", ((*u.span, f"\\left({_under_sum(a, p.of(u), u)}\\right)"),), u.span)
+
+
 def axes(p: Patient) -> Iterator[Repair]:
     """Every Σ of the line over the other axis, its 1/n with it."""
     bigs = [u for u in p.each(t.Big) if len(u.letters) == 1]
@@ -476,4 +540,8 @@ TABLE: tuple[Callable[[Patient], Iterator[Repair]], ...] = (
     lost_factors,
     missing_terms,
     functions,
+    operations,
+    names,
+    inner_sums,
+    lost_parts,
 )

@@ -509,8 +509,12 @@ class Parser:
 
     def fraction(self) -> t.Node:
         token = self.advance()
+        held = self.place
         body, under = self._over(), None
         under = self._under(body is not None)
+        if body == "operator" and not isinstance(under, tuple):  # a d that is a letter
+            self.place = held
+            body, under = self.group(self.sum), self.group(self.sum)
         if isinstance(under, tuple):
             over = None if body is None or body == "operator" else body
             if isinstance(over, t.Differential):
