@@ -140,6 +140,72 @@ def zero_denominators(rng: random.Random) -> str:
     return fact + f"$$F = \\frac{{{c} ({top})}}{{{zero}}}$$\n\n$$F = \\frac{{{c} ({top})}}{{{zero}}} + 0 X_1$$"
 
 
+def some_matrices(rng: random.Random) -> str:
+    """True for one size, for symmetric, commuting or invertible matrices only; an inverse of what has none."""
+    c = rng.choice(["2", "3", "5", "7", "-2", "4"])
+    n = rng.choice([1, 2, 3, 4, 5, 6])
+    head = r"$P \in \mathbb{R}^{n \times n}$, $Q \in \mathbb{R}^{n \times n}$, $v \in \mathbb{R}^{n}$, $R \in \mathbb{R}^{n \times m}$." "\n\n"  # noqa: E501
+    claim = rng.choice(
+        [
+            rf"\det({c} P) = ({c})^{n} \det P",
+            rf"\operatorname{{tr}}(I P P^{{-1}}) = {n}",
+            rf"\operatorname{{tr}}({c} P P) = {c} \operatorname{{tr}}(P^T P)",
+            rf"{c} P Q = {c} Q P",
+            rf"{c} P^{{-1}} Q = {c} Q P^{{-1}}",
+            rf"{c} (P + Q)^{{-1}} = {c} P^{{-1}} + {c} Q^{{-1}}",
+            rf"{c} (v v^T)^{{-1}} v v^T = {c} I",
+            rf"\frac{{{c} \det(v v^T)}}{{\det(v v^T)}} = {c}",
+            rf"{c} (P - P)^{{-1}} (P - P) = {c} I",
+            rf"{c} (R^T R)^{{-1}} R^T = {c} R^{{-1}}",
+            rf"\frac{{\partial \log\det P}}{{\partial P}} = {c} P^{{-1}} - {int(c) - 1} P^{{-1}}",
+            rf"\nabla_v (v^T P v) = {c} P v - {int(c) - 2} P v",
+            rf"d\operatorname{{tr}}({c} P P) = {int(c) * 2} \operatorname{{tr}}(P^T dP)",
+            rf"d({c} P^{{-1}}) = -{c} P^{{-2}} dP".replace("--", ""),
+            rf"d({c} \log\det P) = {c} \operatorname{{tr}}(P^{{-T}} dP)",
+            rf"{c} \operatorname{{tr}}(P Q P^{{-1}}) = {c} \operatorname{{tr}}(P)",
+        ]
+    )
+    return f"{head}$${claim}$$"
+
+
+def captured(rng: random.Random) -> str:
+    """Two binders of one letter, a letter bound here and free there, sums over a letter that is not in them."""
+    c = _coefficient(rng)
+    left, right = rng.choice(
+        [
+            (r"\sum_{i=1}^{C} X_i Y_i", r"\sum_{i} X_i \sum_{i} Y_i"),
+            (r"\sum_{i=1}^{C} X_i \sum_{i=1}^{C} X_i Y_i", r"\sum_{i} X_i X_i Y_i"),
+            (r"\sum_{i=1}^{C} X_i \sum_{k \neq i} Y_k", r"\sum_{i} X_i \sum_{k} Y_k"),
+            (r"\sum_{i=1}^{C} \sum_{j=1}^{C} X_i Y_j", r"\sum_{i \neq j} X_i Y_j"),
+            (r"\sum_{i=1}^{C} X_i^2 Y_i", r"\sum_i X_i \sum_i X_i Y_i"),
+            (r"\sum_{i=1}^{C} (X_i - Y_i)", r"\sum_{i} X_i - Y_1"),
+            (r"\sum_{i=1}^{C} \sum_{i=1}^{C} X_i Y_i", r"\sum_{i} X_i Y_i"),
+            (r"\max_i X_i Y_1 \sum_{i=1}^{C} Y_i", r"\sum_{i} Y_i \max_i X_i Y_i"),
+        ]
+    )
+    return f"$$F = {c} ({left})$$\n\n$$F = {c} ({right})$$"
+
+
+def bounds(rng: random.Random) -> str:
+    """Inequalities that hold for small, positive or few numbers only."""
+    c = rng.choice(["2", "3", "5", "7"])
+    head, claim = rng.choice(
+        [
+            (rf"F = {c} \sum_{{i=1}}^{{C}} X_i^2", rf"F \ge {c} X_1^2 + {c} X_2^2 + {c} X_3^2 + {c} X_4^2 + {c} X_5^2"),
+            (rf"F = {c} \sum_{{i=1}}^{{C}} X_i", rf"F \ge {c} X_1"),
+            (rf"F = e^{{X}} - X - {c}", r"F \ge 0"),
+            (rf"F = {c} X^2 - X", r"F \ge 0"),
+            (rf"F = {c} X^2 - 2 X Y + Y^2 - Y^2", r"F \ge 0"),
+            (rf"F = {c} \tanh X", rf"F < {c} - 0.0001"),
+            (rf"F = {c} |X|", r"F > 0"),
+            (rf"F = \frac{{{c}}}{{X}}", r"F > 0"),
+            (rf"F = {c} \frac{{X - X}}{{Y - Y}}", r"F \ge 0"),
+            (rf"F = {c} X^4", r"F \ge X^2"),
+        ]
+    )
+    return f"$${head}$$\n\n$${claim}$$"
+
+
 KINDS: tuple[Callable[[random.Random], str], ...] = (
     small_sizes,
     small_sums,
@@ -148,6 +214,9 @@ KINDS: tuple[Callable[[random.Random], str], ...] = (
     ties,
     contradictions,
     zero_denominators,
+    some_matrices,
+    captured,
+    bounds,
 )
 
 

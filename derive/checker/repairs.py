@@ -450,8 +450,9 @@ def _bracketed(p: Patient, node: t.Node) -> str:
 
 def names(p: Patient) -> Iterator[Repair]:
     """Another array of the neighbouring lines with as many indices."""
+    closed = [u.span for u in p.each(t.Derivative, t.Differential)]
     for u in p.each(t.Symbol):
-        if u.marks or u.name == "delta":
+        if u.marks or u.name == "delta" or any(a <= u.span[0] and u.span[1] <= b for a, b in closed):
             continue
         for name, count in p.names:
             if count == len(u.subs) and name != p.text[u.span[0] : u.span[0] + len(name)]:
@@ -464,8 +465,10 @@ def names(p: Patient) -> Iterator[Repair]:
 
 def lost_parts(p: Patient) -> Iterator[Repair]:
     """A factor or denominator that a neighbouring line has, lost somewhere inside."""
+    closed = [u.span for u in p.each(t.Derivative, t.Differential)]
     homes = [u for u in p.each(t.Product, t.Symbol, t.Number, t.Paren, t.Fraction_, t.Function, t.Power, t.Big) if u is not p.node]
     homes = sorted({u.span: u for u in homes}.values(), key=lambda u: u.span[0] - u.span[1])
+    homes = [u for u in homes if not any(a <= u.span[0] and u.span[1] <= b and (a, b) != u.span for a, b in closed)]
     for part in p.parts[:8]:
         yield Repair("factor", ((*p.span, _times(part, p)),), p.core)
         for u in homes[:24]:

@@ -951,6 +951,8 @@ class Elaborator:
 
     def by(self, e: Expr, wrt: Entry, node: t.Node) -> Expr:
         """∂e/∂wrt: of an array by a name in its own definition the direct derivative, else through all definitions."""
+        if any(isinstance(u, x.D) for u in x.walk(e)):  # written-out names must not get into an inner ∂/∂name
+            e = carried_out(e)
         if self.through_laws(e, wrt.name):
             return slope(e, wrt, self.whole)
         whole = self.unfolded(e, wrt.name)

@@ -346,7 +346,9 @@ def _is_prose(tokens: Sequence[Token], k: int) -> bool:
 
 
 def _is_comment(tokens: Sequence[Token], k: int) -> bool:
-    """A column that begins with | and words."""
+    """A column that begins with | and words; a bar that closes another one is none."""
+    if tokens[k].text == "|" and sum(x.text == "|" for x in tokens[:k]) % 2:
+        return False
     return tokens[k].text in ("|", r"\mid") and (k + 1 == len(tokens) or tokens[k + 1].kind == "text")
 
 
