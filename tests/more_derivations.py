@@ -209,10 +209,10 @@ def layers() -> list[Base]:
     h, G = (lambda b, p: v("h", b, p)), (lambda b, c: v("G", b, c))
     slope = lambda b, p: _1 - h(b, p) ** 2  # noqa: E731
     made = given(h=lambda d: lambda b, p: math.tanh(over("d", lambda k: d["X"](b, k) * d["W"](k, p))))
-    rnn = r"$$h_i = \tanh\left(\sum_j U_{i,j} z_j + \sum_{d=1}^{D} W_{i,d} x_d\right)$$"
+    rnn = r"$$h_i = \tanh\left(\sum_{n=1}^{N} U_{i,n} z_n + \sum_{d=1}^{D} W_{i,d} x_d\right)$$"
     state = given(
         h=lambda d: lambda i: math.tanh(
-            over("j", lambda j: d["U"](i, j) * d["z"](j)) + over("d", lambda k: d["W"](i, k) * d["x"](k))
+            over("n", lambda n: d["U"](i, n) * d["z"](n)) + over("d", lambda k: d["W"](i, k) * d["x"](k))
         )
     )
     hi = lambda i: v("h", i)  # noqa: E731
@@ -232,13 +232,13 @@ def layers() -> list[Base]:
             S("p", v("W", "d", "p") * slope("b", "p") * S("c", G("b", "c") * v("V", "p", "c"))),
             S("p", S("c", G("b", "c") * v("V", "p", "c")) * slope("b", "p") * v("W", "d", "p")),
         ), made),
-        Base("rnn-z", rnn, r"\frac{\partial h_i}{\partial z_k}", ("i", "k"), (
-            (_1 - hi("i") ** 2) * v("U", "i", "k"),
-            v("U", "i", "k") - hi("i") ** 2 * v("U", "i", "k"),
+        Base("rnn-z", rnn, r"\frac{\partial h_i}{\partial z_b}", ("i", "b"), (
+            (_1 - hi("i") ** 2) * v("U", "i", "b"),
+            v("U", "i", "b") - hi("i") ** 2 * v("U", "i", "b"),
         ), state),
-        Base("rnn-U", rnn, r"\frac{\partial h_i}{\partial U_{j,k}}", ("i", "j", "k"), (
-            (_1 - hi("i") ** 2) * delta("i", "j") * v("z", "k"),
-            delta("i", "j") * v("z", "k") - delta("i", "j") * hi("i") ** 2 * v("z", "k"),
+        Base("rnn-U", rnn, r"\frac{\partial h_i}{\partial U_{k,b}}", ("i", "k", "b"), (
+            (_1 - hi("i") ** 2) * delta("i", "k") * v("z", "b"),
+            delta("i", "k") * v("z", "b") - delta("i", "k") * hi("i") ** 2 * v("z", "b"),
         ), state),
     ]  # fmt: skip
 

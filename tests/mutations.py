@@ -102,8 +102,9 @@ def _swapped(node: T, rng: random.Random, names) -> Iterator[tuple[str, T]]:
 
 def _product(node: T, rng: random.Random, names) -> Iterator[tuple[str, T]]:
     a, b = node.parts
-    yield "lost-factor", a
-    yield "lost-factor", b
+    for kept, lost in ((a, b), (b, a)):
+        if lost.op in ("num", "var", "size", "delta") or lost.op in ("pow", "div") and lost.parts[0].op in ("num", "var"):
+            yield "lost-factor", kept
     yield "sum-for-product", T("add", (a, b))
     if b.op == "add":
         yield "parenthesis", T("add", (T("mul", (a, b.parts[0])), b.parts[1]))
@@ -201,16 +202,15 @@ LAYOUTS = (
 
 
 def document(base: Base, kind: str, line: int, new: T, layout: int) -> Broken:
-    """The notes with one line broken, as a chain of its lines up to there."""
-    rows = [tex(u) for u in base.lines[: line + 1]]
-    rows[line] = tex(new)
+    """The notes with one line broken, behind the line before it."""
+    rows = [*(tex(u) for u in base.lines[max(0, line - 1) : line]), tex(new)]
     opened, relation, closed = LAYOUTS[layout]
     text = f"{base.words}\n\n{opened}{base.left}" + "".join(relation + row for row in rows) + closed
     at = text.index(MARK[0])
     number = text.count("\n", 0, at) + 1
     start = at - (text.rfind("\n", 0, at) + 1) + 1
     end = start + text.index(MARK[1]) - at - 1
-    plain = rows[line].replace(MARK[0], "").replace(MARK[1], "")
+    plain = rows[-1].replace(MARK[0], "").replace(MARK[1], "")
     return Broken(base.name, kind, text.replace(MARK[0], "").replace(MARK[1], ""), number, start, end, len(plain))
 
 
@@ -244,6 +244,8 @@ def corpus(count: int, seed: int = 1) -> Iterator[Broken]:
     for (base, line, u, kind, new), layout in itertools.chain(order, more):
         if len(seen) >= count:
             return
+        if _reads(u, "G") and not _reads(new, "G"):
+            continue  # a line without the upstream gradient may be right for some loss
         made = document(base, kind, line, new, layout)
         if made.text in seen:
             continue
@@ -253,6 +255,10 @@ def corpus(count: int, seed: int = 1) -> Iterator[Broken]:
         if verdicts[key]:
             seen.add(made.text)
             yield made
+
+
+def _reads(u: T, name: str) -> bool:
+    return any(node.op == "var" and node.data[0] == name for _, node in nodes(u))
 
 
 def _plain(u: T) -> T:

@@ -307,11 +307,10 @@ class FormulaChecker:
         ):
             return None
         program = self.paper.program
-        names = sorted(found.left.names)
-        notes = self.paper.notes
-        if len(names) != 1 or program.equation(names[0]) or names[0] in notes.labels or names[0] in notes.implied:
+        names = sorted(self.mentioned(found.left.names))
+        if len(names) != 1 or program.equation(names[0]) is not None or names[0] in self.paper.notes.labels:
             return None
-        return None if names[0] in {*_reached(program, (found.right,)), *found.right.names} else names[0]
+        return None if names[0] in {*_reached(program, (found.right,)), *self.mentioned(found.right.names)} else names[0]
 
     def stranger(self, found: Finding) -> str | None:
         """An array on the right that no definition mentions and the left side does not have: it could be anything."""
@@ -390,7 +389,7 @@ class FormulaChecker:
             and values[n - 1] is not None
             and not self.stray(chain, base_at, n, values)
         ):
-            follows, before, again = self.compare(values[n - 1], here, cond, elaborator)
+            follows, before, again = self.follows(values, base_at, n, cond, elaborator, holds)
             right = right if right is not None else again
             if holds is None or holds.equal is None or any(k.startswith("values") for k in earlier.choices):
                 elaborator.choices.update(earlier.choices)
@@ -399,6 +398,15 @@ class FormulaChecker:
             if answer is not None and answer.condition and answer.equal:
                 words += (f"holds {answer.condition}",)
         return Finding(tuple(dict.fromkeys(words)), follows, holds, left, right, before, reason, cond, elaborator)
+
+    def follows(self, values: dict, base: int, n: int, cond: x.Cond | None, elaborator: Elaborator, holds: Answer | None):
+        """Whether member n equals the one before; where that one is right, the answer is that of `holds`."""
+        if holds is not None and holds.equal is not None and values[base] is not None:
+            earlier = self.compare(values[base], values[n - 1], cond, elaborator)
+            pair = aligned(values[n - 1], values[n], elaborator)
+            if earlier[0].equal and not earlier[0].condition and pair is not None:
+                return holds, *pair
+        return self.compare(values[n - 1], values[n], cond, elaborator)
 
     def base(self, chain: list[Link], n: int) -> int:
         """The member that states what the chain is about: the first, or the last before n that starts anew."""

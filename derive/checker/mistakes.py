@@ -254,7 +254,7 @@ def _patient(checker, one, chain, n, found, program) -> Patient:
         tuple(sizes),
         _factors(chain, n),
         tuple(dict.fromkeys((*_terms(chain, n), *_deltas(scope, left)))),
-        _parts(chain, n),
+        _parts(checker, chain, n),
         _names(checker, chain, n),
         any(
             isinstance(u, t.Transposed)
@@ -270,14 +270,15 @@ def _sizes_of(*formulas: Expr) -> set[str]:
 
 
 def _terms(chain, n: int) -> tuple[str, ...]:
-    """The signed terms of the member before, as written."""
-    link = chain[n - 1]
-    node, source = link.member.node, link.statement.block.source.text
-    found: list[str] = []
-    for u in t.walk(node) if node is not None else ():
-        if isinstance(u, t.Sum):
-            found += [f"{'+' if sign > 0 else '-'} {source[term.span[0] : term.span[1]]}" for sign, term in u.terms]
-    return tuple(found)[:6]
+    """The signed terms of the members before, as written, the last first."""
+    found: dict[str, None] = {}
+    for k in range(n - 1, -1, -1):
+        node, source = chain[k].member.node, chain[k].statement.block.source.text
+        for u in t.walk(node) if node is not None else ():
+            if isinstance(u, t.Sum):
+                terms = [f"{'+' if sign > 0 else '-'} {source[term.span[0] : term.span[1]]}" for sign, term in u.terms]
+                found |= dict.fromkeys(terms)
+    return tuple(found)[:8]
 
 
 def _deltas(scope, left) -> list[str]:
@@ -286,22 +287,21 @@ def _deltas(scope, left) -> list[str]:
     return [f"{sign} \\delta_{{{a}{b}}}" for a, b in itertools.combinations(free, 2) for sign in "+-"][:2] + ["+ 1"]
 
 
-def _parts(chain, n: int) -> tuple[str, ...]:
-    """Factors and denominators of this member and those before, as written: those that other members have first."""
-    found: dict[str, int] = {}
-    for k in range(n, -1, -1):
-        node = chain[k].member.node
-        source = chain[k].statement.block.source.text
-        if k == 0 and n > 1 or node is None:
-            continue
-        for u in t.walk(node):
+def _parts(checker, chain, n: int) -> tuple[str, ...]:
+    """Factors and denominators as written: those of the members before, of this one, of the definitions."""
+    found: dict[str, None] = {}
+    members = [(chain[k].member, chain[k].statement) for k in (*range(n - 1, 0, -1), n)]
+    defining = [one for k, one in enumerate(checker.paper.statements) if k in checker.paper.definitions]
+    members += [(m, one) for one in reversed(defining) if one.block.kind == "display" for m in one.members[1:]]
+    for member, one in members:
+        for u in t.walk(member.node) if member.node is not None else ():
             inner = [f for _, f in u.factors] if isinstance(u, t.Product) else []
             inner += [u.under] if isinstance(u, t.Fraction_) else []
             for f in inner:
-                text = " ".join(source[f.span[0] : f.span[1]].split())
+                text = " ".join(one.block.source.text[f.span[0] : f.span[1]].split())
                 if not isinstance(f, (t.Number, t.Big, t.Dots)) and len(text) <= 50:
-                    found[text] = found.get(text, 0) - (k < n)
-    return tuple(sorted(found, key=lambda text: (found[text] == 0, len(text))))
+                    found[text] = None
+    return tuple(sorted(found, key=len)) if len(found) > 12 else tuple(found)
 
 
 def _names(checker, chain, n: int) -> tuple[tuple[str, int], ...]:

@@ -51,9 +51,11 @@ class Patient:
 
     @property
     def core(self) -> t.Span:
-        """The place of the whole line, a minus before its only term not counted."""
+        """Where a factor of the whole line is missing: at its leading number, else the line without its minus."""
         alone = isinstance(self.node, t.Sum) and len(self.node.terms) == 1
-        return self.node.terms[0][1].span if alone else self.span
+        node = self.node.terms[0][1] if alone else self.node
+        first = node.factors[0][1] if isinstance(node, t.Product) else node
+        return first.span if isinstance(first, (t.Number, t.Fraction_)) else node.span
 
     def each(self, *kinds: type) -> Iterator[t.Node]:
         return (u for u in self.nodes if isinstance(u, kinds))
@@ -248,6 +250,20 @@ def into_sums(p: Patient) -> Iterator[Repair]:
                 yield Repair("factor-out-of-sum", ((start, end, " "), (*big.span, f"{head} {inner}")), f.span)
 
 
+def out_of_brackets(p: Patient) -> Iterator[Repair]:
+    """(Σ a) b where Σ a b is right: the factor belongs inside the bracketed sum."""
+    for u in p.each(t.Product):
+        for k, (_, f) in enumerate(u.factors):
+            big = f.inner if isinstance(f, t.Paren) and not f.subs else None
+            if not isinstance(big, t.Big):
+                continue
+            for m, (_, g) in enumerate(u.factors):
+                if abs(m - k) == 1:
+                    text = f"\\left({p.text[big.span[0] : big.body.span[0]]} {_bracketed(p, big.body)} {p.of(g)}\\right)"
+                    start, end = min(f.span[0], g.span[0]), max(f.span[1], g.span[1])
+                    yield Repair("factor-out-of-sum", ((start, end, text),), (start, end))
+
+
 def _swap_letter(head: str, old: str, new: str) -> str:
     """The letter below a sum sign."""
     return head.replace("_" + old, "_" + new).replace("_{" + old, "_{" + new)
@@ -388,8 +404,8 @@ def functions(p: Patient) -> Iterator[Repair]:
         if len(u.args) == 1:
             inner = p.of(u.args[0])
             yield Repair("function", ((*u.span, f"\\left({inner}\\right)"),), u.span)
-            other = SPELLED.get(FUNCTIONS.get(u.name, ""))
-            if other:
+            first = FUNCTIONS.get(u.name, "")
+            for other in [SPELLED[f] for f in (first, *SPELLED) if f in SPELLED and f != u.name]:
                 yield Repair("elementary-derivative", ((*u.span, f"{other}\\left({inner}\\right)"),), u.span)
     for u in p.each(t.Symbol):
         if u is not p.node:
@@ -466,17 +482,37 @@ def names(p: Patient) -> Iterator[Repair]:
 def lost_parts(p: Patient) -> Iterator[Repair]:
     """A factor or denominator that a neighbouring line has, lost somewhere inside."""
     closed = [u.span for u in p.each(t.Derivative, t.Differential)]
-    homes = [u for u in p.each(t.Product, t.Symbol, t.Number, t.Paren, t.Fraction_, t.Function, t.Power, t.Big) if u is not p.node]
-    homes = sorted({u.span: u for u in homes}.values(), key=lambda u: u.span[0] - u.span[1])
-    homes = [u for u in homes if not any(a <= u.span[0] and u.span[1] <= b and (a, b) != u.span for a, b in closed)]
-    for part in p.parts[:8]:
+    homes = [u for u in _factored(p) if not any(a <= u.span[0] and u.span[1] <= b and (a, b) != u.span for a, b in closed)]
+    for part in p.parts[:12]:
         yield Repair("factor", ((*p.span, _times(part, p)),), p.core)
-        for u in homes[:24]:
-            if part != p.of(u):
-                yield Repair("factor", ((*u.span, f"{{{part} {p.of(u)}}}" if isinstance(u, t.Big) else f"{p.of(u)} {part}"),), u.span)
-    for part in p.parts[:5]:
-        for u in homes[:12]:
+        for u in homes[:14]:
+            new = f"{part} {p.of(u)}" if isinstance(u, (t.Big, t.Product)) else f"{_bracketed(p, u)} {part}"
+            yield Repair("factor", ((*u.span, new),), u.span)
+    for part in p.parts[:6]:
+        for u in homes[:8]:
             yield Repair("factor", ((*u.span, f"\\frac{{{p.of(u)}}}{{{part}}}"),), u.span)
+
+
+def _factored(p: Patient) -> list[t.Node]:
+    """Where a factor may stand: the terms of sums, bodies, both sides of fractions, arguments, what is in brackets."""
+    found: dict[t.Span, t.Node] = {}
+    for u in p.nodes:
+        inner: list[t.Node] = []
+        match u:
+            case t.Sum(terms=terms):
+                inner = [term for _, term in terms]
+            case t.Big(body=body):
+                inner = [body]
+            case t.Fraction_(over=over, under=under):
+                inner = [over, under]
+            case t.Function(args=args):
+                inner = list(args)
+            case t.Paren(inner=one):
+                inner = [one]
+            case t.Power(base=base, exponent=exponent):
+                inner = [base, exponent]
+        found |= {v.span: v for v in inner if not (isinstance(v, t.Sum) and isinstance(u, t.Paren)) and v is not p.node}
+    return list(found.values())
 
 
 def inner_sums(p: Patient) -> Iterator[Repair]:
@@ -526,6 +562,7 @@ def _turned(p: Patient, bigs: list[t.Node], letter: str, root: str, other: str, 
 TABLE: tuple[Callable[[Patient], Iterator[Repair]], ...] = (
     signs,
     into_sums,
+    out_of_brackets,
     missing_sums,
     extra_sums,
     means,
