@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import adversarial
@@ -74,22 +74,25 @@ def _chunk(job: tuple[str, list, str]) -> list[Row]:
 
 def outcomes(what: str, count: int, seed: int, keep: bool = False, processes: int = 1) -> list[Row]:
     """The outcomes on a corpus, in order; `keep` stores chunks and takes up those of an earlier run."""
+    return [row for chunk in _chunks(what, count, seed, keep, processes) for row in chunk]
+
+
+def _chunks(what: str, count: int, seed: int, keep: bool, processes: int) -> Iterator[list[Row]]:
+    """The chunks of a run: those that lie there first, then the others as they are done."""
     cases = list(CORPORA[what][0](count, seed))
-    store = ROOT / ".promise"
+    store, jobs = ROOT / ".promise", []
     store.mkdir(exist_ok=True) if keep else None
-    jobs, rows = [], {}
     for k in range(0, len(cases), CHUNK):
         path = store / f"{what}-{seed}-{commit()}-{k}.json" if keep else None
         if path is not None and path.exists():
-            rows[k] = json.loads(path.read_text(encoding="utf8"))
+            yield json.loads(path.read_text(encoding="utf8"))
         else:
-            jobs.append((k, (what, cases[k : k + CHUNK], str(path or ""))))
+            jobs.append((what, cases[k : k + CHUNK], str(path or "")))
     if processes == 1:
-        rows |= {k: _chunk(job) for k, job in jobs}
+        yield from map(_chunk, jobs)
     elif jobs:
         with multiprocessing.get_context("fork").Pool(processes) as pool:
-            rows |= dict(zip((k for k, _ in jobs), pool.imap(_chunk, [job for _, job in jobs]), strict=True))
-    return [row for k in sorted(rows) for row in rows[k]]
+            yield from pool.imap(_chunk, jobs)
 
 
 # ---------------------------------------------------------------- what is owed
@@ -162,7 +165,9 @@ def write(what: str, seed: int, rows: list[Row]) -> None:
 
 
 def run(what: str, count: int, seed: int) -> list[Row]:
-    """A long run: two processes, resumable, its table written."""
-    rows = outcomes(what, count, seed, keep=True, processes=PROCESSES)
-    write(what, seed, rows)
+    """A long run: two processes, resumable, its table written as far as the run has come."""
+    rows: list[Row] = []
+    for chunk in _chunks(what, count, seed, keep=True, processes=PROCESSES):
+        rows += chunk
+        write(what, seed, rows)
     return rows
