@@ -174,6 +174,12 @@ ROWS = [
     (MATRIX, r"d\det X = \det(X) \operatorname{tr}(X^{-1} dX)", "right"),
     (LEAST, r"dL = 2 (Xw - y)^\top X\, dw", "right"),
     (LEAST, r"dL = (Xw - y)^\top X\, dw", "wrong"),
+    (r"$X, G \in \mathbb{R}^{n \times m}$. $$dL = \operatorname{tr}(G^\top dX)$$", r"\Rightarrow \frac{\partial L}{\partial X} = G", "right"),
+    (r"$X, G \in \mathbb{R}^{n \times m}$. $$dL = \operatorname{tr}(G^\top dX)$$", r"\frac{\partial L}{\partial X} = 2G", "wrong"),
+    (r"$A \in \mathbb{R}^{n \times n}$ is symmetric, $x \in \mathbb{R}^n$. $$f = x^\top A x$$", r"df = 2 x^\top A\,dx", "right"),
+    (r"$A \in \mathbb{R}^{n \times n}$ is symmetric, $x \in \mathbb{R}^n$. $$f = x^\top A x$$", r"\nabla f = 2 A x", "right"),
+    (r"$X \in \mathbb{R}^{n \times d}$, $W \in \mathbb{R}^{d \times m}$, $Y \in \mathbb{R}^{n \times m}$. $$L = \frac12 \|XW - Y\|_F^2$$",
+     r"dL = \operatorname{tr}((XW - Y)^\top d(XW - Y)) = \operatorname{tr}((XW - Y)^\top X\,dW)", "right"),
     # -- odds and ends
     (r"$a \in \mathbb{R}^n$, $b \in \mathbb{R}^n$.", r"a^\top b = \sum_i a_i b_i", "right"),
     (r"$a \in \mathbb{R}^n$, $b \in \mathbb{R}^n$.", r"\|a - b\|^2 = \|a\|^2 - 2 a^\top b + \|b\|^2", "right"),

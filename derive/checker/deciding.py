@@ -343,5 +343,5 @@ def generalised(program: Program, a: Expr, b: Expr) -> Program:
 
 def told(found) -> str:
     """A counter-example in the author's names, small enough to be redone by hand."""
-    text = str(found).replace("U~", "∂L/∂")
+    text = str(found).replace("U~", "∂L/∂").replace("d~", "d")
     return text if len(text) <= 600 else text[:280] + " … " + text[-280:]

@@ -214,11 +214,15 @@ class FormulaChecker:
             return self.verdict(one, member.span, "unknown", reason=f"`{member.relation}` is not decided", code="U301")
         if one.doubtful:
             return self.verdict(one, member.span, "unknown", reason="the author put a question mark", code="U301")
-        from derive.checker.special import chain_rule, special
+        from derive.checker.special import chain_rule, premise, special
 
         if (found := recurrence(self, k, one, chain, n)) is not None:
             return found
         found = special(self, one, chain, n) or self.judged(one, chain, n)
+        if found.verdict == "unknown" and (said := premise(self, one, chain, n)) is not None:
+            return said
+        if found.verdict == "unknown" and _begins(chain[n]):
+            return self.verdict(one, member.span, "no-claim", reason="begins a new equation", code="N103")
         return (chain_rule(self, one, chain, n) or found) if found.verdict == "unknown" else found
 
     def solved_decider(self, program: Program) -> Decider:
@@ -410,7 +414,11 @@ class FormulaChecker:
 
     def base(self, chain: list[Link], n: int) -> int:
         """The member that states what the chain is about: the first, or the last before n that starts anew."""
-        anew = [m for m in range(1, n) if chain[m].member.problem is not None or chain[m].member.relation not in EQUALS]
+        anew = [
+            m
+            for m in range(1, n)
+            if chain[m].member.problem is not None or chain[m].member.relation not in EQUALS or _begins(chain[m])
+        ]
         return anew[-1] if anew else 0
 
     def value(self, elaborator: Elaborator, member: Member) -> Value:
@@ -646,6 +654,12 @@ def undeclared(said: Declared) -> list[Verdict]:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _begins(link: Link) -> bool:
+    """Whether a member begins an equation of its own: `⇒ a = b` in a new line."""
+    one = link.statement
+    return one.arrow and len(one.members) > 1 and link.member is one.members[0]
 
 
 def _differentials(chain: list[Link], n: int) -> bool:

@@ -34,6 +34,24 @@ def special(checker, one, chain, n) -> Verdict | None:
     return None
 
 
+def premise(checker, one, chain, n) -> Verdict | None:
+    """dL = tr(Gᵀ dX) for an L that nothing defines says what its gradient is."""
+    first, notes = chain[0].member.node, checker.paper.notes
+    if not (notes.differential and n == 1 and isinstance(first, t.Differential) and isinstance(first.of, t.Symbol)):
+        return None
+    name = notes.resolve(notes.spell(first.of)[0])[0]
+    if name != notes.loss or checker.paper.program.equation(name) is not None:
+        return None
+    try:
+        value = checker.paper.elaborator(one).value(chain[n].member.node)
+    except (Unknown, Problem):
+        return None
+    if value.open or not any(a.startswith("d~") for a in value.expr.names):
+        return None
+    notes.total[name] = value.expr
+    return checker.verdict(one, chain[n].member.span, "no-claim", reason=f"says what d{name} is", code="N101")
+
+
 def _notation(checker, one, chain, n) -> Verdict | None:
     """δ = …, without indices, says what δ is."""
     first = chain[0].member.node

@@ -486,8 +486,18 @@ def _prose(paper: Paper) -> None:
             notes.onehot.add(found["y"] or found["z"])
         for found in _SPACE.finditer(source.text):
             _in_space(notes, found)
+        for found in _SYMMETRIC.finditer(source.text):
+            name = found["a"] or found["b"]
+            notes.facts.append(Fact("symmetric", name, f"{name} symmetric"))
     for one in paper.statements:
         _said_beside(notes, one)
+
+
+_SYMMETRIC = re.compile(
+    r"\$(?P<a>[A-Z])(?:\s*\\in[^$]*)?\$,?\s+(?:is|be|are|being)\s+(?:a\s+|an\s+)?(?:\w+\s+)?symmetric|"
+    r"symmetric\s+(?:matrix\s+|matrices\s+)?\$(?P<b>[A-Z])\b",
+    re.I,
+)
 
 
 def _in_space(notes: Notes, found: re.Match) -> None:

@@ -637,12 +637,14 @@ class Parser:
                 if not (isinstance(power, t.Number) and power.value == 2):
                     raise Unread("a power of ∇ that is not 2", token.start, self.last_end)
                 order = 2
-        if wrt is None and order == 1:
-            raise Unread("∇ without the variable that it belongs to", token.start, token.end)
         if self.at_stop():
+            if wrt is None:
+                raise Unread("∇ without a body", token.start, token.end)
             return t.Symbol(self.within(token.start), "nabla_" + getattr(wrt, "name", ""))
         body = self.factor()
-        return t.Derivative(self.within(token.start), body, () if wrt is None else (wrt,) * order)
+        if wrt is None:
+            return t.Derivative(self.within(token.start), body, (), order)
+        return t.Derivative(self.within(token.start), body, (wrt,) * order)
 
     def factor_of_words(self) -> t.Node:
         token = self.advance()

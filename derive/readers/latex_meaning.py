@@ -888,20 +888,20 @@ class Elaborator:
         if node.body is None:
             raise Unknown("a derivative of nothing", node.span)
         if not node.wrt:
-            return self.differentiated(node.body, [self.only_variable(node) for _ in range(2)], node)
+            return self.differentiated(node.body, [self.only_variable(node) for _ in range(node.order)], node)
         if _is_sigma(node.body) and not self.known("sigma") and len(node.wrt) == 1 and not self.notes.rank_of("sigma"):
             node = t.Derivative(node.span, t.Function(node.body.span, "sigmoid", node.wrt), node.wrt)
         wrt = [self.wrt_value(w) for w in node.wrt]
         return self.differentiated(node.body, wrt, node)
 
     def only_variable(self, node: t.Derivative) -> Value:
-        """The variable of ∇² where none is written: the only vector that the body rests on and that is no label."""
+        """The variable of ∇ where none is written: the only vector that the body rests on and that is no label."""
         e = unfold(self.bodied(node.body).expr, self.program) if not self.is_loss(node.body) else self.whole_loss(node)
         onehot = {f.array for f in self.program.facts if f.kind == "onehot"} | self.notes.labels | self.notes.onehot
         names = [n for n in sorted(e.names) if n in self.program and n not in onehot and n not in self.notes.implied]
         asked = [n for n in names if n in self.notes.by] or [n for n in names if self.notes.rank_of(n) == 1]
         if len(asked) != 1:
-            raise Unknown("∇² without the variable that it belongs to", node.span)
+            raise Unknown("∇ without the variable that it belongs to", node.span)
         return self.wrt_value(t.Symbol(node.span, asked[0]))
 
     def whole_loss(self, node: t.Node) -> Expr:
@@ -1003,6 +1003,9 @@ class Elaborator:
         if self.stated is not None and len(wrt) == 1 and (taken := self.stated(first)) is not None:
             self.took = True
             return Value(taken, axes)
+        total = self.notes.total.get(self.notes.loss or "")
+        if total is not None and len(wrt) == 1 and f"d~{first.name}" in total.names:
+            return Value(carried_out(x.D(total, Entry(f"d~{first.name}", first.slots))), axes)
         e = self.loss_over(first.name, node)
         for w in wrt:
             e = self.slope(e, w.expr)
@@ -1019,6 +1022,8 @@ class Elaborator:
         loss = self.notes.loss
         if loss is not None and self.program.equation(loss) is not None:
             e = self.unfolded(Entry(loss, ()), name)
+        elif loss in self.notes.total:
+            raise Unknown("only the differential of the loss is given", node.span)
         elif self.surrogate is not None:
             e = self.unfolded(self.surrogate, name)
         else:
@@ -1059,6 +1064,8 @@ class Elaborator:
 
     def held_constant(self, e: Expr, varied: set[str]) -> None:
         """In d(XY) without a dY, Y is read as constant; that costs nothing for the letters that constants have."""
+        if any(self.program.equation(n) is not None for n in self.increments):
+            return  # the line is about d of a defined name, which holds the same constant
         moving = any(n[0] in CONSTANTS for n in varied)
         for name in sorted(unfold(e, self.program).names - varied):
             if name in self.notes.implied or name.startswith("U~"):

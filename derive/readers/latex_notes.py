@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from derive.errors import Problem
+from derive.expr import Expr
 from derive.index import Size
 from derive.program import Equation, Fact, Program
 from derive.readers import latex_tree as t
@@ -108,6 +109,7 @@ class Notes:
     numbers: set[str] = field(default_factory=set)
     by: set[str] = field(default_factory=set)
     varied: set[str] = field(default_factory=set)
+    total: dict[str, Expr] = field(default_factory=dict)
     differential: bool = False
 
     # -- names

@@ -139,10 +139,11 @@ class Big(Node):
 
 @dataclass(frozen=True)
 class Derivative(Node):
-    """∂ body / ∂ wrt …; without a body it is an operator."""
+    """∂ body / ∂ wrt …; without a body it is an operator.  `order`: that of ∇ or ∇² where no variable is written."""
 
     body: Node | None
     wrt: tuple[Node, ...]
+    order: int = 0
 
 
 @dataclass(frozen=True)
