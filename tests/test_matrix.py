@@ -129,6 +129,9 @@ ROWS = (
     ("t[i:n] = sum[j:C] A[i,j]*B[i,j]*C[i,j]", "t = (A ⊙ B ⊙ C) 𝟏"),
     ("t[i:n, l:d] = sum[j:C] A[i,j]*B[i,j]*C[l,j]", "t = (A ⊙ B) Cᵀ"),
     ("v[i:n] = x[i]^3", "v = x^(⊙3)"),
+    ("t[] = sum[i:n] x[i]/x[i]", "t = 𝟏ᵀ (x ⊘ x)"),
+    ("M[i:n, j:C] = 1/(u[i]*v[j])", "M = 1 ⊘ (u vᵀ)"),
+    ("v[i:n] = sum[j:C] A[i,j]*u[i]*w[j]/u[i]^2", "v = (A w) ⊘ u"),
     ("v[i:n] = 1/x[i]^2", "v = 1 ⊘ (x ⊙ x)"),
     ("v[i:n] = a[i]/(b[i]*c[i])", "v = a ⊘ (b ⊙ c)"),
     # normalisation

@@ -110,13 +110,20 @@ def hadamard(over: Iterable[Matrix], under: Iterable[Matrix] = ()) -> Matrix:
             bottoms += rest.over if inverse else rest.under
         elif rest is not None:
             (bottoms if inverse else tops).append(rest)
-    tops = [t for t in tops if t != ONE or len(tops) == 1]
+    for f in [f for f in bottoms if f in tops]:  # u ⊘ u: defined only where it is 1
+        if f in tops and len(tops) + len(bottoms) > 2:
+            tops.remove(f)
+            bottoms.remove(f)
+    tops = [t for t in tops if t != ONE]
+    bottoms = [t for t in bottoms if t != ONE]
     if not tops and not bottoms:
         return scaled(number, above, below)
     if len(tops) == 1 and not bottoms:
         return scaled(number, above, below, tops[0])
     if not tops:
         tops, number = [Number(number)], Fraction(1)
+    if axes == (None, None) or not bottoms and tops[0].scalar:
+        return scaled(number, [*above, *tops], [*below, *bottoms])
     body = Hadamard(tuple(tops), tuple(bottoms), rows=axes[0], cols=axes[1])
     return scaled(number, above, below, body)
 

@@ -22,6 +22,7 @@ from derive.matrices.tree import (
     Axis,
     Diag,
     Diagonal,
+    Hadamard,
     Length,
     Matrix,
     Named,
@@ -261,6 +262,8 @@ class Net:
         if pairs:
             middle = self.taken(pairs[0], rows)
             return product(*self.diagonal(rows, left), middle, *self.diagonal(cols, right))
+        if left and right and not left.over and not right.over:
+            return hadamard([], [product(hadamard(left.under), turned(hadamard(right.under)))])
         column = hadamard(left.over, left.under) if left else None if rows is None else ones(rows)
         row = hadamard(right.over, right.under) if right else None if cols is None else ones(cols)
         if column is not None and row is not None:
@@ -271,8 +274,9 @@ class Net:
         """What stands at a point as a diagonal matrix."""
         if not heap:
             return []
-        inverse = not heap.over
-        v = hadamard(heap.under) if inverse else hadamard(heap.over, heap.under)
+        v, upside = hadamard(heap.over, heap.under), hadamard(heap.under, heap.over)
+        inverse = isinstance(v, Hadamard) and not isinstance(upside, Hadamard)  # 1 ⊘ s
+        v = upside if inverse else v
         return [Diag(min(v, turned(v), key=turns), inverse, rows=i, cols=i)]
 
     # ------------------------------------------------------------ named functions
