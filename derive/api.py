@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import linecache
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -546,6 +546,38 @@ WRITERS: dict[str, Callable[[Gradients, str], str]] = {"numpy": _numpy, "layers"
 # ---------------------------------------------------------------- Jacobians and Hessians
 
 
+class JacobianView(Jacobian):
+    """A Jacobian or Hessian with its formula: entry by entry, or as a matrix, the output's index along its rows."""
+
+    @classmethod
+    def of_found(cls, found: Jacobian) -> JacobianView:
+        return cls(**{f.name: getattr(found, f.name) for f in fields(found)})
+
+    def latex(self, notation: str = "index") -> str:
+        """The value as LaTeX: `s_{i}(\\delta_{ij}-s_{j})`, in matrix notation `diag(s) − s sᵀ` where that exists."""
+        from derive.writers.latex_math import latex
+
+        return latex(self.node(notation))
+
+    def unicode(self, notation: str = "index") -> str:
+        """The value on one line of Unicode."""
+        from derive.writers.text_formula import text as unicode_text
+
+        return unicode_text(self.node(notation))
+
+    def node(self, notation: str = "index"):
+        """The value as a layout tree."""
+        from derive.writers.formula import formula
+        from derive.writers.letters import letters_for, spelling
+        from derive.writers.matrix import UNNAMED, Matrices
+        from derive.writers.products import NOTATIONS, choose
+
+        spelled = spelling(self.program)
+        matrices = Matrices(self.program, spelled) if choose("notation", notation, NOTATIONS) == "matrix" else None
+        form = matrices.form(UNNAMED, self.indices, self.expr) if matrices else None
+        return form.right if form else formula(self.expr, spelled, letters_for([self.expr], spelled, self.indices))
+
+
 def jacobian(program, wrt=None, of=None, *, where=None, facts=(), seed: int = 0):
     """∂of/∂wrt entry by entry.  For a program by names; for SymPy `jacobian(e, x[k], where=…, facts=…)`.
 
@@ -557,7 +589,7 @@ def jacobian(program, wrt=None, of=None, *, where=None, facts=(), seed: int = 0)
         return symbolic.jacobian(program, wrt, where=where, facts=facts)
     program = _program(program)
     of, wrt = _pair(program, of, wrt)
-    return jacobian_of(program, of, wrt, seed)
+    return JacobianView.of_found(jacobian_of(program, of, wrt, seed))
 
 
 def hessian(program, wrt=None, of=None, *, wrt2=None, seed: int = 0) -> Jacobian:
@@ -567,7 +599,7 @@ def hessian(program, wrt=None, of=None, *, wrt2=None, seed: int = 0) -> Jacobian
     """
     program = _program(program)
     of, wrt = _pair(program, of, wrt)
-    return hessian_of(program, of, wrt, None if wrt2 is None else resolve(program, wrt2), seed)
+    return JacobianView.of_found(hessian_of(program, of, wrt, None if wrt2 is None else resolve(program, wrt2), seed))
 
 
 def hessian_product(program, wrt=None, of=None, *, seed: int = 0) -> HessianProduct:

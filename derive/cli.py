@@ -527,6 +527,7 @@ def hessian(
     of: Annotated[str | None, typer.Option(metavar="NAME", help="the scalar; default the output")] = None,
     product: Annotated[bool, typer.Option("--product", help="write hvp(…, v) as a NumPy module")] = False,
     detail: Detail = "key",
+    notation: Notation = "index",
     function: Function = None,
     shapes: Shapes = None,
     sample: Sample = None,
@@ -538,7 +539,7 @@ def hessian(
     from derive.writers.asides import hessian_text
 
     stages = Stages()
-    _options(detail=detail)
+    _options(detail=detail, notation=notation)
     program = _load(stages, forward, function, shapes, sample, facts)
     if product:
         made = stages.run("deriving", lambda: hessian_product(program, wrt, of))
@@ -546,7 +547,7 @@ def hessian(
         stages.done("derived", f"H v for {', '.join(made.directions)}", made.certainty)
     else:
         found = stages.run("deriving", lambda: second(program, wrt, of, wrt2=wrt2))
-        text = hessian_text(found, detail)
+        text = hessian_text(found, detail, notation)
         stages.done("derived", _count(len(found.steps), "step"), found.certainty)
     if output is None:
         sys.stdout.write(text)

@@ -55,6 +55,23 @@ def test_what_has_no_matrix_form_stays_in_indices():
     assert d["T"].unicode("matrix") == d["T"].unicode() and "∂L/∂T_" in d["T"].unicode()
 
 
+LOGISTIC = """
+# shapes: X (n, d) · w (d,) · y (n,)
+def forward(X, w, y):
+    p = 1 / (1 + np.exp(-(X @ w)))
+    L = -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum()
+    return L
+"""
+
+
+def test_jacobians_and_hessians():
+    jacobian = derive.jacobian(ROOT / "examples" / "softmax_jacobian.py")
+    assert jacobian.unicode("matrix") == "(I − s 𝟏ᵀ) diag(s)"
+    squares = derive.hessian(ROOT / "examples" / "least_squares.py", wrt="w")
+    assert (squares.unicode(), squares.latex("matrix")) == ("2 Σ_m X_mj X_mi", r"2X^{\top}\,X")
+    assert derive.hessian(LOGISTIC, wrt="w").unicode("matrix") == "Xᵀ diag(p ⊙ (1 − p)) X"
+
+
 def test_a_notation_that_is_none(network):
     with pytest.raises(derive.Problem, match="there is no notation `words`") as problem:
         network["W"].latex("words")
@@ -144,7 +161,12 @@ def test_only_one_part_in_matrices(run, tmp_path):
     assert r"dw=-X^{\top}\,dr=-2X^{\top}\,r" in (tmp_path / "w.tex").read_text()
 
 
-@pytest.mark.parametrize("command", ["show", "report", "build"])
+def test_a_hessian_in_matrices(run):
+    code, out, _ = run("hessian", SMALL, "--wrt", "w", "--notation", "matrix")
+    assert code == 0 and "∇² J = 2 Xᵀ X" in out
+
+
+@pytest.mark.parametrize("command", ["show", "report", "build", "hessian"])
 def test_a_notation_that_is_none_on_the_command_line(run, command):
     code, _, err = run(command, SMALL, "--notation", "words")
     assert code == 2 and "there is no notation `words`" in err and "read" not in err

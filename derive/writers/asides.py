@@ -15,8 +15,9 @@ from derive.theorems import Theorem
 from derive.writers.cards import card_lines, step_numbers
 from derive.writers.document import Card, Lemma, Line
 from derive.writers.formula import formula
-from derive.writers.layout import Grid, Node, Num, Op, row
-from derive.writers.letters import EQ, Letters, Spelling, letters_for, spelling
+from derive.writers.layout import Grid, Node, Num, Op, Script, row
+from derive.writers.letters import EQ, Letters, Spelling, array, letters_for, spelling
+from derive.writers.matrix import UNNAMED, Matrices
 from derive.writers.reasons import Setting
 
 
@@ -85,8 +86,8 @@ def with_notes(cards: Sequence[Card], gradients: Gradients) -> tuple[Card, ...]:
                  for c in cards)  # fmt: skip
 
 
-def hessian_text(found: Jacobian, detail: str = "key") -> str:
-    """A second derivative as plain text: its lines, and what it rests on."""
+def hessian_text(found: Jacobian, detail: str = "key", notation: str = "index") -> str:
+    """A second derivative as plain text: its lines, what it rests on, and as a matrix where that is wanted and exists."""
     from derive.findings import hessian_finding
     from derive.writers.text import lemma_text
 
@@ -94,7 +95,11 @@ def hessian_text(found: Jacobian, detail: str = "key") -> str:
     spelled = spelling(f.program)
     lines = _lines(f.left[0], f.derivations[0], "H", 0, f, spelled, None, detail)
     last = _equation(f.left[0], found.expr, spelled)
-    return lemma_text(Lemma(f.title, f.sentence, (last,), (), tuple(lines)))
+    matrices = Matrices(f.program, spelled) if notation == "matrix" else None
+    form = matrices.form(UNNAMED, found.indices, found.expr) if matrices else None
+    nabla = row(Script(Op("nabla", "prefix"), None, Num("2")), array(found.of, spelled))
+    displays = (last,) if form is None else (last, row(nabla, EQ, form.right))
+    return lemma_text(Lemma(f.title, f.sentence, displays, (), tuple(lines)))
 
 
 def noted(t: Theorem) -> bool:

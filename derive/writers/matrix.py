@@ -32,6 +32,7 @@ from derive.writers.matrix_formula import MatrixPrinter
 from derive.writers.pieces import function_node
 from derive.writers.text_formula import text
 
+UNNAMED = "a value without a name"  # no array can be called so
 CLOSE = 1e-7  # relative to the largest entry; both sides add the same few numbers
 CONVENTIONS = (
     "In matrix formulas {gradient}; samples stand in rows, as in the code, and an array with one axis is a column. "
@@ -136,7 +137,7 @@ class Matrices:
                 raise reason from None
 
     def with_labels(self, name: str, indices: tuple[Index, ...], e: Expr, labels: Iterable[Index]) -> Form:
-        builder = Builder(self.program.shape, labels)
+        builder = Builder(self.shapes(name, indices), labels)
         left = builder.entry(Entry(name, indices))
         tree = builder.matrix(e, left.rows, left.cols)
         letters = letters_for([e], self.spelling, indices)
@@ -146,6 +147,11 @@ class Matrices:
                 named[t.label] = letters.bound(t.label, named)
         printer = MatrixPrinter(self.spelling, named, self.short)
         return Form(printer.put(left), printer.put(tree), tree, printer, left.labels)
+
+    def shapes(self, name: str, indices: tuple[Index, ...]) -> Callable[[str], tuple[Size, ...]]:
+        """The shapes of the program's arrays and of the one that is defined."""
+        own = tuple(i.size for i in indices)
+        return lambda other: own if other == name else self.program.shape(other)
 
     # ------------------------------------------------------------ reading back
 
@@ -288,4 +294,4 @@ def _words(t: Matrix) -> Iterator[str]:
             yield "diag"
 
 
-__all__ = ["CONVENTIONS", "Form", "Matrices"]
+__all__ = ["CONVENTIONS", "UNNAMED", "Form", "Matrices"]
