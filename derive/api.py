@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import linecache
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -275,6 +276,16 @@ class Derivative:
 
         return tuple(badge.text for badge in badges(self.gradients, shown_closed(self.gradients)))
 
+    def collapse(self, first: str, second: str | None = None):
+        """The gradient at the earlier of two arrays in the shortest form found over the gradient at the later one.
+
+        Without a second array, over the outputs alone.  Raises UnknownName, Usage where nothing joins the two.
+        """
+        from derive.spans import collapse
+
+        names = [resolve(self.forward, n) for n in (first, second) if n is not None]
+        return collapse(self.gradients, *names)
+
     # -- code
 
     def code(self, target: str = "numpy", style: str = "closed") -> str:
@@ -528,10 +539,12 @@ def _numpy(gradients: Gradients, style: str) -> str:
     from derive.writers.numpy import numpy_module
 
     full = gradients.program if style == "steps" else closed_code(gradients)
-    numbers = step_numbers(gradients)
+    numbers, notes = step_numbers(gradients), []
     if style == "closed":
         numbers |= {name: numbers[name + CLOSED] for name in gradients.closed}
-    return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=numbers)
+        for name, d in gradients.closed.items():
+            notes += textwrap.wrap(f"d{name}: {d.note}", 100) if d.kind == "window" else []
+    return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=numbers, notes=notes)
 
 
 def _layers(gradients: Gradients, style: str) -> str:

@@ -605,6 +605,23 @@ def _notes_report(stages: Stages, output: Path, works, engine: str) -> None:
     return stages.done("wrote", str(output))
 
 
+@app.command()
+def collapse(
+    forward: Forward,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="the array whose gradient is written")],
+    start: Annotated[str | None, typer.Option("--from", metavar="NAME", help="the later array; default the outputs")] = None,
+    function: Function = None,
+    shapes: Shapes = None,
+    sample: Sample = None,
+    facts: Facts = None,
+) -> None:
+    """The gradient at one array over the gradient at a later one, in the shortest form found, step by step."""
+    stages = Stages()
+    d = _derive(stages, _load(stages, forward, function, shapes, sample, facts), None)
+    found = stages.run("collapsing", lambda: d.collapse(to, start))
+    sys.stdout.write(f"{found}\n")
+
+
 @app.command("try")
 def try_(
     expression: Annotated[

@@ -82,6 +82,11 @@ def weight(work: Work) -> int:
     return sum(volume(indices) * k for indices, k in work.items())
 
 
+def work_text(work: Count) -> str:
+    """7 H n + 3 H operations in 3 passes."""
+    return f"{str(work.operation_count).replace('*', ' ')} operations in {work.passes} pass" + "es" * (work.passes != 1)
+
+
 def count(*formulas: Expr) -> Count:
     """What formulas take together, equal parts once; each formula is written once."""
     found = Count()
@@ -169,4 +174,4 @@ def _chain(frees: list[frozenset[Index]], count: Count) -> None:
         frees = sorted([both, *frees[2:]], key=volume)
 
 
-__all__ = ["Count", "count", "nominal", "volume"]
+__all__ = ["Count", "count", "nominal", "volume", "work_text"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from derive import expr as x
 from derive.collapsing import Found, Line, Search, factored
-from derive.counting import count
+from derive.counting import count, work_text
 from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.expr import Entry, Expr
@@ -26,7 +26,7 @@ PATIENCE = 2  # windows that save nothing before no wider one is tried
 OUTPUTS = "the outputs"
 LARGE = 10**18
 FEW = 12  # terms of a line from which something short may come
-SMALL = ("multiply out", "collect like terms")
+SMALL = ("substitute", "multiply out", "collect like terms", "call by name", "write out")  # unless they come last
 
 
 @dataclass
@@ -129,7 +129,7 @@ class Windows:
         if inner:
             redexes = tuple(t for t in x.walk(found.result) if isinstance(t, Entry) and t.name in inner)
             put = self.substituted(own, inner)
-            steps.append(Step("substitute", put, redexes, instance=", ".join(inner), uses=tuple(inner)))
+            steps.append(Step("substitute", put, redexes, instance=", ".join(inner), level=2, uses=tuple(inner)))
         steps += self._steps(terms, line, steps[-1].line)
         return Derivation(found.name, found.target, found.indices, tuple(steps), note=why, kind="window")
 
@@ -181,7 +181,7 @@ class Windows:
             level = 2 if move.rule in SMALL else 1
             steps.append(Step(move.rule, after, redexes, fresh, move.instance, level, move.uses))
             before = after
-        return steps
+        return [*steps[:-1], *(replace(s, level=1) for s in steps[-1:])]
 
 
 def gradients_in(e: Expr) -> list[str]:
@@ -241,6 +241,15 @@ def _saved(windows: Windows, own: str, far: frozenset[str], result: Expr) -> tup
     return operations, LARGE - windows.alone_moved(own, result)
 
 
+def _measured(windows: Windows, own: str, d: Derivation) -> str:
+    """What a form takes, what the gradients take one by one, and why the search ended."""
+    far = frozenset(gradients_in(d.result))
+    if d.result.key == x.ZERO.key:
+        return ""
+    steps = count(*(windows.lets[g].rhs for g in (own, *windows.between(own, far))))
+    return f"{work_text(count(d.result))}; one by one {work_text(steps)}. The search ended: {d.note}."
+
+
 def needed_windows(gradients: Gradients) -> dict[str, Derivation]:
     """The windows worth keeping for the gradients that are asked for and those that their forms then mention.
 
@@ -254,7 +263,7 @@ def needed_windows(gradients: Gradients) -> dict[str, Derivation]:
         if own in needed and own in windows.lets:
             best = widest_saving(windows, d)
             if best is not None:
-                found[d.name] = best
+                found[d.name] = replace(best, note=_measured(windows, own, best))
             needed |= set(gradients_in(windows.equations[own].rhs if best is None else best.result))
         elif own in needed:
             needed |= set(gradients_in(windows.fixed[own].rhs)) if own in windows.fixed else set()

@@ -1,5 +1,7 @@
 """Closed forms over a window: what the search finds, from the definitions, with symbolic sizes."""
 
+import random
+
 import pytest
 
 import derive
@@ -71,3 +73,91 @@ def test_batch_norm_inside_a_program_is_one_line(makemore):
 
 def test_a_bias_before_batch_norm_has_no_gradient(makemore):
     assert text(makemore["b1"].expr) == "0"
+
+
+# ---------------------------------------------------------------- however it is written
+
+MEANS = ("{u}.mean(axis=0)", "{u}.sum(axis=0) / n", "1 / n * {u}.sum(0)", "np.sum({u}, axis=0) * n ** -1")
+SQUARES = ("{c} ** 2", "{c} * {c}", "np.square({c})")
+# the lines that give the reciprocal deviation · how it is used · how the engine then writes it
+DEVIATIONS = (
+    ("", "{c} / np.sqrt({v} + eps)", "({v}[j] + eps[])^(-1/2)"),
+    ("    {s} = np.sqrt({v} + eps)\n", "{c} / {s}", "1/{s}[j]"),
+    ("    {s} = ({v} + eps) ** -0.5\n", "{c} * {s}", "{s}[j]"),
+    ("    {w} = {v} + eps\n    {s} = 1 / np.sqrt({w})\n", "{s} * {c}", "{s}[j]"),
+)
+LETTERS = (dict(x="x", m="mu", c="xc", v="var", s="std", w="ve", h="xhat", g="gamma", b="beta"),
+           dict(x="h", m="a", c="d", v="q", s="z", w="k", h="norm", g="gain", b="shift"))  # fmt: skip
+
+
+def batch_norm(rng) -> tuple[str, str, str]:
+    """One way to write batch normalisation: the source, the input, the form that must be found."""
+    n, pick = dict(rng.choice(LETTERS)), rng.choice
+    mean, square = pick(MEANS), pick(SQUARES)
+    setup, use, inverse = pick(DEVIATIONS)
+    split = pick((True, False))
+    centre = "{c}" if split else "({x} - {m})"
+    lines = ["    {m} = " + mean.replace("{u}", "{x}")]
+    lines += ["    {c} = {x} - {m}"] if split else []
+    lines += ["    {v} = " + mean.replace("{u}", "(" + square.replace("{c}", centre) + ")")]
+    text = "\n".join(lines) + "\n" + setup + "    {h} = " + use.replace("{c}", centre) + "\n"
+    text += "    out = " + pick(("{g} * {h} + {b}", "{b} + {h} * {g}")) + "\n    return out\n"
+    head = "import numpy as np\n\n\ndef forward({x}, {g}, {b}, eps):\n    # shapes: {x} (n, D) · {g}, {b} (D,) · eps ()\n    n = {x}.shape[0]\n"
+    form = "{g}[j]*" + inverse + "*(∂out[i,j] - 1/n*(sum[m:n] ∂out[m,j]) - 1/n*{h}[i,j]*(sum[m:n] ∂out[m,j]*{h}[m,j]))"
+    return (head + text).format(**n), n["x"], form.format(**n)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_form_however_batch_norm_is_written(seed):
+    source, name, form = batch_norm(random.Random(seed))
+    found = derive.differentiate(source, judged=False)[name]
+    assert found.expr == written(form, found), f"{source}\nfound {text(found.expr)}"
+
+
+SHIFTS = ("np.exp({x})", "np.exp({x} - {x}.max(axis=1, keepdims=True))")
+SHARES = ("{e} / {e}.sum(axis=1, keepdims=True)", "{e} * (1 / np.sum({e}, axis=1, keepdims=True))")
+LOSSES = ("-np.log({p}[np.arange(n), y]).mean()", "-(1 / n) * np.log({p}[np.arange(n), y]).sum()",
+          "-np.sum(np.log({p})[np.arange(n), y]) / n")  # fmt: skip
+COUNTED = [(a, b, c) for a in range(2) for b in range(2) for c in range(3)]
+
+
+@pytest.mark.parametrize("shift, share, loss", COUNTED)
+def test_the_same_form_however_cross_entropy_is_written(shift, share, loss):
+    lines = ["import numpy as np", "", "def forward(x, y):", "    # shapes: x (n, C) · y int (n,)", "    n = x.shape[0]",
+             "    e = " + SHIFTS[shift], "    p = " + SHARES[share], "    L = " + LOSSES[loss], "    return L"]  # fmt: skip
+    found = derive.differentiate("\n".join(lines).format(x="x", e="e", p="p") + "\n", judged=False)["x"]
+    assert found.expr == written("1/n*(p[i,j] - [y[i] = j])", found), text(found.expr)
+
+
+# ---------------------------------------------------------------- between two arrays of one's choice
+
+SPANS = [
+    ("hprebn", "bndiff", "∂bndiff[i,q] - 1/n*(sum[m:n] ∂bndiff[m,q])"),
+    ("logits", "logprobs", "∂logprobs[i,j] - probs[i,j]*(sum[k:V] ∂logprobs[i,k])"),
+    ("logprobs", "logits", "∂logprobs[i,j] - probs[i,j]*(sum[k:V] ∂logprobs[i,k])"),
+    ("logits", None, "1/n*(probs[i,j] - [Yb[i] = j])"),
+    ("hpreact", "h", "∂h[i,q]*(1 - h[i,q]^2)"),
+]
+
+
+@pytest.mark.parametrize("first, second, form", SPANS)
+def test_between_two_arrays(makemore, first, second, form):
+    found = makemore.collapse(first, second)
+    assert found.expr == parse(form, {i.name: i for i in found.derivation.indices}), text(found.expr)
+    assert found.certainty == "proved"
+    assert "operations" in str(found) and "The search ended: no rule" in str(found)
+
+
+@pytest.mark.parametrize("names", [("nothing", "h"), ("h", "h"), ("W2", "W1")])
+def test_what_nothing_joins_is_refused(makemore, names):
+    with pytest.raises(derive.Problem):
+        makemore.collapse(*names)
+
+
+@pytest.mark.parametrize("source", [
+    "def forward(x, w):\n    # shapes: x (n,) · w ()\n    s = x.sum()\n    h = x\n    return (h * w * s).sum()\n",
+    "import numpy as np\ndef forward(W, X):\n    # shapes: W (D,D) · X (n, D)\n    h = np.zeros(X.shape[1])\n"
+    "    for t in range(X.shape[0]):\n        h = np.tanh(W @ h + X[t])\n    return h.sum()\n",
+])  # fmt: skip
+def test_windows_leave_odd_programs_right(source):
+    assert derive.differentiate(source).certainty in ("proved", "tested")

@@ -23,7 +23,9 @@ CERTAINTIES = ("proved", "tested", "open")
 LONG_CHAIN = 24  # names of a breadcrumb; of a longer one the ends and the neighbours are left
 MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other inputs
 # With more key lines than this a report joins these steps with the next one.
-JOINED = ((60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
+JOINED = ((90, frozenset({"derivative of an entry", "derivative of a function", "power rule", "substitute", "cancel",
+                          "write out and cancel", "split the sum", "sum by definition"})),
+          (60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
           (24, frozenset({"derivative of an entry"})))  # fmt: skip
 PLAIN_MOVES = frozenset({"a delta collapses its sum", "derivative of an entry", "linearity"})
 LINE = 28.5  # em that a line may have with its left side before a shorter form is taken
@@ -103,7 +105,7 @@ def whole(gradients: Gradients, closed: Mapping[str, Derivation]) -> dict[str, D
 def joined_with(d: Derivation, closed: Derivation) -> Derivation:
     """One derivation that goes on to the closed form; the line that both share is told once."""
     more = closed.steps[1:] if closed.steps and closed.steps[0].line.key == d.result.key else closed.steps
-    return replace(d, steps=(*d.steps, *more), stuck=d.stuck or closed.stuck)
+    return replace(d, steps=(*d.steps, *more), stuck=d.stuck or closed.stuck, note=closed.note or d.note)
 
 
 def shown_closed(gradients: Gradients) -> dict[str, Derivation]:

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 4 C operations in 2 passes; one by one 5 C + 2 operations in 4 passes. The search ended: no rule
+leads to another line.
 """
 
 import numpy as np

@@ -4,6 +4,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dS: 2 e m n + 2 e n + 2 m n operations in 3 passes; one by one 2 e m n + 9 m n + 2 n operations in 7
+passes. The search ended: no rule leads to another line.
 """
 
 import numpy as np

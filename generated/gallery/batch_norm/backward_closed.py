@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 7 d n + 5 d operations in 3 passes; one by one 10 d n + 11 d operations in 7 passes. The search
+ended: no rule leads to another line.
 """
 
 import numpy as np

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dhprebn: 7 d n + 3 d operations in 3 passes; one by one 9 d n + 6 d operations in 9 passes. The
+search ended: no rule shortens it.
 """
 
 import numpy as np

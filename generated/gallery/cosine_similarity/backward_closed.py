@@ -3,6 +3,10 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+db: 3 d n + n operations in 1 pass; one by one 8 d n + 4 n operations in 5 passes. The search ended:
+no rule shortens it.
+da: 3 d n + n operations in 1 pass; one by one 8 d n + 4 n operations in 5 passes. The search ended:
+no rule shortens it.
 """
 
 import numpy as np

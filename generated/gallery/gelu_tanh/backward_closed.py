@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 12 d n operations in 1 pass; one by one 14 d n operations in 3 passes. The search ended: no rule
+leads to another line.
 """
 
 import numpy as np

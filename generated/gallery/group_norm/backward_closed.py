@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 7 G c n s + 2 G n s + 4 G n operations in 5 passes; one by one 9 G c n s + 3 G c n + 11 G n
+operations in 9 passes. The search ended: no rule leads to another line.
 """
 
 import numpy as np

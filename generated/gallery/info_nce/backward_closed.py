@@ -3,6 +3,10 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dB: 2 d n n + 6 d n + 2 n n + n operations in 4 passes; one by one 2 d n n + 8 d n + 2 n operations
+in 5 passes. The search ended: no rule shortens it.
+dA: 2 d n n + 6 d n + 2 n n + n operations in 4 passes; one by one 2 d n n + 8 d n + 2 n operations
+in 5 passes. The search ended: no rule shortens it.
 """
 
 import numpy as np

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+da: 6 C n operations in 1 pass; one by one 14 C n + 2 n operations in 6 passes. The search ended: no
+rule shortens it.
 """
 
 import numpy as np

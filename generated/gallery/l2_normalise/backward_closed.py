@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 5 d n operations in 2 passes; one by one 7 d n + 4 n operations in 4 passes. The search ended:
+no rule shortens it.
 """
 
 import numpy as np

@@ -3,6 +3,10 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dY: 2 C n + 2 operations in 1 pass; one by one 3 C n + 1 operations in 2 passes. The search ended:
+no rule leads to another line.
+dlogits: 2 C n operations in 1 pass; one by one 9 C n + 2 n operations in 5 passes. The search
+ended: no rule leads to another line.
 """
 
 import numpy as np

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 7 d n + 2 n operations in 3 passes; one by one 7 d n + 8 n operations in 7 passes. The search
+ended: no rule shortens it.
 """
 
 import numpy as np

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 6 d n + n operations in 2 passes; one by one 6 d n + 5 n operations in 5 passes. The search
+ended: no rule shortens it.
 """
 
 import numpy as np

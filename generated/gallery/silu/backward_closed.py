@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dx: 4 d n operations in 1 pass; one by one 6 d n operations in 2 passes. The search ended: no rule
+shortens it.
 """
 
 import numpy as np
