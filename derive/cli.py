@@ -152,8 +152,7 @@ def _load(stages: Stages, forward: str, function, shapes, sample, facts):
     given = sys.stdin.read() if forward == "-" else forward
     if forward != "-" and "\n" not in forward:
         find(forward, function)  # a file that is not there is a problem of its own, not text to read
-    declared = [part.strip() for part in (facts or "").replace("\n", ";").split(";") if part.strip()]
-    program = stages.run("reading", lambda: read(given, function, shapes, _sample(sample), declared))
+    program = stages.run("reading", lambda: read(given, function, shapes, _sample(sample), _facts(facts)))
     inputs = ", ".join(f"{v.name}: {'×'.join(map(str, v.shape)) or 'scalar'}" for v in program.inputs)
     made = f"{_count(len(program.equations), 'operation')}, {_count(len(program.inputs), 'input')} ({inputs})"
     stages.done("read", "stdin" if forward == "-" else Path(forward).name, f"{made}, {_outputs(program)}")
@@ -181,6 +180,16 @@ def _count(n: int, thing: str) -> str:
 def _outputs(program) -> str:
     scalar = len(program.outputs) == 1 and program.shape(program.outputs[0]) == ()
     return ("loss " if scalar else "outputs ") + ", ".join(program.outputs)
+
+
+def _shapes(text: str | None):
+    from derive.readers.sources import shape_table
+
+    return shape_table(text and text.replace(",", " "))
+
+
+def _facts(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").replace("\n", ";").split(";") if part.strip())
 
 
 def _sample(path: Path | None):
@@ -569,6 +578,10 @@ def check(
         Path | None, typer.Option(metavar="OUT.pdf|.tex|.txt", help="also your lines with their verdicts, as a report")
     ] = None,
     engine: Engine = "auto",
+    function: Function = None,
+    shapes: Shapes = None,
+    sample: Sample = None,
+    facts: Facts = None,
 ) -> None:
     """Check hand algebra line by line; exit 1 for a wrong line, 3 when something is left undecided."""
     from derive import checker
@@ -579,7 +592,10 @@ def check(
         place_of_report(report, (".pdf", ".tex", ".txt"))
         _options(engine=engine)
     works: list = []
-    code = checker.command(files, forward=forward, format=format, allow_unknown=allow_unknown, works=works)
+    given = {"function": function, "shapes": _shapes(shapes), "sample": _sample(sample), "facts": _facts(facts)}
+    code = checker.command(
+        files, forward=forward, format=format, allow_unknown=allow_unknown, works=works, given=given
+    )
     if report is not None and works:
         _notes_report(Stages(), report, works, engine)
     raise typer.Exit(code)

@@ -9,6 +9,7 @@ import pytest
 from backward_cases import CASES
 
 from derive.checker.code import check_code
+from derive.checker.documents import check_text
 from derive.claim import Checked, Verdict
 from derive.readers.python import read_python
 
@@ -297,6 +298,77 @@ def forward(x, Y):
     assert words(loose) == [(1, "right-if", "side-condition")]
     known = check_code("dx = (s - Y) / N\n", "b.py", forward=forward, facts=("sum[j] Y[i,j] = 1",))
     assert words(known) == [(1, "right", None)]
+
+
+# ---------------------------------------------------------------- values that are none, ties, lines that cannot run
+
+SQUARE = "# shapes: x (n,)\ndef forward(x):\n    y = x ** 2\n    return y\n"
+HINGE = """
+# shapes: s (n, c) · y int (n,)
+def forward(s, y):
+    n = s.shape[0]
+    own = s[np.arange(n), y]
+    m = np.maximum(s - own[:, None] + 1, 0)
+    loss = m.sum()
+    return loss
+"""
+TIED = """
+# shapes: a (n, c)
+def forward(a):
+    m = a.max(1, keepdims=True)
+    out = np.maximum(m, a) ** 2
+    return out
+"""
+AT_TOP = "da = np.zeros_like(a)\nda[np.arange(a.shape[0]), a.argmax(1)] = {}(m * dout).sum(1)\n"
+EDGES = (
+    (SQUARE, "dx = 2 * dy * np.exp(np.log(x))", 1, "wrong", "undefined"),
+    (SQUARE.replace("x ** 2", "np.log(x)"), "dx = dy * np.exp(-np.log(x))", 1, "right", None),
+    (TANH, "da = dh * (1 - np.exp(2 * np.log(h)))", 1, "wrong", "undefined"),
+    (HINGE, "dm = 1.0 * np.ones_like(m)\ndown = -(dm * (s - own[:, None] + 1 > 0)).sum(1)", 2, "right", None),
+    (HINGE, "dm = 1.0 * np.ones_like(m)\ndown = -(dm * (m - own[:, None] + 1 > 0)).sum(1)", 2, "wrong", None),
+    (TIED, AT_TOP.format("2 * "), 1, "right", None),
+    (TIED, AT_TOP.format(""), 1, "wrong", "factor"),
+    (TANH, "n = dx.shape[0]\nda = dh * (1 - h ** 2)\ndx = da @ w.T", 1, "unknown", None),
+    (TANH, "q = h @ x\nda = dh * (1 - h ** 2)", 1, "wrong", "does-not-fit"),
+    (SOFTMAX, "dz = (probs - np.eye(w.shape[1])[y]) / n\ndb = dz.sum(0)", 1, "right", None),
+)
+
+
+@pytest.mark.parametrize("forward, backward, line, word, kind", EDGES, ids=[r[1].splitlines()[r[2] - 1] for r in EDGES])
+def test_edges(forward, backward, line, word, kind):
+    found = [v for v in check_code(backward, "b.py", forward=forward).verdicts if v.place.line == line]
+    assert (found[-1].verdict, found[-1].kind if kind else None) == (word, kind), found
+
+
+# ---------------------------------------------------------------- what comments declare
+
+BARE = """
+def forward(x, Y, w):
+    n = x.shape[0]
+    e = np.exp(x @ w)
+    s = e / e.sum(1, keepdims=True)
+    loss = -(Y * np.log(s)).sum() / n
+    return loss
+"""
+INDEXED = "# check: index i: 1..n ; j: 1..C ; k: 1..D\n# check: var x[i,k] ; w[k,j]\n"
+SAID = {
+    "index and const": INDEXED + "# check: const Y[i,j] onehot(j)\ndw = x.T @ ((s - Y) / n)\n",
+    "var and assume": INDEXED + "# check: var Y[i,j]\n# check: assume sum_j Y[i,j] = 1\ndw = x.T @ ((s - Y) / n)\n",
+}
+
+
+@pytest.mark.parametrize("words_of", SAID)
+def test_comments_declare_shapes_and_facts(words_of):
+    checked = check_code(SAID[words_of], "b.py", forward=BARE)
+    assert [w for _, w, _ in words(checked)] == ["right"], checked.verdicts
+
+
+def test_a_waived_line_is_shown_as_waived():
+    backward = '# check: ignore line "da = 2"  the course counts twice\nda = 2 * dh * (1 - h ** 2)\ndw = x.T @ da\n'
+    checked = check_text(backward, "b.py", forward=TANH)
+    assert words(checked) == [(2, "no-claim", None), (3, "right-if", None)]
+    assert checked.verdicts[0].reason == "waived by the author: the course counts twice"
+    assert "line 2" in checked.verdicts[1].reason
 
 
 # ---------------------------------------------------------------- styles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def check(source, forward=None, kind: str | None = None) -> list[dict]:
@@ -24,8 +24,11 @@ def handwork(source, forward=None, kind: str | None = None):
 
 
 def command(files: Sequence[str], forward: str | None = None, format: str = "full", allow_unknown: bool = False,
-            works: list | None = None) -> int:  # fmt: skip
-    """Check files, print the verdicts, and return the exit code; `works` takes what `handwork` gives for each."""
+            works: list | None = None, given: Mapping[str, object] | None = None) -> int:  # fmt: skip
+    """Check files, print the verdicts, and return the exit code; `works` takes what `handwork` gives for each.
+
+    `given`: what is said of the forward pass besides: `function`, `shapes`, `sample`, `facts`.
+    """
     from derive.checker.documents import run
 
-    return run(files, forward, format, allow_unknown, works)
+    return run(files, forward, format, allow_unknown, works, given)

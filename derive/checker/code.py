@@ -12,6 +12,7 @@ from derive.checker.both import read_both
 from derive.checker.cut import Court
 from derive.checker.names import spelled
 from derive.checker.reading import Back
+from derive.checker.said import said
 from derive.checker.statements import declared, uses
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
@@ -46,7 +47,8 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
         forward = _named_forward(source, path) if forward is None else forward
         back, text, own = _split(source, path, forward)
         function = function or own
-        options = _options(forward, shapes, sample, facts)
+        known, declares = said(source, text)
+        options = _options(forward, {**known, **(shapes or {})}, sample, (*declares, *facts))
         where = path if forward is None else forward_path or getattr(forward, "path", "")
         back = replace(back, assumed=assumed, breaks=breaks)
         reading = read_both(text, back, path=where, function=function, **options)

@@ -250,7 +250,10 @@ class Court:
         """Whether two formulas are equal, exactly and at two sizes, where a further fact holds."""
         program = replace(self.program, facts=(*self.program.facts, fact))
         found = [Bench(program, seed, self.bench(seed).sizes).same(a, b) for seed in SEEDS]
-        return all(f.equal and f.how == "exact" for f in found)
+        if not all(f.equal and f.how == "exact" for f in found):
+            return False
+        rough = (Signed(program, seed, self._longer()) for seed in ROUGH_SEEDS) if self._branches(a, b) else ()
+        return all(bench.same_value(a, b) is not False for bench in rough)
 
     def agrees(self, array: str, made: list[Equation], goal: Expr, indices: tuple[Index, ...]) -> bool:
         """Whether a trial's array equals a goal: floats first, then exactly."""
@@ -386,6 +389,13 @@ class Rough(Bench):
 
     def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
         return super().reals(rng, shape, positive) * rng.choice([0.1, 1.0, 8.0], shape)
+
+
+class Signed(Rough):
+    """The same with both signs also where a sum is declared: `sum y = 1` does not say that y is positive."""
+
+    def reals(self, rng: np.random.Generator, shape: tuple[int, ...], positive: bool) -> np.ndarray:
+        return super().reals(rng, shape, False)
 
 
 def compares(e: Expr) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from derive.checker.agreement import agreed
@@ -17,20 +18,26 @@ from derive.readers.documents import Block, Document, Source
 from derive.readers.latex import read_paper
 from derive.readers.latex_declared import Declared, declared
 from derive.readers.latex_notes import FAILED
+from derive.readers.sources import split_name
 from derive.writers.handwork import handwork
 
 KINDS = {".md": "md", ".markdown": "md", ".txt": "md", ".tex": "tex", ".ipynb": "ipynb", ".py": "code"}
 LONGEST = 2_000_000
+Given = Mapping[str, object]
 
 
-def check_text(text: str, path: str, *, kind: str | None = None, forward=None) -> Checked:
-    """The verdicts on a document; `kind`: md, tex, ipynb or code, else by the path.  Raises Unreadable."""
+def check_text(text: str, path: str, *, kind: str | None = None, forward=None, given: Given | None = None) -> Checked:
+    """The verdicts on a document; `kind`: md, tex, ipynb or code, else by the path.  Raises Unreadable.
+
+    `given`: what is said of the forward pass besides: `function`, `shapes`, `sample`, `facts`, as `read` takes them.
+    """
+    given = given or {}
     if "\x00" in text or len(text) > LONGEST:
         raise Unreadable("this is not a text that can be checked", "it is binary or too long", path=path)
     kind = kind or KINDS.get(Path(path).suffix.lower(), "md")
     if kind == "code":
-        return _code(text, path, forward)
-    program = _forward(forward)
+        return _code(text, path, forward, given)
+    program = _forward(forward, given)
     program = program or _declared_forward(text, path, kind)
     try:
         paper = read_paper(text, path, kind, program)
@@ -53,12 +60,22 @@ def _waived(v: Verdict, said: Declared) -> Verdict:
     return v
 
 
-def _forward(forward) -> Program | None:
+def _after_waivers(verdicts: Sequence[Verdict], said: Declared) -> list[Verdict]:
+    """The verdicts with the waived ones so marked; what only follows from a waived line is right if that is."""
+    shown = [_waived(v, said) for v in verdicts]
+    lines = [v.place.line for v, new in zip(verdicts, shown, strict=True) if new is not v and v.verdict == "wrong"]
+    if not lines or any(v.verdict == "wrong" for v in shown):
+        return shown
+    told = f"right if line {lines[0]}, which the author waives, is"
+    return [replace(v, verdict="right-if", reason=told) if v.verdict == "carried" else v for v in shown]
+
+
+def _forward(forward, given: Given) -> Program | None:
     if forward is None or isinstance(forward, Program):
         return forward
     from derive.readers.sources import read
 
-    return read(forward)
+    return read(forward, **given)
 
 
 def _declared_forward(text: str, path: str, kind: str) -> Program | None:
@@ -73,20 +90,21 @@ def _declared_forward(text: str, path: str, kind: str) -> Program | None:
 # ---------------------------------------------------------------- code
 
 
-def _code(text: str, path: str, forward) -> Checked:
+def _code(text: str, path: str, forward, given: Given) -> Checked:
     from derive.checker.code import check_code
 
-    given = forward if forward is None or isinstance(forward, Program) else _text_of(forward)
-    where = str(forward) if isinstance(forward, (str, Path)) and given != forward else ""
+    if isinstance(forward, (str, Path)):
+        file, name = split_name(str(forward))
+        if name is not None:
+            forward, given = file, {**given, "function": name}
+    source = forward if forward is None or isinstance(forward, Program) else _text_of(forward)
+    where = str(forward) if isinstance(forward, (str, Path)) and source != forward else ""
     said = declared(Document(path, [Block("code", text, 0, Source.of(text), "python")]))
     beside = Path(path).parent / said.forward if said.forward else None
-    given = _text_of(beside) if given is None and beside is not None and beside.is_file() else given
-    where = where or (str(beside) if beside is not None and given is not None else "")
-    named = f"{text}\n{given if isinstance(given, str) else getattr(given, 'source', '')}"
-    facts = [f"{kind} {n}" for kind in ("onehot", "positive") for n in sorted(getattr(said, kind))]
-    facts = tuple(f for f in facts if re.search(rf"\b{f.split()[1]}\b", re.sub(r"#.*", "", named)))
-    checked = check_code(text, path, forward=given, forward_path=where, facts=facts)
-    verdicts = [*undeclared(said), *(_waived(v, said) for v in checked.verdicts)]
+    source = _text_of(beside) if source is None and beside is not None and beside.is_file() else source
+    where = where or (str(beside) if beside is not None and source is not None else "")
+    checked = check_code(text, path, forward=source, forward_path=where, **given)
+    verdicts = [*undeclared(said), *_after_waivers(checked.verdicts, said)]
     return Checked(path, tuple(sorted(verdicts, key=lambda v: (v.place.line, v.place.column))))
 
 
@@ -115,7 +133,8 @@ def _read(path: str) -> str:
         raise Unreadable("this file cannot be read", problem.strerror or "", path=path) from problem
 
 
-def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: bool, works: list | None = None) -> int:
+def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: bool, works: list | None = None,
+        given: Given | None = None) -> int:  # fmt: skip
     """Check files and print; 2 when no file could be read.  `works`: takes each file as a report shows it."""
     from derive.checker.report import FORMATS, render
 
@@ -128,7 +147,7 @@ def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: b
             text = sys.stdin.read() if name == "-" else _read(name)
             path = "<stdin>" if name == "-" else name
             texts[path] = text
-            checked.append(check_text(text, path, forward=forward))
+            checked.append(check_text(text, path, forward=forward, given=given))
         except Problem as problem:
             print(problem.at(None, name), file=sys.stderr)
     if not checked:

@@ -182,7 +182,8 @@ class Judge:
             return
         f.cut = court.cut(array, "", self.claimed)
         self.nameless[array] = f
-        if not f.cut.reached and not any(n.startswith("∂") for n in f.cut.inner):
+        rooted = bool(f.cut.reached) or any(n.startswith("∂") for n in f.cut.inner)
+        if not rooted and not any(n in self.reading.forward for n in f.cut.inner):
             return
         indices = court.indices(court.shape(array))
         for part, said, holds in self._parts(f):
@@ -191,7 +192,7 @@ class Judge:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-        if not self._another(f):
+        if not self._another(f) and rooted:
             f.word = "open"
 
     def _another(self, f: Finding) -> bool:
@@ -219,6 +220,7 @@ class Judge:
         if not above:
             above = {g.meant: g.claim.array for g in self.findings if g.meant and g.claim.array in self.claimed}
             above |= {u: n for u, n in self.reading.upstream.items() if u not in above}
+        above = above or {u: court.truth_array(u) for u in court.targets if self.reading.forward.equation(u) is not None}
         for u, gradient in above.items():
             equation = self.reading.forward.equation(u)
             for t, own in parts_of(equation, self.reading.forward) if equation is not None else ():
