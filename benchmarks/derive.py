@@ -114,6 +114,47 @@ def depth_rows() -> list[tuple[str, str]]:
     ]
 
 
+def passes(depth: int) -> tuple[str, str]:
+    """A tanh network with squared error as people write it: its forward pass, and backward code of 4 lines a layer."""
+    shapes = ["x (n, d)", "t (n, d)", *(f"W{k} (d, d)" for k in range(depth)), *(f"b{k} (d,)" for k in range(depth))]
+    names = ", ".join(s.split()[0] for s in shapes)
+    forward = [f"# shapes: {' · '.join(shapes)}", f"def forward({names}):", "    n = x.shape[0]", "    h0 = x"]
+    back = [f"dh{depth} = 2 * (h{depth} - t) / n"]
+    for k in range(depth):
+        forward += [f"    z{k} = h{k} @ W{k} + b{k}", f"    h{k + 1} = np.tanh(z{k})"]
+    for k in reversed(range(depth)):
+        back += [f"dz{k} = dh{k + 1} * (1 - h{k + 1} ** 2)", f"dW{k} = h{k}.T @ dz{k}", f"db{k} = dz{k}.sum(0)"]
+        back += [f"dh{k} = dz{k} @ W{k}.T"]
+    forward += [f"    loss = ((h{depth} - t) ** 2).sum() / n", "    return loss"]
+    return "\n".join(forward) + "\n", "\n".join(back) + "\n"
+
+
+def checked(depth: int) -> float:
+    """The time to check the backward code of a network, its gradients derived anew, in seconds."""
+    from derive.checker import cut
+    from derive.checker.code import check_code
+
+    forward, backward = passes(depth)
+
+    def run() -> None:
+        cut.true_gradients.cache_clear()
+        found = check_code(backward, forward=forward)
+        assert {v.verdict for v in found.verdicts} == {"right"}, found.verdicts
+
+    return median(run, 3)
+
+
+def check_rows() -> list[tuple[str, str]]:
+    """Backward code of 29 gradients; the cost of a further line at two lengths of the file."""
+    whole = {depth: checked(depth) for depth in (7, 14, 28)}
+    added = [(whole[2 * d] - whole[d]) / (6 * d) for d in (7, 14)]
+    return [
+        ("`derive check`: backward code of 29 gradients, forward pass derived", seconds(whole[7])),
+        ("`derive check`: 113 gradients", seconds(whole[28])),
+        ("`derive check`: time of an added line, 113 gradients over 57", f"{added[1] / added[0]:.2f}"),
+    ]
+
+
 def size_rows() -> list[tuple[str, str]]:
     """Sizes do not matter: they are letters, and as numbers they are only written."""
     from derive.engine import differentiate
@@ -197,7 +238,7 @@ def seconds(value: float) -> str:
 
 
 def table() -> str:
-    rows = [*makemore_rows(), *transformer_rows(), *depth_rows(), *size_rows(), *peer_rows()]
+    rows = [*makemore_rows(), *transformer_rows(), *depth_rows(), *check_rows(), *size_rows(), *peer_rows()]
     return "\n".join(["| what | median |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in rows)])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from backward_cases import CASES
 
+from derive.checker import command
 from derive.checker.code import check_code
 from derive.checker.documents import check_text
 from derive.claim import Checked, Verdict
@@ -357,6 +358,33 @@ SAID = {
 }
 
 
+RETURNED = (
+    ("return da @ w.T, x.T @ da, da.sum(0)", "right right right"),
+    ("return da @ w.T, x.T @ dh, da.sum(0)", "right wrong right"),
+    ("return x.T @ da", "right"),
+    ("return x.T @ dh", "unknown"),
+    ("dx, dw, db = da @ w.T, x.T @ da, da.sum(0)\n    return dx, w, db", "right right right wrong"),
+    ("dx, dw, db = da @ w.T, x.T @ da, da.sum(0)\n    return dx, dw, da", "right right right wrong"),
+    ("dx, dw, db = da @ w.T, x.T @ da, da.sum(0)\n    return db, dw, dx", "right right right"),
+)
+
+
+@pytest.mark.parametrize("end, expected", RETURNED, ids=[r[0].splitlines()[-1].strip() for r in RETURNED])
+def test_what_is_returned_is_claimed_by_its_place(end, expected):
+    head = "def backward(dh, x, w, h):\n    da = dh * (1 - h ** 2)\n    "
+    checked = check_code(head + end + "\n", "b.py", forward=TANH)
+    assert [w for k, w, _ in words(checked) if k > 2] == expected.split(), checked.verdicts
+
+
+def test_shapes_come_from_the_command_line(tmp_path, capsys):
+    (tmp_path / "f.py").write_text(
+        "def forward(l, y):\n    e = np.exp(l)\n    loss = np.log(e.sum()) - l[y]\n    return loss\n"
+    )
+    (tmp_path / "b.py").write_text("dl = e / e.sum()\ndl[y] -= 1\n")
+    code = command([str(tmp_path / "b.py")], str(tmp_path / "f.py"), given={"shapes": {"l": "C", "y": "int"}})
+    assert (code, "nothing wrong" in capsys.readouterr().out) == (0, True)
+
+
 @pytest.mark.parametrize("words_of", SAID)
 def test_comments_declare_shapes_and_facts(words_of):
     checked = check_code(SAID[words_of], "b.py", forward=BARE)
@@ -400,7 +428,7 @@ def test_styles(style):
 def test_the_upstream_gradient_of_a_loss():
     head = "def backward(dloss, x, y, probs, n):\n    dscores = probs.copy()\n    dscores[np.arange(n), y] -= 1\n"
     right = check_code(head + "    dscores *= dloss / n\n    return x.T @ dscores\n", "b.py", forward=SOFTMAX)
-    assert words(right) == [(2, "right", None)]
+    assert words(right) == [(2, "right", None), (5, "right", None)]
     found = first_wrong(check_code(head + "    dscores /= n\n    return x.T @ dscores\n", "b.py", forward=SOFTMAX))
     assert (found.kind, found.correction) == ("upstream", "dscores *= dloss")
 

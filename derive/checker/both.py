@@ -219,14 +219,46 @@ class _Reader:
     def _returned_by_key(self, node: ast.Return) -> None:
         """`return {"W": X.T @ dz}`: every entry that is more than a name is a statement of its own."""
         self.returned = node
-        if not isinstance(node.value, ast.Dict):
-            return
+        if isinstance(node.value, ast.Dict):
+            for key, value in zip(node.value.keys, node.value.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str) and not isinstance(value, ast.Name):
+                    self._returned_as(key.value, value)
+        elif node.value is not None:
+            self._returned_in_order(node.value)
+
+    def _returned_as(self, name: str, value: ast.expr) -> None:
         self.run.scopes[-1].setdefault("grads", {})
-        for key, value in zip(node.value.keys, node.value.values, strict=True):
-            if isinstance(key, ast.Constant) and isinstance(key.value, str) and not isinstance(value, ast.Name):
-                place = ast.Subscript(ast.Name("grads", ast.Load()), ast.Constant(key.value), ast.Store())
-                made = ast.copy_location(ast.Assign([place], value), value)
-                self._step(ast.fix_missing_locations(made), False)
+        place = ast.Subscript(ast.Name("grads", ast.Load()), ast.Constant(name), ast.Store())
+        made = ast.copy_location(ast.Assign([place], value), value)
+        self._step(ast.fix_missing_locations(made), False)
+
+    def _returned_in_order(self, value: ast.expr) -> None:
+        """`return dx, x.T @ dz, dz.sum(0)`: gradients in the order of the inputs, where the named ones stand so.
+
+        Where a gradient that was set is left out and its array returned instead, that array is what is claimed.
+        """
+        values = value.elts if isinstance(value, ast.Tuple) else [value]
+        inputs = [n for n, v in self.mark.inputs.items() if v.sort == "real"]
+        spoken = [self._gradient_of(v.id, inputs) if isinstance(v, ast.Name) else None for v in values]
+        returned = {v.id for v in values if isinstance(v, ast.Name)}
+        left_out = {self._gradient_of(n, inputs) for n in self.run.scopes[-1] if n not in returned}
+        odd = [k for k, s in enumerate(spoken) if s not in (None, *inputs[k : k + 1])]
+        odd = odd or [k for k, v in enumerate(values[: len(inputs)])
+                      if isinstance(v, ast.Name) and spoken[k] is None and spelled(v.id) and inputs[k] in left_out]  # fmt: skip
+        named = sum(s is not None for s in spoken)
+        in_order = not odd and (len(values) == len(inputs) or len(values) < len(inputs) and 2 * named >= len(values))
+        if len(odd) == 1 and 2 < len(values) <= len(inputs) and inputs[odd[0]] in left_out:
+            self._returned_as(inputs[odd[0]], values[odd[0]])
+        for place, v in enumerate(values):
+            if isinstance(v, ast.Name):
+                if spoken[place] is None and self.start.get(v.id) in left_out:
+                    self._returned_as(v.id, v)
+            elif not isinstance(v, (ast.Constant, ast.Dict, ast.Tuple, ast.List)):
+                self._returned_as(inputs[place] if in_order else f"returned{place}", v)
+
+    def _gradient_of(self, name: str, inputs: list[str]) -> str | None:
+        """The forward array whose gradient a name is; an input also where backward does not bind it."""
+        return self.meant(name) or next((n for n in inputs if n == spelled(name)), None)
 
     def _inner(self, node: ast.If | ast.For) -> list | None:
         """The branch that is taken, or the rounds of a static loop; None where that is not known."""

@@ -90,7 +90,7 @@ class _Claims:
 
     def _write(self, name: str, step: Step) -> None:
         internal = step.values.get(name, "")
-        if "[" in name and any(v == internal for n, v in self.values.items() if n != name and self._is_gradient(n)):
+        if "[" in name and self._known_elsewhere(name, internal, step):
             return
         anew = name in step.uses.sets and name not in step.uses.reads
         claim = self.open.get(name)
@@ -110,6 +110,14 @@ class _Claims:
         elif step.copied:
             claim.fate = "copied"
         self.changer.pop(name, None)
+
+    def _known_elsewhere(self, name: str, internal: str, step: Step) -> bool:
+        """Whether `grads["W"] = dW` only stores what another name of the same gradient holds, or means nothing."""
+        others = [n for n, v in self.values.items() if v == internal and n != name and self._is_gradient(n)]
+        meant = meanings(self.reading, name, step)
+        return bool(others) and (
+            not meant or any(meanings(self.reading, n, step)[:1] in ([], meant[:1]) for n in others)
+        )
 
     def _close(self, name: str) -> None:
         claim = self.open.pop(name)

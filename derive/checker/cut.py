@@ -52,7 +52,7 @@ class _Same:
 
 
 @lru_cache(maxsize=16)
-def _true_gradients(forward: _Same) -> tuple[Gradients, frozenset[str]]:
+def true_gradients(forward: _Same) -> tuple[Gradients, frozenset[str]]:
     """The true gradients, derived once for all files and blocks that belong to one forward pass.
 
     And the arrays whose gradient a forward sweep of dual numbers does not confirm: nothing rests on these.
@@ -96,7 +96,7 @@ class Court:
 
     def __init__(self, reading: Reading):
         self.reading = reading
-        self.gradients, self.doubted = _true_gradients(_Same(program_text(reading.forward), reading.forward))
+        self.gradients, self.doubted = true_gradients(_Same(program_text(reading.forward), reading.forward))
         self.targets = {name: d.target.name for name, d in self.gradients.derivations.items()}
         self.targets |= {name: gradient_name(name) for name in reading.forward.outputs if name not in self.targets}
         self.arrays = {target: name for name, target in self.targets.items()}
@@ -148,7 +148,8 @@ class Court:
         reached: dict[str, str] = {}
         inner: set[str] = set()
         upstream: set[str] = set()
-        todo = list(self.program[array].rhs.names)
+        own = self.program.equation(array)
+        todo = list(own.rhs.names) if own is not None else []
         while todo:
             name = todo.pop()
             if name in inner or name in reached.values():

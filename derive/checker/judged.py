@@ -220,7 +220,9 @@ class Judge:
         if not above:
             above = {g.meant: g.claim.array for g in self.findings if g.meant and g.claim.array in self.claimed}
             above |= {u: n for u, n in self.reading.upstream.items() if u not in above}
-        above = above or {u: court.truth_array(u) for u in court.targets if self.reading.forward.equation(u) is not None}
+        above = above or {
+            u: court.truth_array(u) for u in court.targets if self.reading.forward.equation(u) is not None
+        }
         for u, gradient in above.items():
             equation = self.reading.forward.equation(u)
             for t, own in parts_of(equation, self.reading.forward) if equation is not None else ():

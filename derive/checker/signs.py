@@ -72,7 +72,13 @@ class Signs:
                 return _together([self.sign(t) for t in terms])
             case x.Reduce(op="sum" | "prod" as op, body=body, guard=guard):
                 own = self.sign(body)
-                return (max(own, 0) if guard is None else min(max(own, 0), 1)) if op == "prod" else own if guard is None else _weak(own)
+                return (
+                    (max(own, 0) if guard is None else min(max(own, 0), 1))
+                    if op == "prod"
+                    else own
+                    if guard is None
+                    else _weak(own)
+                )
             case x.Reduce(op="max" | "min", body=body, guard=None):
                 return self.sign(body)
             case x.Cases(branches=branches, otherwise=otherwise):
@@ -173,7 +179,9 @@ class Signs:
         """Whether a positive sum contains minus the negative term as one of its terms."""
         if len(good.binders) != len(bad.binders) + 1 or good.coefficient < -bad.coefficient or good.conds or bad.conds:
             return False
-        free = sorted(set().union(*(b.free for b, _ in bad.powers), frozenset()) - set(bad.binders), key=lambda i: i.number)
+        free = sorted(
+            set().union(*(b.free for b, _ in bad.powers), frozenset()) - set(bad.binders), key=lambda i: i.number
+        )
         wanted = prover._canonical(Term(Fraction(1), bad.powers, [], bad.binders))[0]
         for i in good.binders:
             for k in free:

@@ -106,6 +106,9 @@ class Checker(Explainer):
         for f in self.nameless.values():
             if f.word == "open":
                 f.word = "no-claim"
+                if f.claim.name.startswith("grads[returned"):
+                    f.word, f.reason = "unknown", "which gradient this is, neither its name nor its place tells"
+                    continue
                 f.reason = f"`{f.claim.name}` is the gradient of no array by name; it is judged where it is used"
 
     def _unread(self) -> None:
