@@ -254,7 +254,7 @@ class Court:
         if not all(f.equal and f.how == "exact" for f in found):
             return False
         rough = (Signed(program, seed, self._longer()) for seed in ROUGH_SEEDS) if self._branches(a, b) else ()
-        return all(bench.same_value(a, b) is not False for bench in rough)
+        return all(bench.same_residues(a, b) is not False for bench in rough)
 
     def agrees(self, array: str, made: list[Equation], goal: Expr, indices: tuple[Index, ...]) -> bool:
         """Whether a trial's array equals a goal: floats first, then exactly."""
@@ -296,6 +296,10 @@ class Court:
             bench.add(equations)
             bench.program = self.program
 
+    def agrees_now(self, a: Expr, b: Expr) -> bool:
+        """Whether two formulas are equal: floats first, then exactly."""
+        return bool(self.quick(a, b)) and self.same(a, b).equal is True
+
     def quick(self, a: Expr, b: Expr) -> bool | None:
         """Whether two formulas agree in floats, at one size."""
         return self.bench(0).same_value(a, b)
@@ -319,7 +323,7 @@ class Court:
                 return self._confirmed(a, b)
             if not (found.equal and found.how == "exact"):
                 why = found.detail
-        if self._branches(a, b) and any(bench.same_value(a, b) is False for bench in self._rough_benches):
+        if self._branches(a, b) and any(bench.same_residues(a, b) is False for bench in self._rough_benches):
             return self._confirmed(a, b, SEEDS_OF_BALLS)
         return Answer(None, None, None, why) if why else Answer(True, "tested")
 

@@ -77,7 +77,7 @@ class Explainer(Judge):
         """Whether the mistake is in a nameless gradient that this one is made of; then this one is carried."""
         for array in (f.cut.inner | set(f.cut.reached.values())) & self.nameless.keys():
             other = self.nameless[array]
-            for part, _, _ in list(self._parts(other)):
+            for part in [*(part for part, _, _ in self._parts(other)), *self._of_its_shape(array)]:
                 if self.court.quick(Entry(part, i := self.court.indices(self.court.shape(part))), Entry(array, i)):
                     continue
                 new, equations = self.court.variant(f.claim.array, {array: part})
@@ -87,6 +87,11 @@ class Explainer(Judge):
                     f.reason = f"right if `{other.claim.name}` is"
                     return True
         return False
+
+    def _of_its_shape(self, array: str) -> Iterator[str]:
+        """The true gradients at the forward arrays of a nameless gradient's shape."""
+        shape = self.court.shape(array)
+        yield from (self.court.truth_array(n) for n in self.court.targets if self.reading.forward.shape(n) == shape)
 
     def _before(self, f: Finding, found: Repair) -> None:
         """The mistake is in a line before, whose name is no gradient: that line is wrong, this claim carried."""

@@ -80,6 +80,8 @@ class Judge:
         if f.meant is None:
             self._without_name(f)
             return
+        if f.word == "wrong" and len(claim.versions) > 1:
+            self._carried_inward(f)
         f.claim.meant[:] = [f.meant]
         self.claimed[claim.array] = f.meant
         self.by_array[claim.array] = f
@@ -113,6 +115,33 @@ class Judge:
             f.reason = "the result is right, but it does not follow from the wrong gradients that it is made of"
         if f.word == "right":
             self._right(f, written, fit)
+
+    def _carried_inward(self, f: Finding) -> None:
+        """`dh = …; dh[h <= 0] = 0`: the gradient at h, made under the same name into the one inside h's own line."""
+        court, line = self.court, self.reading.forward.equation(f.meant)
+        first = next((v for v in f.claim.versions[:-1] if v in court.program and self._is_true(v, f.meant)), None)
+        if first is None or line is None:
+            return
+        inner = [(court.truth_array(n), f"`{base_name(n)}`", n) for n in sorted(line.rhs.names & court.targets.keys())]
+        inner += [(court.part(f.meant, first, t, own), f"`{t}` in its line", f.meant)
+                  for t, own in parts_of(line, self.reading.forward)]  # fmt: skip
+        for array, said, meant in inner:
+            if court.shape(array) != court.shape(f.claim.array):
+                continue
+            indices = court.indices(court.shape(array))
+            if court.agrees_now(court.written(f.claim.array, indices), Entry(array, indices)):
+                told = f"first the gradient at `{base_name(f.meant)}`, then the one at {said}"
+                f.word, f.certainty, f.kind, f.reason, f.where = "right", "tested", None, told, None
+                f.holds = f.follows = True
+                f.meant = meant
+                return
+
+    def _is_true(self, array: str, meant: str) -> bool:
+        court = self.court
+        if court.shape(array) != court.shape(meant):
+            return False
+        indices = court.indices(court.shape(meant))
+        return court.agrees_now(court.written(array, indices), court.true(meant, indices))
 
     def _other_shape(self, f: Finding) -> None:
         f.holds = f.follows = False

@@ -38,27 +38,40 @@ class Checker(Explainer):
     # -- conventions and leftovers
 
     def _conventions(self) -> None:
-        """`dZ = A - Y`, m times the gradient, where later lines divide by m: right under that convention."""
+        """`dZ = A - Y`, m times the gradient, where a later line divides by m: right under that convention."""
         for f in self.findings:
-            if f.word != "wrong" or f.kind != "mean-factor" or "× " not in (f.reason or ""):
+            if f.word != "wrong" or f.kind != "mean-factor" or "× " not in (f.reason or "") or f.claim.fate:
                 continue
-            group = self._scaled_with(f)
-            ends = [g for g in self._readers(group) if g not in group]
-            inputs = any(self.reading.forward.is_input(g.meant) for g in group if g.meant)
-            divided = any(g.holds and g.follows is False for g in ends)
-            if divided and not inputs and all(g.holds for g in ends):
-                size = f.reason.rpartition("× ")[2]
-                for g in group:
-                    g.word, g.kind, g.correction = "right-if", "convention", None
-                    g.reason = f"right if `{g.claim.name}` means {size} times the gradient; later lines divide by it"
-                for g in ends:
-                    g.word, g.kind, g.reason = "right", None, f"with `{f.claim.name}` as {size} times the gradient"
+            group = [g for g in self._made_of(f) if g is f or g.word == "carried"]
+            inner = [g for g in group if not self.reading.forward.is_input(g.meant)]
+            ends = [g for g in self._readers(self._made_of(f)) if g.holds and g.follows is False]
+            if f in inner and ends:
+                self._named(f, inner, ends, [g for g in group if g not in inner])
 
-    def _scaled_with(self, f: Finding) -> list[Finding]:
-        """A claim and those that only carry its factor on."""
+    def _named(self, f: Finding, inner: list[Finding], ends: list[Finding], undivided: list[Finding]) -> None:
+        """The verdicts of a convention: intermediate gradients, lines that divide, and inputs' gradients that do not."""
+        size = f.reason.rpartition("× ")[2]
+        for g in inner:
+            g.word, g.kind, g.correction = "right-if", "convention", None
+            g.reason = f"right if `{g.claim.name}` means {size} times the gradient; later lines divide by it"
+        for g in ends:
+            g.word, g.kind, g.reason = "right", None, f"with `{f.claim.name}` as {size} times the gradient"
+        for g in undivided:
+            g.word, g.follows, g.kind, g.where = "wrong", False, "mean-factor", self._difference(g)
+            self._guarded(self._explain, g)
+        for g in self._readers(self._made_of(f)):
+            if g.word == "wrong" and (g.reason or "").endswith(f"× 1/{size}"):
+                g.word, g.follows, g.kind, g.correction = "carried", True, None, None
+                g.reason = f"it divides by {size}, as the convention wants; what it is made of is wrong"
+
+    def _difference(self, g: Finding) -> str | None:
+        return self.court.same(self.court.written(g.claim.array, g.indices), g.goal).where
+
+    def _made_of(self, f: Finding) -> list[Finding]:
+        """A claim and those made of it that do not yet divide: carried on, or wrong in themselves."""
         group = [f]
         for g in self.findings:
-            if g.cut and g.word == "carried" and {h.claim.array for h in group} & set(g.cut.reached.values()):
+            if g.cut and not g.holds and {h.claim.array for h in group} & set(g.cut.reached.values()):
                 group.append(g)
         return group
 

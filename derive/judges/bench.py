@@ -258,6 +258,10 @@ class Bench:
         """Whether two formulas have the same residues (and floats); None when that cannot be said."""
         return self.same(a, b).equal if self._value(a, b)[0] is False else self._exact(a, b)
 
+    def same_residues(self, a: Expr, b: Expr) -> bool | None:
+        """The same where floats may under- or overflow: what floats tell apart, the residues must tell apart too."""
+        return True if self._value(a, b)[0] else self._exact(a, b)
+
     def same(self, a: Expr, b: Expr) -> Judgement:
         """Both judges on one pair.  Where the mixed data leave a formula undefined, positive data are tried."""
         equal, where, why = self._value(a, b)

@@ -504,7 +504,13 @@ def padded(a: Array, widths: list[tuple[Size, Size]], outside: Array) -> Array:
     return Array(shape, body, a.sort)
 
 
-@spelled("diag diagonal diagflat", "x")
+@spelled("diagflat", "x")
+def diagflat(run, flavor, x):
+    """All entries of an array of any shape on the diagonal."""
+    return diagonal(run, flavor, A.flattened(run, as_array(run, x)))
+
+
+@spelled("diag diagonal", "x")
 def diagonal(run, flavor, x):
     from derive import expr
 
