@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import backward_wild as wild
 import pytest
 from backward_cases import CASES
 
@@ -339,6 +340,20 @@ EDGES = (
 def test_edges(forward, backward, line, word, kind):
     found = [v for v in check_code(backward, "b.py", forward=forward).verdicts if v.place.line == line]
     assert (found[-1].verdict, found[-1].kind if kind else None) == (word, kind), found
+
+
+# ---------------------------------------------------------------- as it is found in courses and on the web
+
+
+@pytest.mark.parametrize("name, backward, line", wild.ROWS, ids=[f"{r[0]}-{k}" for k, r in enumerate(wild.ROWS)])
+def test_wild_styles(name, backward, line):
+    checked = check_code(backward, "b.py", forward=wild.FORWARD[name])
+    found = first_wrong(checked)
+    if line is None:
+        assert {v.verdict for v in checked.verdicts} <= {"right", "no-claim", "right-if"}, words(checked)
+        assert any(v.verdict == "right" for v in checked.verdicts)
+    else:
+        assert found is not None and found.place.line <= line <= found.place.end_line, words(checked)
 
 
 # ---------------------------------------------------------------- what comments declare

@@ -178,7 +178,8 @@ class Balls(Arrays):
 
     def integers(self, value: Named) -> Named:
         if value.data.dtype.kind == "O":
-            return Named(np.rint(self._each(self.balls.middle, value.data).astype(float)).astype(np.int64), value.axes)
+            middles = self._each(lambda u: u if isinstance(u, (int, np.integer)) else self.balls.middle(u), value.data)
+            return Named(np.rint(middles.astype(float)).astype(np.int64), value.axes)
         return super().integers(value)
 
     def blank(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -187,7 +188,9 @@ class Balls(Arrays):
     def reals(self, e: Expr, axes: tuple[Index, ...]) -> np.ndarray:
         """The values of a formula over these axes, every one a ball (or undefined)."""
         found = self.over(e, axes)
-        return found if found.dtype.kind == "O" else self.whole(found)
+        if found.dtype.kind != "O":
+            return self.whole(found)
+        return self._each(lambda u: self.balls.ball(Fraction(int(u))) if isinstance(u, (int, np.integer)) else u, found)
 
     def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self._each(lambda u, v: u + v, a, b)
