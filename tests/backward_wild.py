@@ -262,7 +262,7 @@ dW = X.T.dot(binary) / N + 2 * reg * W
 row_sum = np.sum(binary, axis=1)
 binary[np.arange(N), y] = row_sum
 dW = X.T.dot(binary) / N + 2 * reg * W
-""", 3),
+""", 2),
     ('svm', """binary = (margins > 0).astype(float)
 row_sum = np.sum(binary, axis=1)
 binary[np.arange(N), y] = -row_sum
