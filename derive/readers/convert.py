@@ -43,6 +43,8 @@ def as_array(run: Run, value: object) -> Array:
             return Array((n,), lambda s: x.as_value(x.affine([(s[0], by), (first, Size.of(1))])), "int")
         case list() if any(isinstance(v, Rows) for v in value):
             return _grown(run, value)
+        case dict() if len(value) == 1 and isinstance(key := next(iter(value)), Moving) and key.base.key == x.ZERO.key:
+            return rows_array(run, Rows(key.index, value[key]))
         case list() | tuple() if value:
             return stacked(run, [as_array(run, v) for v in value])
         case Parameter():

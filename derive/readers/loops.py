@@ -217,11 +217,17 @@ def _slots(run: Run) -> Iterator[tuple[tuple, object]]:
 
 
 def _inner(path: tuple, value: object, left: int) -> Iterator[tuple[tuple, object]]:
-    held = value.attributes if isinstance(value, Instance) else value if isinstance(value, dict) else {}
-    for key, v in held.items() if left else ():
+    for key, v in _held(value).items() if left else ():
         if not isinstance(key, Moving):
             yield (*path, key), v
             yield from _inner((*path, key), v, left - 1)
+
+
+def _held(value: object) -> dict:
+    """What a container holds, by key, attribute or place."""
+    if isinstance(value, list):
+        return {} if any(isinstance(v, Rows) for v in value) else dict(enumerate(value))
+    return value.attributes if isinstance(value, Instance) else value if isinstance(value, dict) else {}
 
 
 def _open_slots(run: Run, this: Round) -> list[tuple[dict, object, Carry, Array]]:
@@ -229,7 +235,7 @@ def _open_slots(run: Run, this: Round) -> list[tuple[dict, object, Carry, Array]
     found = []
     for path in sorted(run.knowledge.slots.get(this.key, ()), key=str):
         container = _container(run, path)
-        if container is None or path[-1] not in container:
+        if container is None or path[-1] not in _held(container):
             continue
         label = str(path[-1]) if str(path[-1]).isidentifier() else "item"
         first = _state(run, label, container[path[-1]])
@@ -239,12 +245,12 @@ def _open_slots(run: Run, this: Round) -> list[tuple[dict, object, Carry, Array]
     return found
 
 
-def _container(run: Run, path: tuple) -> dict | None:
+def _container(run: Run, path: tuple) -> dict | list | None:
     held: object = run.scopes[path[0]] if path[0] < len(run.scopes) else None
     for key in path[1:-1]:
-        held = held.get(key) if isinstance(held, dict) else None
+        held = _held(held).get(key)
         held = held.attributes if isinstance(held, Instance) else held
-    return held if isinstance(held, dict) else None
+    return held if isinstance(held, (dict, list)) else None
 
 
 def _new_slots(run: Run, this: Round, before: dict, known: list) -> None:
@@ -261,9 +267,10 @@ def _after_loop(run: Run, scope: Scope, this: Round) -> None:
     p = this.index
     last = {p: x.whole_slot(0) if this.backward else x.whole_slot(p.size - 1)}
     containers = [scope]
-    containers += [c for path, _ in _slots(run) if (c := _container(run, path)) is not None and c not in containers]
+    containers += [c for path, _ in _slots(run) if (c := _container(run, path)) is not None
+                   and not any(c is other for other in containers)]  # fmt: skip
     for held in containers:
-        for name, value in list(held.items()):
+        for name, value in list(_held(held).items()):
             if isinstance(name, Moving):
                 continue
             if isinstance(value, Array) and p in value.body(run.fresh(value.shape)).free:
@@ -321,6 +328,9 @@ class _Walk:
                 self.assigned.add(name)
             case ast.Assign(targets=targets, value=value):
                 self.walk(value, *targets)
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=ast.List(elts=elts)):
+                self.walk(*elts)
+                self.appended.add(name)
             case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
                 self.walk(value)
                 if name in self.assigned:

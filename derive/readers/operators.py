@@ -113,6 +113,8 @@ def _containers(run: Run, sign: str, a: object, b: object) -> object:
     try:
         if sign == "+" and type(a) is type(b):
             return a + b
+        if sign == "*" and isinstance(b, Size) and isinstance(a, list) and a == [None]:
+            return {}  # places to be filled by a loop, like the keys of a dict
         if sign == "*" and isinstance(b, int) and not isinstance(a, dict):
             return a * min(b, 10_000)
         if sign == "%" and isinstance(a, str):

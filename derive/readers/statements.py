@@ -26,6 +26,7 @@ from derive.readers.values import (
     Function,
     Instance,
     Masked,
+    Method,
     Opaque,
     Pair,
     Parameter,
@@ -270,6 +271,10 @@ def _augment(run: Run, node: ast.AugAssign) -> None:
         return
     old = evaluate(run, _read_again(node.target))
     run.target_name = node.target.id if isinstance(node.target, ast.Name) else ""
+    if isinstance(old, list) and isinstance(value, list) and op == "+" and run.loops:
+        for v in value:
+            run.call(Method(old, "append"), [v], {})
+        return
     if isinstance(old, Array) and isinstance(node.target, ast.Name):
         _augment_array(run, node.target.id, op, old, value)
     elif isinstance(node.target, ast.Name) and _loops_since(run, node.target.id) and isinstance(value, (Array, Pair)):
