@@ -26,6 +26,7 @@ ROWS = {
     "derivative of a product over an index": "input x[n]\nL[] = prod[i:n] x[i]\noutput L",
     "derivative of cases": "input x[n]\nL[] = sum[i:n] {exp(x[i]) if 0 < x[i]; x[i]}\noutput L",
     "cases apart": "input x[T]\ns[t:T] = {0 if t = 0; x[t - 1]}\nL[] = sum[t:T] s[t]^2\noutput L",
+    "a delta before its cases": "input x[n]\nL[] = sum[i:n] {exp(x[i]) if 0 < x[i]; x[i]}\noutput L",
     "zero beyond the last round": "input x[T]\nh[t:T] = {0 if t = 0; h[t - 1]} + x[t]\nL[] = sum[t:T] h[t]^2\noutput L",
     "sign of a ReLU": "input x[n]\ninput w[n]\nh[i:n] = relu(x[i]*w[i])\nL[] = sum[i:n] h[i]^2\noutput L",
     "sum of a constant": "input a[]\nL[] = sum[i:n] exp(a[])\noutput L",

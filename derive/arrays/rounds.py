@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from derive import expr as x
-from derive.arrays.axes import Axes, Value, fit
+from derive.arrays.axes import Axes, Value, fit, real
 from derive.arrays.deltas import contracted_deltas, unfolded
 from derive.arrays.lower import Lowering
 from derive.arrays.program import Assign, Counter, Length, Load, New, Number, Pick, Repeat, Slice, Statement, Store
@@ -81,7 +81,8 @@ def _member(ahead: Lowering, inner: Lowering, e: Equation, t: Index, group: froz
     before, rest = _parted(rhs, t, group)
     mode = "="
     if before is not None and None not in axes:
-        ahead.statements.append(Assign(e.name, owned(ahead, e.name, ahead.value(before, axes), axes)))
+        value = _fitting(ahead.value(before, axes), e)
+        ahead.statements.append(Assign(e.name, owned(ahead, e.name, value, axes)))
         rhs, mode = rest, "+"
     else:
         like = zeros(ahead, e.name, e.indices)
@@ -92,11 +93,16 @@ def _member(ahead: Lowering, inner: Lowering, e: Equation, t: Index, group: froz
     plans = planned(inner, rhs, rest) if None not in rest else None
     found, others = plans if plans is not None else ([], [rhs])
     if others:
-        value = fit(inner.value(x.add(*(x.mul(u) for u in others)), rest), rest)
+        value = fit(_fitting(inner.value(x.add(*(x.mul(u) for u in others)), rest), e), rest)
         inner.statements.append(Store(e.name, (Counter(t),), mode, value.node))
     for p, sign in found:
         inner.statements += _stores(inner, e.name, t, rest, p, sign)
     return tuple(inner.statements)
+
+
+def _fitting(v: Value, e: Equation) -> Value:
+    """Truth values and integers as floats where the array holds floats."""
+    return real(v) if e.sort == "real" and v.sort in ("int", "bool") else v
 
 
 def _stores(low: Lowering, name: str, t: Index, axes: Axes, p: Plan, sign: str) -> list[Statement]:

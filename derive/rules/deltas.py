@@ -204,10 +204,11 @@ def split_the_sum(e: Reduce, context: Context) -> Move | None:
     """A sum of sums is summed term by term, where a delta waits in one of the terms."""
     if e.op != "sum":
         return None
-    body = _distributed(e.body)
+    binders, factors = _flatten(e.body)
+    body = _distributed(x.mul(*factors))
     if not isinstance(body, x.Add) or not any(_has_delta(t, e.index) for t in body.terms):
         return None
-    terms = [x.reduce_("sum", e.index, t, e.guard) for t in body.terms]
+    terms = [x.reduce_("sum", e.index, _wrap(binders, t), e.guard) for t in body.terms]
     return Move(x.add(terms[0], *(x.refresh(t) for t in terms[1:])))
 
 
@@ -245,6 +246,30 @@ def cases_apart(e: x.Cases, context: Context) -> Move | None:
     if len(rows) > 1 and not all(_of_places(c) for c, _ in e.branches):
         return None
     return Move(x.add(*(x.mul(v, *map(x.indicator, c.parts if isinstance(c, x.And) else (c,))) for v, c in rows)))
+
+
+@rule("a delta before its cases", "{f[i]*[i = j] if x[i] < 0; g[i]*[i = j]} = {f[i] if x[i] < 0; g[i]}*[i = j]",
+      "sum[m:n] f[m]*{[m = i] if x[m] < 0; g[m]*[m = i]} -> sum[m:n] f[m]*{1 if x[m] < 0; g[m]}*[m = i]", (x.Cases,),
+      level=2, phase="deltas")  # fmt: skip
+def delta_before_its_cases(e: x.Cases, context: Context) -> Move | None:
+    """A delta that stands in every case is taken out, so that it can be used."""
+    values = [v for v in (*(v for _, v in e.branches), e.otherwise) if v.key != x.ZERO.key]
+    shared = [f for f in _deltas(values[0]) if all(f.key in {g.key for g in _deltas(v)} for v in values)] if values else []
+    if not shared or all(_of_places(c) for c, _ in e.branches):
+        return None
+    keys = {f.key for f in shared}
+
+    def left(v: Expr) -> Expr:
+        factors = v.factors if isinstance(v, Mul) else (v,)
+        return v if v.key == x.ZERO.key else x.mul(*(f for f in factors if f.key not in keys))
+
+    return Move(x.mul(x.cases([(c, left(v)) for c, v in e.branches], left(e.otherwise)), *shared))
+
+
+def _deltas(e: Expr) -> list[Ind]:
+    """The deltas of indices among the factors."""
+    factors = e.factors if isinstance(e, Mul) else (e,)
+    return [f for f in factors if isinstance(f, Ind) and isinstance(f.cond, Rel) and f.cond.op == "eq" and _of_places(f.cond)]
 
 
 def _of_places(cond: x.Cond) -> bool:

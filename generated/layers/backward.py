@@ -82,10 +82,10 @@ def backward(cache, upstream=None):
 
     # line 34: yhat = softmax(z) · step 1.4
     dyhat = -1 / n * Y / yhat
-    # line 19: e = np.exp(z - z.max(axis=1, keepdims=True)) · step 2.11
+    # line 19: e = np.exp(z - z.max(axis=1, keepdims=True)) · step 2.9
     part = e.sum(axis=1, keepdims=True)
     de = dyhat / part - 1 / part**2 * (dyhat * e).sum(axis=1, keepdims=True)
-    # line 33: z = linear(X, W, b) · step 3.12
+    # line 33: z = linear(X, W, b) · step 3.10
     dz = de * e
     dz[np.arange(n), np.argmax(z, axis=1)] -= (de * e).sum(axis=1)
     # line 12: z = X @ W + b · step 4.3
