@@ -307,6 +307,8 @@ class _Reader:
             why = f"{type(error).__name__}: {error}"
             self._failed(step, Unsupported("this statement could not be read", why, span=run.span(node)))
         step.values = self._named(run.scopes[-1])
+        if isinstance(node, ast.For):  # what only its rounds set is no gradient of a whole array
+            step.values = {n: v for n, v in step.values.items() if n in old or n not in step.uses.sets}
         step.changed = frozenset(n for n, v in step.values.items() if old.get(n) != v)
         return outcome
 

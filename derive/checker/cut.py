@@ -188,7 +188,7 @@ class Court:
         def name_of(target: str) -> str:
             new = f"{target}‹{self.count}›"
             if new not in made:
-                e = self.gradients.program.equation(target)
+                e = made[new] = self.gradients.program.equation(target)  # known by now, should it read itself in a loop
                 made[new] = replace(e, name=new, rhs=x.replace_entries(e.rhs, change))
             return new
 

@@ -296,7 +296,32 @@ def past_item(run: Run, owner: dict, slot: x.Slot) -> object:
             at = x.affine([(slot, UNIT), (k.base.slot if isinstance(k.base, x.Whole) else x.as_slot(k.base), -UNIT)])
             if x.within(at, k.index.size, lambda name: ()):
                 return replaced(run, value, {k.index: at})
+            early = _with_early(run, owner, slot, at, k, value)
+            if early is not None:
+                return early
     return None
+
+
+def _with_early(run: Run, owner: dict, slot: x.Slot, at: x.Slot, key: Moving, value: object) -> Array | None:
+    """hs[t − 1] after the loop that stored hs[t]: the entry from before that loop where t is 0, else the round's."""
+    lag = -at.constant.number if isinstance(at, x.Affine) and len(at.terms) == 1 and at.constant.number is not None else 0
+    ((q, c),) = at.terms if lag > 0 else ((None, None),)
+    if not isinstance(q, Index) or c.number != 1 or not (key.index.size - q.size + lag).never_negative:
+        return None
+    starts = []
+    for r in range(lag):
+        n = x.affine([(x.substitute(slot, {q: x.whole_slot(r)}), UNIT)]).constant
+        if (n.number if n.number is not None else n) not in owner:
+            return None
+        starts.append(as_array(run, owner[n.number if n.number is not None else n]))
+    late = as_array(run, replaced(run, value, {key.index: at}))
+    shape = broadcast_shape(run, late.shape, *(a.shape for a in starts))
+
+    def body(slots: tuple) -> x.Expr:
+        branches = [(x.rel("eq", q, x.whole_slot(r)), aligned(a, shape)(slots)) for r, a in enumerate(starts)]
+        return x.cases(branches, aligned(late, shape)(slots))
+
+    return Array(shape, body, late.sort)
 
 
 def replaced(run: Run, value: object, slots: dict) -> object:
