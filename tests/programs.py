@@ -1,6 +1,7 @@
 """Random small forward passes as Python source: what the fuzzer feeds to reader, engine, writer and interpreter.
 
     python tests/programs.py 17            the program of seed 17, and how it fares
+    python tests/programs.py 17 --loops    the same for a program with a loop over time
     python tests/programs.py 0 5000        that many seeds, one line for each difference or crash
 """
 
@@ -31,6 +32,21 @@ UNARY = ("np.tanh({a})", "np.exp(-{a} ** 2)", "np.log(1 + {a} ** 2)", "np.sqrt(1
 BINARY = ("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / (1.5 + {b} ** 2)", "np.where({a} > {b}, {a}, {b})",
           "np.where({a} > {b}, {a}, {b} * 0.5)", "np.where({b} > 0.11, {a}, 0.2)", "{a} * ({b} < 0.19)",
           "np.tanh({a}) * {b}")
+# what a round makes of its row and of the state
+CELLS = ("np.tanh({x} + 0.5 * {h})", "0.7 * {h} + {x} * {x}", "{h} * np.exp(-{x} ** 2) + s", "np.tanh({h} @ {M} + {x})",
+         "np.where({h} > 0.13, 0.5 * {h}, {x})", "{x} + {h}.sum() * 0.1", "np.tanh({h}[::-1] + {x}) + t * 0.01",
+         "0.5 * (np.tanh({h}) + np.tanh({x})) / (1 + {x} ** 2)")
+# how the state is held: before the loop, read in a round, written in a round, all states as an array
+CARRIED = {
+    "name": ("h{k} = {start}", "", "", ""),
+    "pair": ("h{k} = {start}\n    g{k} = 0.5", "c{k} = h{k}", "h{k} = h{k} * np.tanh(g{k}) + 0.1\n        g{k} = c{k}.sum()", ""),
+    "list": ("hs{k} = [{start}]", "h{k} = hs{k}[-1]", "hs{k}.append(h{k})", "np.stack(hs{k})[1:]"),
+    "dict": ("hs{k} = {{-1: {start}}}", "h{k} = hs{k}[t - 1]", "hs{k}[t] = h{k}",
+             "np.stack([hs{k}[t] for t in range({a}.shape[0])])"),
+    "ahead": ("H{k} = np.zeros(({a}.shape[0] + 1, {a}.shape[1]))\n    H{k}[0] = {start}", "h{k} = H{k}[t]",
+              "H{k}[t + 1] = h{k}", "H{k} * 1.0"),
+    "behind": ("H{k} = np.zeros_like({a})\n    H{k}[-1] = {start}", "h{k} = H{k}[t - 1]", "H{k}[t] = h{k}", "H{k} * 1.0"),
+}
 # fmt: on
 
 
@@ -208,12 +224,53 @@ class Writer:
             self.lines.append(f"{total} = 0.0\n    for i in range({a}.shape[0]):\n        {total} += {a}[i].sum() ** 2")
             self.arrays[total] = ()
 
+    def recurrent(self):
+        """A loop over the rows of an array, of a length that no one says, with one or two states."""
+        a = self.array(2, like=lambda s: s[0] in ("n", "d", "c") and s[1] in ("n", "d", "c"))
+        if a is None:
+            return
+        self.fresh += 1
+        k, width = self.fresh, self.arrays[a][1]
+        self.lines.append(f"M{k} = 0.1 * ({a}.T @ {a})")
+        h, g = self.pick(["name", "list", "dict", "ahead", "behind", "pair"]), self.pick(["zeros", f"np.tanh({a}[0])"])
+        start = f"np.zeros({a}.shape[1])" if g == "zeros" else g
+        down = h in ("name", "pair") and self.pick([True, False, False])
+        times = f"reversed(range({a}.shape[0]))" if down else f"range({a}.shape[0])"
+        cell = self.pick(CELLS).format(x=f"{a}[t]", h=f"h{k}", M=f"M{k}")
+        before, read, write, states = CARRIED[h]
+        extra = self.pick(["", f"w{k} += np.sum(h{k}) ** 2", f"o{k}.append(h{k} * {a}[t])", f"z{k}[t] = h{k} - 0.3"])
+        body = [read, f"h{k} = {cell}", write, extra]
+        head = [before, f"w{k} = 0.0", f"o{k} = []", f"z{k} = np.zeros_like({a})"]
+        fill = {"k": k, "start": start, "a": a}
+        self.lines += [line.format(**fill) for line in head if line]
+        inner = "\n        ".join(line.format(**fill) for line in body if line)
+        self.lines.append(f"for t in {times}:\n        {inner}")
+        self.assign(f"h{k} * 1.0", (width,))
+        if states:
+            self.assign(states.format(**fill), self.arrays[a] if h != "ahead" else (f"{self.arrays[a][0]}+1", width))
+        if extra:
+            made = {"w": f"w{k} * 1.0", "o": f"np.stack(o{k})", "z": f"z{k} * 1.0"}[extra[0]]
+            self.assign(made, () if extra[0] == "w" else self.arrays[a])
+
+    def looped(self) -> str:
+        """A program with a loop over time among its statements."""
+        kinds = [self.unary, self.binary, self.matmul, self.reduction, self.softmax, self.index, self.shaped]
+        for _ in range(self.pick([0, 1, 2])):
+            self.pick(kinds)()
+        self.recurrent()
+        for _ in range(self.pick([0, 1, 2])):
+            self.pick([*kinds, self.recurrent])()
+        return self.ended()
+
     def source(self) -> str:
         """The program: a few statements, one or two outputs."""
         kinds = [self.unary, self.binary, self.binary, self.matmul, self.reduction, self.softmax, self.index,
                  self.shaped, self.in_place, self.loop]  # fmt: skip
         for _ in range(self.pick([2, 3, 4, 5, 6])):
             self.pick(kinds)()
+        return self.ended()
+
+    def ended(self) -> str:
         made = [a for a in self.arrays if a.startswith("t")] or [self.assign("np.tanh(A) * s", ("n", "d"))]
         last = made[-1]
         ending = self.pick([f"np.sum({last} ** 2)", last, f"{last}, {made[0]} * 1.0" if len(made) > 1 else last])
@@ -237,6 +294,10 @@ def broadcast(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...] | None:
 
 def program(seed: int) -> str:
     return Writer(Seeded(seed)).source()
+
+
+def looped(seed: int) -> str:
+    return Writer(Seeded(seed)).looped()
 
 
 # ---------------------------------------------------------------- trial
@@ -291,10 +352,12 @@ def _at(source, read, found, functions, sizes, seed) -> str:
 
 
 def main() -> None:
+    make = looped if "--loops" in sys.argv else program
+    sys.argv = [a for a in sys.argv if a != "--loops"]
     first, last = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(sys.argv[1]) + 1
     counts: dict[str, int] = {}
     for seed in range(first, last):
-        source = program(seed)
+        source = make(seed)
         if last == first + 1:
             print(source)
         try:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from programs import Drawn, Seeded, Writer, program, trial
+from programs import Drawn, Seeded, Writer, looped, program, trial
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.md"
 COUNT, LONG = 200, 5_000
@@ -41,6 +41,19 @@ def test_judged_programs(seed):
     """The same with every step before the judges: none may refute one."""
     outcome = trial(program(seed), seed, judged=True)
     assert outcome in ("right", "kink", "undefined"), f"{outcome}: python tests/programs.py {seed}"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_loops_over_time(seed):
+    """Programs with a loop over time: state under names, in lists, dicts and arrays, forward and backward."""
+    outcome = trial(looped(seed), seed, judged=seed % 4 == 0)
+    assert outcome in ("right", "kink", "undefined"), f"{outcome}: python tests/programs.py {seed} --loops"
+
+
+@pytest.mark.long
+def test_many_loops_over_time():
+    found = Counter(trial(looped(seed), seed, judged=seed % JUDGED == 0).split(":")[0] for seed in range(1_000))
+    assert found.keys() <= {"right", "kink", "undefined"}, found
 
 
 def test_programs_follow_from_their_seed():

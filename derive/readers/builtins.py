@@ -13,7 +13,7 @@ from derive.readers.convert import as_array, as_size, guessed, iterated, rows_ar
 from derive.readers.indexing import range_length
 from derive.readers.operators import combine, plain
 from derive.readers.run import Run
-from derive.readers.values import Array, Opaque, Parameter, Range, Rows, constant, integer, kind
+from derive.readers.values import Array, Moving, Opaque, Parameter, Range, Rows, constant, integer, kind
 
 
 def builtin(run: Run, name: str, args: list, keywords: dict) -> object:
@@ -50,9 +50,14 @@ def _range(run: Run, args: list, _) -> Range:
 
 def _len(run: Run, args: list, _) -> object:
     value = args[0]
-    if isinstance(value, (list, tuple, dict, str)) and not (
-        value and isinstance(value, list) and isinstance(value[0], Rows)
-    ):
+    for this in reversed(run.rounds):
+        if id(value) in this.lists:
+            held = this.lists[id(value)]
+            return integer(x.affine([(this.number, Size.of(1))], len(held.start) + (held.appended is not None)))
+    if isinstance(value, dict):
+        run.refuse_growing(value)
+        return plain(sum((k.index.size if isinstance(k, Moving) else Size.of(1) for k in value), Size()))
+    if isinstance(value, (list, tuple, str)) and not any(isinstance(v, Rows) for v in value):
         return len(value)
     if isinstance(value, Range):
         return plain(range_length(value))

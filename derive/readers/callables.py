@@ -128,6 +128,8 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
     if isinstance(owner, dict) and any(isinstance(k, Moving) for k in owner) and name not in ("get", "pop", "update"):
         raise run.unsupported(f"`.{name}()` of a dict that a loop of unknown length fills", "its keys are not known",
                               "read it under the loop's variable: [hs[t] for t in range(T)]")  # fmt: skip
+    if isinstance(owner, list) and name != "append":
+        run.refuse_growing(owner)
     match owner:
         case list() | tuple() | dict() | str() | Rows():
             return container_method(run, owner, name, args, keywords)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from derive import expr as x
 from derive.index import Size
 from derive.readers import arrays as A
-from derive.readers.convert import as_array, as_axis, as_shape, as_size
+from derive.readers.convert import as_array, as_axis, as_shape, as_size, is_grown
 from derive.readers.indexing import Slice, _basic, range_length
 from derive.readers.operators import masked
 from derive.readers.run import Run
-from derive.readers.values import UNIT, Array, Fixed, Masked, Pair, Range, Rows, Slots, constant, number
+from derive.readers.values import UNIT, Array, Fixed, Masked, Pair, Range, Slots, constant, number
 
 _SYNONYMS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "a": "x", "arr": "x", "tensor": "x",
              "other": "y", "b": "y", "correction": "ddof", "newshape": "shape", "size": "shape", "min": "a_min",
@@ -384,6 +384,8 @@ def _zero() -> x.Slot:
 
 @spelled("concatenate cat concat", "x axis=0")
 def concatenate(run, flavor, x, axis):
+    if is_grown(run, x) and axis is not None:
+        return _joined_rounds(run, as_array(run, x), as_axis(run, axis))
     if not isinstance(x, (list, tuple)) or not x:
         raise run.unsupported("joining something else than a list of arrays", hint="np.concatenate([a, b], axis=1)")
     parts = [as_array(run, v) for v in x]
@@ -392,21 +394,35 @@ def concatenate(run, flavor, x, axis):
     return A.concatenated(run, parts, as_axis(run, axis))
 
 
+def _joined_rounds(run, a: Array, axis: int) -> Array:
+    """The elements of a list that a loop has made, one after the other along an axis of theirs."""
+    k = A.axis_of(run, axis, a.rank - 1)
+    order = [*range(1, k + 1), 0, *range(k + 1, a.rank)]
+    a = A.transposed(a.detached(), tuple(order))
+    return A.reshaped(run, a, (*a.shape[:k], a.shape[k] * a.shape[k + 1], *a.shape[k + 2 :]))
+
+
 @spelled("hstack", "x")
 def hstack(run, flavor, x):
+    if is_grown(run, x):
+        a = as_array(run, x)
+        return _joined_rounds(run, a, 0 if a.rank == 2 else 1)
     parts = [as_array(run, v) for v in x]
     return A.concatenated(run, parts, 0 if parts[0].rank == 1 else 1)
 
 
 @spelled("vstack", "x")
 def vstack(run, flavor, x):
+    if is_grown(run, x):
+        a = as_array(run, x)
+        return a.detached() if a.rank == 2 else _joined_rounds(run, a, 0)
     parts = [as_array(run, v) for v in x]
     return A.concatenated(run, [A.inserted(p, 0) if p.rank == 1 else p for p in parts], 0)
 
 
 @spelled("stack", "x axis=0")
 def stack(run, flavor, x, axis):
-    if isinstance(x, (Rows, Array)):
+    if isinstance(x, Array) or is_grown(run, x):
         a = as_array(run, x)
         k = A.axis_of(run, axis, a.rank)
         order = list(range(1, a.rank))

@@ -28,6 +28,8 @@ from derive.readers.values import (
 
 def as_array(run: Run, value: object) -> Array:
     """A value as an abstract array."""
+    if isinstance(value, (list, dict)):
+        run.refuse_growing(value)
     match value:
         case Array():
             return run.current(value) if value.view is not None else value
@@ -60,6 +62,15 @@ def rows_array(run: Run, rows: Rows) -> Array:
         return x.substitute(element.body(slots[1:]), {rows.index: slots[0]})
 
     return Array((rows.index.size, *element.shape), body, element.sort)
+
+
+def is_grown(run: Run, value: object) -> bool:
+    """Whether a loop of unknown length has made the elements of a list or the entries of a dict."""
+    if isinstance(value, (list, dict)):
+        run.refuse_growing(value)
+    if isinstance(value, dict):
+        return any(isinstance(k, Moving) for k in value)
+    return isinstance(value, Rows) or isinstance(value, list) and any(isinstance(v, Rows) for v in value)
 
 
 def _grown(run: Run, value: list) -> Array:
@@ -127,6 +138,8 @@ def as_axis(run: Run, value: object) -> object:
 
 def truth(run: Run, value: object) -> bool:
     """The truth value that decides a branch."""
+    if isinstance(value, (list, dict)):
+        run.refuse_growing(value)
     value = run.static(value)
     match value:
         case None | bool() | int() | Fraction() | str() | list() | tuple() | dict():
@@ -141,6 +154,8 @@ def truth(run: Run, value: object) -> bool:
 
 def iterated(run: Run, value: object) -> list | Rows:
     """The elements that a loop goes through: a list, or one element over an index."""
+    if isinstance(value, (list, dict)):
+        run.refuse_growing(value)
     match value:
         case list() if any(isinstance(v, Rows) for v in value):
             return value[0] if len(value) == 1 else _array_elements(run, _grown(run, value))

@@ -327,6 +327,8 @@ def _list_item(run: Run, owner: list | tuple | str, key: object) -> object:
         if id(owner) in this.lists and not isinstance(key, slice):
             slot = moving_key(run, key)
             return list_item(run, this, this.lists[id(owner)], run.static(key) if slot is None else slot)
+    if isinstance(owner, list):
+        run.refuse_growing(owner)
     if isinstance(owner, list) and any(isinstance(v, Rows) for v in owner):
         return read(run, as_array(run, owner), key)
     if isinstance(key, slice):

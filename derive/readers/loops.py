@@ -50,8 +50,10 @@ def symbolic_loop(run: Run, node: ast.For, rows: Rows, execute: Callable) -> Non
     this = Round(f"{node.lineno}.{met}", rows.index, backward)
     if this.key in run.knowledge.timed:
         _markknown_shape(run, this)
-    body = [_accumulating(s, node.body) for s in node.body]
-    scope, events = run.scopes[-1], events_of(body)
+    scope = run.scopes[-1]
+    numbers = {n for n, v in scope.items() if isinstance(v, (int, Fraction)) and not isinstance(v, bool)}
+    body = [_accumulating(s, node.body, numbers) for s in node.body]
+    events = events_of(body)
     run.loops.append(rows.index)
     run.rounds.append(this)
     try:
@@ -357,11 +359,11 @@ class _Walk:
                 self.walk(*ast.iter_child_nodes(node))
 
 
-def _accumulating(node: ast.stmt, body: list[ast.stmt]) -> ast.stmt:
-    """`loss = loss + e`, where the loop does nothing else with `loss`, as `loss += e`."""
+def _accumulating(node: ast.stmt, body: list[ast.stmt], numbers: set[str]) -> ast.stmt:
+    """`loss = loss + e`, where `loss` was a number and the loop does nothing else with it, as `loss += e`."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name) as target], value=ast.BinOp(ast.Name(id=left), ast.Add() | ast.Sub() as op, e)):
-            if left == name and sum(isinstance(n, ast.Name) and n.id == name for s in body for n in ast.walk(s)) == 2:
+            if left == name and name in numbers and sum(isinstance(n, ast.Name) and n.id == name for s in body for n in ast.walk(s)) == 2:
                 return ast.copy_location(ast.AugAssign(target, op, e), node)
     return node
 

@@ -110,6 +110,8 @@ def plain(n: Size) -> Size | int:
 
 def _containers(run: Run, sign: str, a: object, b: object) -> object:
     b = run.static(b)
+    for value in (a, b):
+        run.refuse_growing(value)
     try:
         if sign == "+" and type(a) is type(b):
             return a + b

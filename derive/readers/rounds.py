@@ -202,6 +202,11 @@ def known_shape(run: Run, this: Round, name: str, first: Array) -> Shape:
 
 def check_shape(run: Run, this: Round, name: str, carry: Carry, last: Array) -> None:
     """Read again where a round leaves a larger array than it found."""
+    for n, m in zip(reversed(carry.array.shape), reversed(last.shape), strict=False):
+        gap = m - n
+        if n.letters & m.letters and gap.terms and (gap.never_negative or (-gap).never_negative):
+            raise run.unsupported(f"`{name}`, which has {n} entries before a round and {m} after it",
+                                  "every round must be alike", "append to a list, or store into an array: H[t] = h")  # fmt: skip
     want = broadcast_shape(run, carry.array.shape, last.shape)
     if want != carry.array.shape:
         if run.knowledge.states.get((this.key, name)) == want:

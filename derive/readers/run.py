@@ -16,7 +16,21 @@ from derive.errors import Problem, ShapeMismatch, Span, Unsupported
 from derive.expr import Entry, Expr, Slot
 from derive.index import Index, Quotient, Size
 from derive.program import Equation, Variable
-from derive.readers.values import UNIT, Along, Array, Buffer, Fixed, Restart, Scope, Shape, Slots, View, Watch, unit
+from derive.readers.values import (
+    UNIT,
+    Along,
+    Array,
+    Buffer,
+    Fixed,
+    Moving,
+    Restart,
+    Scope,
+    Shape,
+    Slots,
+    View,
+    Watch,
+    unit,
+)
 
 
 @dataclass
@@ -317,6 +331,15 @@ class Run:
             raise self.recurrent()
         self.knowledge.trails.add((watch.key, names[0]))
         raise Restart
+
+    def refuse_growing(self, value: object) -> None:
+        """A list that a loop of unknown length appends to, or a dict that it fills, is no whole thing inside of it."""
+        keys = [k for k in value if isinstance(k, Moving)] if isinstance(value, dict) else []
+        indices = {r.index for r in self.rounds}
+        if any(id(value) in r.lists for r in self.rounds) or any(k.index in indices for k in keys):
+            raise self.unsupported("a list that grows in a loop of unknown length, used as a whole inside that loop",
+                                   "how long it is differs from round to round",
+                                   "use its last element, hs[-1], or use the list after the loop")  # fmt: skip
 
     def recurrent(self) -> Problem:
         return self.unsupported(

@@ -1,0 +1,147 @@
+"""Loops over time on the blackboard: what is carried, its gradient from the round after it, and the loop in the code."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import derive
+from derive.checker.code import check_code
+from derive.notation import equation_text
+from derive.program import parse_program
+from derive.recurrence import blocks, recurrence
+
+SHAPES = {"x": "T d", "W": "d d", "h0": "d", "w": "d", "y": "int T", "B": "n T d", "a": ""}
+
+# fmt: off
+# body of the pass; the equation of the state; the gradient of what the round leaves
+ROWS = [
+    ("h = h0\nfor t in range(len(x)):\n    h = np.tanh(x[t] + h @ W)\nreturn h.sum()",
+     "h_prev[t:T, i:d] = {h~1[i] if t = 0; h[t - 1, i]}",
+     "∂h[t:T, i:d] = [T - 1 = t] + {∂h_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("h = 0\nfor r in x:\n    h = a * h + r\nreturn h.sum()",
+     "h_prev[t:T, i:d] = {0 if t = 0; h[t - 1, i]}",
+     "∂h[t:T, i:d] = [T - 1 = t] + {∂h_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("hs = [h0]\nfor t in range(len(x)):\n    hs.append(x[t] * hs[t])\nreturn np.stack(hs)[1:].sum()",
+     "hs_prev[t:T, i:d] = {h0[i] if t = 0; row[t - 1, i]}",
+     "∂row[t:T, i:d] = 1 + {∂hs_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("hs = {-1: h0}\nfor t in range(len(x)):\n    hs[t] = x[t] * hs[t - 1]\nreturn hs[len(x) - 1].sum()",
+     "hs_prev[t:T, i:d] = {h0[i] if t = 0; hs[t - 1, i]}",
+     "∂hs[t:T, i:d] = [T - 1 = t] + {∂hs_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("hs = {-1: 2.0, -2: 3.0}\nfor t in range(len(x)):\n    hs[t] = a * hs[t - 2] + x[t].sum()\nreturn hs[len(x) - 1]",
+     "hs_prev[t:T] = {3 if t = 0; 2 if t = 1; hs[t - 2]}",
+     "∂hs[t:T] = [T - 1 = t] + {∂hs_prev[t + 2] if t + 2 < T; 0}"),
+    ("H = np.zeros((len(x) + 1, x.shape[1]))\nH[0] = h0\nfor t in range(len(x)):\n    H[t + 1] = x[t] * H[t]\nreturn H[1:].sum()",
+     "H_prev[t:T, i:d] = {H~2[0, i] if t = 0; H_new[t - 1, i]}",
+     "∂H_new[t:T, i:d] = ∂H[t + 1, i] + {∂H_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("g = 0.0\nG = np.zeros(len(x))\nfor t in reversed(range(len(x))):\n    g = x[t, 0] + a * g\n    G[t] = g\nreturn G.sum()",
+     "g_prev[t:T] = {0 if t = T - 1; g[t + 1]}",
+     "∂g[t:T] = ∂G[t] + {∂g_prev[t - 1] if 0 <= t - 1; 0}"),
+    ("h = h0\nout = []\nfor t in range(B.shape[1]):\n    h = h * B[:, t].sum(0)\n    out.append(h)\nreturn sum(out).sum()",
+     "h_prev[t:T, i:d] = {h~1[i] if t = 0; h[t - 1, i]}",
+     "∂h[t:T, i:d] = 1 + {∂h_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("s = {'h': h0}\nfor r in x:\n    s['h'] = s['h'] * r\nreturn s['h'].sum()",
+     "h_prev[t:T, i:d] = {h0[i] if t = 0; h[t - 1, i]}",
+     "∂h[t:T, i:d] = [T - 1 = t] + {∂h_prev[t + 1, i] if t + 1 < T; 0}"),
+    ("h = h0\nfor r in x:\n    h *= r\nreturn h.sum()", "h_prev[t:T, i:d] = {h0[i] if t = 0; h[t - 1, i]}", None),
+]
+# fmt: on
+
+
+def read(body: str) -> derive.Program:
+    names = [n for n in SHAPES if re.search(rf"\b{n}\b", body)]
+    head = f"import numpy as np\n\n\ndef forward({', '.join(names)}):\n    "
+    return derive.read(head + body.replace("\n", "\n    ") + "\n", shapes={n: SHAPES[n] for n in names})
+
+
+@pytest.mark.parametrize(("body", "state", "gradient"), ROWS[:-1], ids=[r[0][:50] for r in ROWS[:-1]])
+def test_what_is_carried_and_what_comes_back(body, state, gradient):
+    program = read(body)
+    assert state in [equation_text(e.name, e.indices, e.rhs) for e in program.equations]
+    d = derive.differentiate(program)
+    found = [g for g in d.gradients.derivations.values() if gradient.startswith(f"{g.target.name}[")]
+    assert [equation_text(g.target.name, g.indices, g.result) for g in found] == [gradient]
+    assert found[0].certainty in ("proved", "tested")
+    assert d.verification.worst < 1e-9 and not d.verification.problem
+
+
+def test_a_state_changed_in_place_must_be_known_under_one_name():
+    with pytest.raises(derive.Problem, match="every round changes in place"):
+        read(ROWS[-1][0])
+
+
+def test_what_no_round_needs_is_computed_before_the_loop():
+    code = derive.differentiate(read("h = h0\nfor t in range(len(x)):\n    z = x[t] @ W + h * w\n    h = np.tanh(z)\nreturn h.sum()")).code()
+    assert "z = x @ W\n" in code and "z[t] += h_prev[t] * w" in code
+    assert "for t in range(T):" in code and "for t in reversed(range(T)):" in code
+
+
+def test_one_round_more_or_less():
+    """T = 1: the first round is the last one."""
+    found = derive.differentiate(read(ROWS[0][0])).function(style="closed")
+    given = {"x": np.ones((1, 2)), "W": np.ones((2, 2)), "h0": np.zeros(2)}
+    value, gradients = found(**given)
+    slope = 1 - np.tanh(1.0) ** 2
+    assert np.isclose(value, 2 * np.tanh(1.0))
+    np.testing.assert_allclose(gradients["h0"], [2 * slope, 2 * slope])
+    np.testing.assert_allclose(gradients["W"], np.zeros((2, 2)))
+
+
+def test_blocks_are_in_an_order_that_can_be_computed():
+    program = parse_program("input x[T]\nb[t:T] = {0 if t = 0; a[t - 1]}\ny[t:T] = a[t]^2\na[t:T] = b[t] + z[t]\nz[t:T] = 2*x[t]\n"
+                            "L[] = sum[t:T] y[t]\noutput L")  # fmt: skip
+    assert [[e.name for e in b] for b in blocks(program.equations)] == [["z"], ["b", "a"], ["y"], ["L"]]
+    assert not recurrence(blocks(program.equations)[1]).backward
+
+
+def test_a_circle_is_no_recurrence():
+    program = parse_program("input x[T]\na[t:T] = b[t] + x[t]\nb[t:T] = a[t]\nL[] = sum[t:T] a[t]\noutput L")
+    with pytest.raises(derive.Problem, match="circular"):
+        recurrence(blocks(program.equations)[0])
+
+
+# ---------------------------------------------------------------- backward code with a loop
+
+RNN = """import numpy as np
+
+# shapes: X (T, d) · Wx (d, n) · Wh (n, n) · b (n,) · h0 (n,)
+def forward(X, Wx, Wh, b, h0):
+    hs = {-1: h0}
+    loss = 0.0
+    for t in range(len(X)):
+        hs[t] = np.tanh(X[t] @ Wx + hs[t - 1] @ Wh + b)
+        loss += 0.5 * np.sum(hs[t] ** 2)
+    return loss
+"""
+BACKWARD = """def backward(X, Wx, Wh, b, h0, hs):
+    dWx, dWh, db = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(b)
+    dhnext = np.zeros_like(h0)
+    for t in reversed(range(len(X))):
+        dh = hs[t] + dhnext
+        draw = (1 - hs[t] ** 2) * dh
+        db += draw
+        dWx += np.outer(X[t], draw)
+        dWh += np.outer(hs[t - 1], draw)
+        dhnext = draw @ Wh.T
+    dh0 = dhnext
+    return dWx, dWh, db, dh0
+"""
+MISTAKES = [("1 - hs[t] ** 2", "1 - hs[t]"), ("hs[t - 1], draw", "hs[t], draw"), ("draw @ Wh.T", "draw @ Wh"),
+            ("reversed(range(len(X)))", "range(len(X))")]  # fmt: skip
+
+
+def words(backward: str) -> dict[str, int]:
+    found = [v.verdict for v in check_code(backward, "b.py", forward=RNN).verdicts]
+    return {w: found.count(w) for w in ("right", "wrong", "unknown")}
+
+
+def test_right_backward_code_with_a_loop():
+    assert words(BACKWARD) == {"right": 4, "wrong": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize(("right", "wrong"), MISTAKES, ids=[m[1] or "forgotten" for m in MISTAKES])
+def test_wrong_backward_code_with_a_loop(right, wrong):
+    assert right in BACKWARD
+    assert words(BACKWARD.replace(right, wrong))["wrong"] > 0
