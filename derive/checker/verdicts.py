@@ -9,6 +9,7 @@ from derive.checker.codes import KIND_CODES
 from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
+from derive.checker.statements import uses
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
 from derive.program import Fact, parse_fact
@@ -146,7 +147,7 @@ class Checker(Explainer):
     def _shown(self, f: Finding) -> list[Verdict]:
         if not f.word:
             return []
-        lines, nodes = self.reading.back.lines, [s.node for s in f.claim.steps]
+        lines, nodes = self.reading.back.lines, _where(f.claim)
         first, last = min(nodes, key=lambda n: n.lineno), max(nodes, key=lambda n: n.end_lineno)
         text = "\n".join(dict.fromkeys(_segment(lines, n) for n in nodes))
         reason = f.reason or self._side_effect(f)
@@ -178,6 +179,16 @@ class Checker(Explainer):
                 )
             )
         return list(dict.fromkeys(found))
+
+
+def _where(claim: Claim) -> list[ast.stmt]:
+    """The statements of a claim; of a loop that was read as a whole, those that add to the gradient."""
+    nodes = [s.node for s in claim.steps]
+    if claim.steps and isinstance(claim.last.node, ast.For):
+        name = claim.name.split("[")[0]
+        plain = (n for n in ast.walk(claim.last.node) if isinstance(n, (ast.Assign, ast.AugAssign)))
+        return [n for n in plain if name in uses(n).writes] or nodes
+    return nodes
 
 
 def _segment(lines: list[str], node: ast.stmt) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
+from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
@@ -57,15 +58,17 @@ class World:
         self.sizes, self.equations, self.is_whole = dict(sizes), dict(equations), is_whole
         self._extents: dict[Size, int] = {}
         self._expanded: dict[int, tuple[Expr, Expr]] = {}
-        self._recurrences: tuple[int, Mapping[str, tuple[Equation, ...]]] = (-1, {})
+        self._recurrences: dict[str, tuple[Equation, ...]] = {}
+        self._looked_at = 0
         self._rounds: dict[tuple[int, int], tuple] = {}
 
     @property
     def recurrences(self) -> Mapping[str, tuple[Equation, ...]]:
         """The groups of equations that define each other, by the names of their members."""
-        if self._recurrences[0] != len(self.equations):
-            self._recurrences = len(self.equations), recurrences(self.equations.values())
-        return self._recurrences[1]
+        if self._looked_at != len(self.equations):  # what is added reads what is there, not the other way round
+            self._recurrences |= recurrences(islice(self.equations.values(), self._looked_at, None))
+            self._looked_at = len(self.equations)
+        return self._recurrences
 
     def rounds(self, group: Recurrence, k: int) -> tuple[tuple[Equation, Expr], ...]:
         """One round of a group; all arithmetics get the same expressions."""
