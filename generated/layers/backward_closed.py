@@ -98,13 +98,13 @@ def backward(cache, upstream=None):
     X, W, Y, z, yhat = cache["X"], cache["W"], cache["Y"], cache["z"], cache["yhat"]
     n = X.shape[0]
 
-    # line 33: z = linear(X, W, b) · step 3.10
+    # line 33: z = linear(X, W, b) · step 3.20
     dz = 1 / n * (yhat - Y)
     # line 12: z = X @ W + b · step 4.3
     dlinear_z = dz
     # line 35: L = cross_entropy(yhat, Y) · step 5.4
     dY = -1 / n * (z - _logsumexp(z, axis=1, keepdims=True))
-    # line 12: z = X @ W + b · step 6.4
+    # line 12: z = X @ W + b · step 6.6
     db = 1 / n * (yhat - Y).sum(axis=0)
     # line 12: z = X @ W + b · step 7.4
     dW = X.T @ dlinear_z

@@ -96,10 +96,10 @@ def backward(cache, upstream=None):
 
     # line 10: P = A / A.sum(axis=1, keepdims=True) · step 1.4
     dP = dO @ V.T
-    # line 9: A = np.exp(S - S.max(axis=1, keepdims=True)) · step 2.11
+    # line 9: A = np.exp(S - S.max(axis=1, keepdims=True)) · step 2.9
     part = A.sum(axis=1, keepdims=True)
     dA = dP / part - 1 / part**2 * (dP * A).sum(axis=1, keepdims=True)
-    # line 8: S = Q @ K.T / np.sqrt(Q.shape[1]) · step 3.12
+    # line 8: S = Q @ K.T / np.sqrt(Q.shape[1]) · step 3.10
     dS = dA * A
     dS[np.arange(n), np.argmax(S, axis=1)] -= (dA * A).sum(axis=1)
     # line 11: O = P @ V · step 4.4

@@ -107,7 +107,7 @@ def backward(cache, upstream=None):
     dtype = Q.dtype
     (dO,) = _upstreams(upstream, {"O": (n, e)}, dtype)
 
-    # line 8: S = Q @ K.T / np.sqrt(Q.shape[1]) · step 3.19
+    # line 8: S = Q @ K.T / np.sqrt(Q.shape[1]) · step 3.17
     dS = P * (dO @ V.T - (dO * O).sum(axis=1, keepdims=True))
     # line 11: O = P @ V · step 4.4
     dV = P.T @ dO

@@ -96,12 +96,12 @@ def backward(cache, upstream=None):
     # line 11: probs = counts / counts.sum(axis=1, keepdims=True) · step 1.4
     dprobs = np.zeros_like(probs)
     dprobs[np.arange(n), y] = -1 / n / probs[np.arange(n), y]
-    # line 10: counts = np.exp(shifted) · step 2.11
+    # line 10: counts = np.exp(shifted) · step 2.9
     part = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part - 1 / part**2 * (dprobs * counts).sum(axis=1, keepdims=True)
     # line 9: shifted = logits - logits.max(axis=1, keepdims=True) · step 3.4
     dshifted = dcounts * counts
-    # line 9: shifted = logits - logits.max(axis=1, keepdims=True) · step 4.10
+    # line 9: shifted = logits - logits.max(axis=1, keepdims=True) · step 4.8
     dlogits = dshifted.copy()
     dlogits[np.arange(n), np.argmax(logits, axis=1)] -= dshifted.sum(axis=1)
 

@@ -111,7 +111,7 @@ def backward(cache, upstream=None):
     y, probs = cache["y"], cache["probs"]
     n = y.shape[0]
 
-    # line 9: shifted = logits - logits.max(axis=1, keepdims=True) · step 4.16
+    # line 9: shifted = logits - logits.max(axis=1, keepdims=True) · step 4.14
     dlogits = 1 / n * probs
     dlogits[np.arange(n), y] -= 1 / n
 

@@ -92,7 +92,7 @@ def backward(cache, upstream=None):
     dt = 0.5 * dout * x
     # line 8: u = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3) · step 2.4
     du = dt * (1 - t**2)
-    # line 8: u = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3) · step 3.9
+    # line 8: u = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3) · step 3.7
     part = (2 / np.pi) ** 0.5
     dx = 0.5 * dout * (1 + t) + du * part + 0.134145 * du * part * x**2
 

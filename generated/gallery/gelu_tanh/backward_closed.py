@@ -90,7 +90,7 @@ def backward(cache, upstream=None):
     dtype = x.dtype
     (dout,) = _upstreams(upstream, {"out": (n, d)}, dtype)
 
-    # line 8: u = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3) · step 3.13
+    # line 8: u = np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3) · step 3.11
     dx = dout * ((2 / np.pi) ** 0.5 * (1 - t**2) * x * (0.5 + 0.0670725 * x**2) + 0.5 * (1 + t))
 
     gradients = {"x": dx}

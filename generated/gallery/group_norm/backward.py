@@ -110,7 +110,7 @@ def backward(cache, upstream=None):
     dbeta = dout.sum(axis=(0, 3))
     # line 11: out = gamma[:, :, None] * xhat + beta[:, :, None] · step 6.4
     dgamma = (dout * xhat).sum(axis=(0, 3))
-    # line 8: mu = x.mean(axis=(2, 3), keepdims=True) · step 7.22
+    # line 8: mu = x.mean(axis=(2, 3), keepdims=True) · step 7.18
     dx = (
         dxhat * (var + eps) ** -0.5 + 2 * dvar / (c * s) * (x - mu) - 2 / (c * s) ** 2 * dvar
         * (x - mu).sum(axis=(2, 3), keepdims=True) + dmu / (c * s)

@@ -107,7 +107,7 @@ def backward(cache, upstream=None):
     dbeta = dout.sum(axis=(0, 3))
     # line 11: out = gamma[:, :, None] * xhat + beta[:, :, None] · step 6.4
     dgamma = (dout * xhat).sum(axis=(0, 3))
-    # line 8: mu = x.mean(axis=(2, 3), keepdims=True) · step 7.28
+    # line 8: mu = x.mean(axis=(2, 3), keepdims=True) · step 7.24
     dx = (var + eps) ** -0.5 * (dxhat - 1 / c / s * dxhat.sum(axis=(2, 3), keepdims=True) - 1 / c / s * xhat
         * (dxhat * xhat).sum(axis=(2, 3), keepdims=True))
 

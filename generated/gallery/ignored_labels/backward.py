@@ -101,12 +101,12 @@ def backward(cache, upstream=None):
     # line 10: probs = counts / counts.sum(axis=1, keepdims=True) · step 2.3
     dprobs = np.zeros_like(probs)
     dprobs[np.arange(n), y] = dlogp / probs[np.arange(n), y]
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 3.11
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 3.9
     part2 = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part2 - 1 / part2**2 * (dprobs * counts).sum(axis=1, keepdims=True)
     # line 12: loss = -(mask * logp).sum() / mask.sum() · step 4.5
     dmask = (mask @ logp - logp * part) / part**2
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 5.12
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 5.10
     dlogits = dcounts * counts
     dlogits[np.arange(n), np.argmax(logits, axis=1)] -= (dcounts * counts).sum(axis=1)
 

@@ -115,7 +115,7 @@ def backward(cache, upstream=None):
     # line 12: loss = -(mask * logp).sum() / mask.sum() · step 4.5
     part = mask.sum()
     dmask = (mask @ logp - logp * part) / part**2
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 5.23
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 5.21
     dlogits = 1 / part * mask[:, None] * (probs - (y[:, None] == np.arange(C)))
 
     gradients = {"logits": dlogits, "mask": dmask}

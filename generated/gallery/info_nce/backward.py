@@ -86,10 +86,10 @@ def backward(cache, upstream=None):
     # line 12: probs = counts / counts.sum(axis=1, keepdims=True) · step 1.4
     dprobs = np.zeros_like(probs)
     dprobs[np.arange(n), np.arange(n)] = -1 / n / probs[np.arange(n), np.arange(n)]
-    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 2.11
+    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 2.9
     part = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part - 1 / part**2 * (dprobs * counts).sum(axis=1, keepdims=True)
-    # line 10: logits = U @ W.T / tau · step 3.12
+    # line 10: logits = U @ W.T / tau · step 3.10
     dlogits = dcounts * counts
     dlogits[np.arange(n), np.argmax(logits, axis=1)] -= (dcounts * counts).sum(axis=1)
     # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 4.5
@@ -98,10 +98,10 @@ def backward(cache, upstream=None):
     dU = 1 / tau * (dlogits @ W)
     # line 10: logits = U @ W.T / tau · step 6.5
     dtau = -1 / tau**2 * (dlogits * (U @ W.T)).sum()
-    # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 7.13
+    # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 7.11
     part2 = (B**2).sum(axis=1, keepdims=True)
     dB = dW * part2**-0.5 - W / part2 * (dW * B).sum(axis=1, keepdims=True)
-    # line 8: U = A / np.sqrt((A ** 2).sum(axis=1, keepdims=True)) · step 8.13
+    # line 8: U = A / np.sqrt((A ** 2).sum(axis=1, keepdims=True)) · step 8.11
     part3 = (A**2).sum(axis=1, keepdims=True)
     dA = dU * part3**-0.5 - U / part3 * (dU * A).sum(axis=1, keepdims=True)
 

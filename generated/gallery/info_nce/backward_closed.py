@@ -103,15 +103,15 @@ def backward(cache, upstream=None):
     logits, probs = cache["logits"], cache["probs"]
     n = A.shape[0]
 
-    # line 10: logits = U @ W.T / tau · step 3.23
+    # line 10: logits = U @ W.T / tau · step 3.21
     dlogits = 1 / n * probs
     dlogits[np.arange(n), np.arange(n)] -= 1 / n
     # line 10: logits = U @ W.T / tau · step 6.5
     dtau = -1 / tau**2 * (dlogits * (U @ W.T)).sum()
-    # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 7.18
+    # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 7.16
     dB = (B**2).sum(axis=1, keepdims=True) ** -0.5 * (1 / tau * (dlogits.T @ U) - W
         * (dlogits * logits).sum(axis=0)[:, None])
-    # line 8: U = A / np.sqrt((A ** 2).sum(axis=1, keepdims=True)) · step 8.18
+    # line 8: U = A / np.sqrt((A ** 2).sum(axis=1, keepdims=True)) · step 8.16
     dA = (A**2).sum(axis=1, keepdims=True) ** -0.5 * (1 / tau * (dlogits @ W) - U
         * (dlogits * logits).sum(axis=1, keepdims=True))
 

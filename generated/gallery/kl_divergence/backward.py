@@ -84,18 +84,18 @@ def backward(cache, upstream=None):
     dkl = np.full_like(kl, 1 / n)
     # line 11: q = eb / eb.sum(axis=1, keepdims=True) · step 2.4
     dq = -dkl[:, None] * p / q
-    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 3.11
+    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 3.9
     part = eb.sum(axis=1, keepdims=True)
     deb = dq / part - 1 / part**2 * (dq * eb).sum(axis=1, keepdims=True)
     # line 9: p = ea / ea.sum(axis=1, keepdims=True) · step 4.11
     dp = dkl[:, None] * (np.log(p) - np.log(q)) + dkl[:, None]
-    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 5.11
+    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 5.9
     part2 = ea.sum(axis=1, keepdims=True)
     dea = dp / part2 - 1 / part2**2 * (dp * ea).sum(axis=1, keepdims=True)
-    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 6.12
+    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 6.10
     db = deb * eb
     db[np.arange(n), np.argmax(b, axis=1)] -= (deb * eb).sum(axis=1)
-    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 7.12
+    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 7.10
     da = dea * ea
     da[np.arange(n), np.argmax(a, axis=1)] -= (dea * ea).sum(axis=1)
 

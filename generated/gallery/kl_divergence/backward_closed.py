@@ -99,9 +99,9 @@ def backward(cache, upstream=None):
     a, b, p, q, kl = cache["a"], cache["b"], cache["p"], cache["q"], cache["kl"]
     n = a.shape[0]
 
-    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 6.21
+    # line 10: eb = np.exp(b - b.max(axis=1, keepdims=True)) · step 6.19
     db = 1 / n * (q - p)
-    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 7.23
+    # line 8: ea = np.exp(a - a.max(axis=1, keepdims=True)) · step 7.21
     da = (
         1 / n * p * (a - _logsumexp(a, axis=1, keepdims=True) - (b - _logsumexp(b, axis=1, keepdims=True))
         - kl[:, None])

@@ -81,7 +81,7 @@ def backward(cache, upstream=None):
 
     # line 12: probs = counts / counts.sum(axis=1, keepdims=True) · step 1.4
     dprobs = -1 / n * target / probs
-    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 2.11
+    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 2.9
     part = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part - 1 / part**2 * (dprobs * counts).sum(axis=1, keepdims=True)
     # line 10: target = (1 - alpha) * Y + alpha / C · step 3.4
@@ -90,7 +90,7 @@ def backward(cache, upstream=None):
     dalpha = (dtarget * (1 / C - Y)).sum()
     # line 10: target = (1 - alpha) * Y + alpha / C · step 5.4
     dY = dtarget * (1 - alpha)
-    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.12
+    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.10
     dlogits = dcounts * counts
     dlogits[np.arange(n), np.argmax(logits, axis=1)] -= (dcounts * counts).sum(axis=1)
 

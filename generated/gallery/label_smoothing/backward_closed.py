@@ -108,7 +108,7 @@ def backward(cache, upstream=None):
     dalpha = (dtarget * (1 / C - Y)).sum()
     # line 10: target = (1 - alpha) * Y + alpha / C · step 5.7
     dY = 1 / n * part * (alpha - 1)
-    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.20
+    # line 11: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.18
     dlogits = 1 / n * (probs - target)
 
     gradients = {"logits": dlogits, "Y": dY, "alpha": dalpha}

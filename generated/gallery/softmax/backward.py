@@ -92,7 +92,7 @@ def backward(cache, upstream=None):
     dtotal = -1 / total**2 * (ds * e).sum(axis=1, keepdims=True)
     # line 8: e = np.exp(x - x.max(axis=1, keepdims=True)) · step 2.4
     de = ds / total + dtotal
-    # line 8: e = np.exp(x - x.max(axis=1, keepdims=True)) · step 3.12
+    # line 8: e = np.exp(x - x.max(axis=1, keepdims=True)) · step 3.10
     dx = de * e
     dx[np.arange(n), np.argmax(x, axis=1)] -= (de * e).sum(axis=1)
 

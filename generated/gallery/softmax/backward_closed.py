@@ -100,7 +100,7 @@ def backward(cache, upstream=None):
     dtype = x.dtype
     (ds,) = _upstreams(upstream, {"s": (n, C)}, dtype)
 
-    # line 8: e = np.exp(x - x.max(axis=1, keepdims=True)) · step 3.18
+    # line 8: e = np.exp(x - x.max(axis=1, keepdims=True)) · step 3.16
     dx = s * (ds - (ds * s).sum(axis=1, keepdims=True))
 
     gradients = {"x": dx}

@@ -89,9 +89,9 @@ def backward(cache, upstream=None):
     dtype = x.dtype
     (dt,) = _upstreams(upstream, {"t": (n, d)}, dtype)
 
-    # line 9: b = np.exp(-x) · step 1.10
+    # line 9: b = np.exp(-x) · step 1.8
     db = -(dt / (a + b)) - t * dt / (a + b)
-    # line 8: a = np.exp(x) · step 2.10
+    # line 8: a = np.exp(x) · step 2.8
     da = dt / (a + b) - t * dt / (a + b)
     # line 8: a = np.exp(x) · step 3.6
     dx = da * a - db * b

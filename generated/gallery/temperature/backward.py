@@ -98,10 +98,10 @@ def backward(cache, upstream=None):
     # line 11: probs = counts / counts.sum(axis=1, keepdims=True) · step 1.4
     dprobs = np.zeros_like(probs)
     dprobs[np.arange(n), y] = -1 / n / probs[np.arange(n), y]
-    # line 10: counts = np.exp(z - z.max(axis=1, keepdims=True)) · step 2.11
+    # line 10: counts = np.exp(z - z.max(axis=1, keepdims=True)) · step 2.9
     part = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part - 1 / part**2 * (dprobs * counts).sum(axis=1, keepdims=True)
-    # line 9: z = logits / T · step 3.12
+    # line 9: z = logits / T · step 3.10
     dz = dcounts * counts
     dz[np.arange(n), np.argmax(z, axis=1)] -= (dcounts * counts).sum(axis=1)
     # line 9: z = logits / T · step 4.5

@@ -114,7 +114,7 @@ def backward(cache, upstream=None):
     logits, y, T, probs = cache["logits"], cache["y"], cache["T"], cache["probs"]
     n, C = logits.shape
 
-    # line 9: z = logits / T · step 3.23
+    # line 9: z = logits / T · step 3.21
     dz = 1 / n * probs
     dz[np.arange(n), y] -= 1 / n
     # line 9: z = logits / T · step 4.5

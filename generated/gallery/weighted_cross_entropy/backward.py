@@ -107,13 +107,13 @@ def backward(cache, upstream=None):
     # line 10: probs = counts / counts.sum(axis=1, keepdims=True) · step 3.3
     dprobs = np.zeros_like(probs)
     dprobs[np.arange(n), y] = dlogp / probs[np.arange(n), y]
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 4.11
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 4.9
     part2 = counts.sum(axis=1, keepdims=True)
     dcounts = dprobs / part2 - 1 / part2**2 * (dprobs * counts).sum(axis=1, keepdims=True)
     # line 11: w = weight[y] · step 5.2
     dweight = np.zeros_like(weight)
     np.add.at(dweight, y, dw)
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.12
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.10
     dlogits = dcounts * counts
     dlogits[np.arange(n), np.argmax(logits, axis=1)] -= (dcounts * counts).sum(axis=1)
 

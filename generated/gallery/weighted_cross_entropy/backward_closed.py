@@ -121,7 +121,7 @@ def backward(cache, upstream=None):
     # line 11: w = weight[y] · step 5.2
     dweight = np.zeros(C, dtype=dtype)
     np.add.at(dweight, y, dw)
-    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.23
+    # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 6.21
     dlogits = 1 / part * w[:, None] * (probs - (y[:, None] == np.arange(C)))
 
     gradients = {"logits": dlogits, "weight": dweight}
