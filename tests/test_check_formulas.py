@@ -222,3 +222,55 @@ def test_kinds_are_a_closed_table():
     assert explain("e302").startswith("E302 factor-out-of-sum")
     assert explain("E999") is None
     assert all(row.__doc__ for row in TABLE)
+
+
+def test_output_of_every_format(tmp_path, capsys):
+    folder = tmp_path / "notes"
+    (folder / "sub").mkdir(parents=True)
+    wrong = SOFTMAX + "50% sure: $$\\sum_i s_i = 2$$\n"
+    (folder / "sub" / "a.md").write_text(wrong, encoding="utf-8")
+    (folder / "b.ipynb").write_text(
+        json.dumps(
+            {
+                "cells": [{"cell_type": "markdown", "metadata": {}, "source": wrong}],
+                "metadata": {},
+                "nbformat": 4,
+                "nbformat_minor": 4,
+            }
+        ),
+        encoding="utf-8",
+    )
+    (folder / "train.py").write_text("print('no gradients')\n", encoding="utf-8")
+    assert command([str(folder)], format="github") == 1
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == f"first wrong: {folder}/b.ipynb:cell 1:3"
+    assert rows[1].startswith(f"::error file={folder}/b.ipynb,title=E303 factor::cell 1, line 3: wrong")
+    assert rows[2].startswith(f"::error file={folder}/sub/a.md,title=E303 factor,line=3,col=")
+    assert command([str(folder)], format="sarif") == 1
+    run = json.loads(capsys.readouterr().out)["runs"][0]
+    assert [r["id"] for r in run["tool"]["driver"]["rules"]] == ["E303"]
+    places = [r["locations"][0]["physicalLocation"] for r in run["results"]]
+    assert ["region" in p for p in places] == [False, True] and places[1]["region"]["startLine"] == 3
+    assert command([str(folder)]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("first wrong: ") and shown.count("^") and shown.count("50% sure") == 2
+    assert command([str(tmp_path / "nothing")]) == 2 and command([str(folder / "train.py")]) in (2, 3)
+
+
+def test_counter_examples_name_only_what_the_claim_rests_on():
+    notes = (
+        r"$$z_i = \sum_k W_{ik} x_k$$"
+        "\n\n" + ENTROPY + r"$y$ is one-hot. $$\frac{\partial L}{\partial z_i} = y_i - p_i$$"
+    )
+    wrong = check_text(notes, "n.md").verdicts[-1]
+    assert "z=[" in wrong.counterexample and "W=" not in wrong.counterexample
+    assert "written" in wrong.counterexample and ", right " in wrong.counterexample
+    assert (
+        check_text(SOFTMAX + r"$$\sum_i s_i = \frac{2}{9}$$", "n.md")
+        .verdicts[-1]
+        .counterexample.endswith("written 2/9, right 1")
+    )
+
+
+def test_every_code_has_an_example():
+    assert all(example for _, _, example in CODES.values())

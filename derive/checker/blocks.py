@@ -18,7 +18,7 @@ from derive.program import Program
 from derive.readers.documents import Block
 from derive.readers.latex import Paper
 
-_GRADIENT = re.compile(r"^\s*(d[A-Za-z_]\w*|\w+_grad|grad_\w+|grads\[[^\]]*\])(\[[^\]]*\])?\s*([-+*/]?=)(?!=)", re.M)
+GRADIENT = re.compile(r"^\s*(d[A-Za-z_]\w*|\w+_grad|grad_\w+|grads\[[^\]]*\])(\[[^\]]*\])?\s*([-+*/]?=)(?!=)", re.M)
 _PYTHON = ("", "python", "py", "python3", "pycon", "ipython", "ipython3", "pytorch", "numpy", "{python}", "torch")
 ASK = "give it: --forward FILE, or `check: forward FILE` in the document"
 
@@ -71,7 +71,7 @@ def judged_blocks(paper: Paper, path: str, forward: Program | None) -> Judged:
 def backward(block: Block) -> bool:
     """Whether a block is Python that sets gradients."""
     named = block.language.lower().split(":")[0] in _PYTHON
-    return block.kind == "code" and named and bool(_GRADIENT.search(block.text))
+    return block.kind == "code" and named and bool(GRADIENT.search(block.text))
 
 
 # ---------------------------------------------------------------- listings as Python

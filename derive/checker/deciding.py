@@ -158,7 +158,9 @@ class Decider:
             return Answer(None, reason="the length of an axis is not known")
         if found is None:
             return Answer(None, reason="suspected to be wrong, but no rational numbers were found that show it")
-        return Answer(False, reason="", counterexample=told(found))
+        cut = generalised(program, a, b)
+        shorter = counterexample(cut, a, b) if _apart(program, cut) else None
+        return Answer(False, reason="", counterexample=told(shorter or found))
 
 
 def regular_sizes(program: Program, a: Expr, b: Expr) -> dict[str, int] | None:
@@ -341,7 +343,32 @@ def generalised(program: Program, a: Expr, b: Expr) -> Program:
     return restricted(replace(program, inputs=(*program.inputs, *inputs), equations=kept), (a, b))
 
 
+def _apart(program: Program, cut: Program) -> bool:
+    """Whether the arrays that a cut takes as free rest on nothing else that it mentions: they can have these values."""
+    roots = {v.name for v in cut.inputs if program.equation(v.name) is not None}
+    if not roots or not all(_linear(program, n) for n in roots):
+        return False
+    below = set().union(*(restricted(program, (x.Entry(n, ()),)).by_name for n in roots)) - roots
+    return not below & cut.by_name.keys()
+
+
+def _linear(program: Program, name: str) -> bool:
+    """Whether an array is a sum of products with an input of its own in it, such as W x + b: it can be anything."""
+    rhs = program.equation(name).rhs
+    plain = all(isinstance(u, (x.Add, x.Mul, x.Entry, x.Num)) or isinstance(u, x.Reduce) and u.op == "sum"
+                for u in x.walk(rhs) if isinstance(u, Expr))  # fmt: skip
+    free = [n for n in rhs.names if program.is_input(n) and program.sort(n) == "real"]
+    return plain and any(all(f.array != n for f in program.facts) for n in free)
+
+
 def told(found) -> str:
     """A counter-example in the author's names, small enough to be redone by hand."""
-    text = str(found).replace("U~", "∂L/∂").replace("d~", "d")
+    data, _, _ = str(found).rpartition(": ")
+    text = f"{data.replace('U~', '∂L/∂').replace('d~', 'd')}: written {_number(found.right)}, right {_number(found.left)}"
     return text if len(text) <= 600 else text[:280] + " … " + text[-280:]
+
+
+def _number(value: float) -> str:
+    """A small fraction where it is one, else six digits."""
+    fraction = Fraction(value).limit_denominator(1000)
+    return str(fraction) if abs(float(fraction) - value) < 1e-13 * max(1.0, abs(value)) else f"{value:.6g}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from derive.checker.agreement import agreed
-from derive.checker.blocks import judged_blocks
+from derive.checker.blocks import GRADIENT, judged_blocks
 from derive.checker.formulas import FormulaChecker, undeclared
 from derive.claim import Checked, Verdict, exit_code
 from derive.errors import Problem, Unreadable, Usage
@@ -123,6 +123,22 @@ def source_of(source) -> tuple[str, str]:
     return name, ""
 
 
+def _within(name: str) -> list[str]:
+    """A file by its name; of a folder the notes in it, and the Python files that set gradients."""
+    if name == "-" or not Path(name).is_dir():
+        return [name]
+    found = []
+    for path in sorted(Path(name).rglob("*")):
+        hidden = any(
+            part.startswith(".") or part in ("node_modules", "__pycache__")
+            for part in path.parts[len(Path(name).parts) :]
+        )
+        if path.suffix.lower() in KINDS and path.is_file() and not hidden:
+            if path.suffix != ".py" or GRADIENT.search(path.read_text(encoding="utf-8", errors="replace")):
+                found.append(str(path))
+    return found or [name]
+
+
 def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -141,6 +157,7 @@ def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: b
         raise Usage(f"there is no format `{format}`", hint="one of: " + ", ".join(FORMATS))
     checked: list[Checked] = []
     texts: dict[str, str] = {}
+    files = [one for name in files for one in _within(name)]
     for name in files:
         try:
             text = sys.stdin.read() if name == "-" else _read(name)

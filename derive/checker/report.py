@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from urllib.parse import quote
 
+from derive.checker.codes import CODES
 from derive.claim import WORDS, Checked, Verdict, summary
 
 LOUD = ("wrong", "carried", "unreadable", "unknown", "right-if")
@@ -41,49 +43,73 @@ def _json(files: list[Checked], texts: Mapping[str, str]) -> str:
 
 
 def _github(files: list[Checked], texts: Mapping[str, str]) -> str:
-    """Annotations as GitHub Actions reads them."""
+    """Annotations as GitHub Actions reads them; in notebooks the message says the cell."""
     level = {"wrong": "error", "carried": "error", "unreadable": "warning", "unknown": "warning", "right-if": "notice"}
-    lines = []
+    lines = [headline(files)]
     for c in files:
-        for v in c.verdicts:
-            if v.verdict in level:
-                place = (
-                    f"file={c.path},line={v.place.line},col={v.place.column},title={v.code or ''} {v.kind or v.verdict}"
-                )
-                lines.append(f"::{level[v.verdict]} {place}::{_sentence(v)}")
-    return "\n".join([*lines, headline(files), *(coverage(c) for c in files)]) + "\n"
+        for v in (v for v in c.verdicts if v.verdict in level):
+            title = _property(f"{v.code or ''} {v.kind or v.verdict}".strip())
+            place = f"file={_property(c.path)},title={title}"
+            if v.place.cell is None:
+                place += f",line={v.place.line},col={v.place.column},endLine={v.place.end_line}"
+            lines.append(f"::{level[v.verdict]} {place}::{_data(_in_cell(v) + _sentence(v))}")
+    return "\n".join([*lines, *(coverage(c) for c in files)]) + "\n"
+
+
+def _data(text: str) -> str:
+    """The text of a workflow command, escaped as its grammar asks."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _in_cell(v: Verdict) -> str:
+    return "" if v.place.cell is None else f"cell {v.place.cell}, line {v.place.line}: "
 
 
 def _sarif(files: list[Checked], texts: Mapping[str, str]) -> str:
-    """SARIF 2.1.0, for code scanning."""
-    level = {"wrong": "error", "carried": "error", "unreadable": "warning", "unknown": "note", "right-if": "note"}
-    results = [
-        {
-            "ruleId": v.code or v.verdict,
-            "level": level[v.verdict],
-            "message": {"text": _sentence(v)},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": c.path},
-                        "region": {
-                            "startLine": v.place.line,
-                            "startColumn": v.place.column,
-                            "endLine": v.place.end_line,
-                            "endColumn": v.place.end_column,
-                        },
-                    }
-                }
-            ],
+    """SARIF 2.1.0, for code scanning; a notebook's results have no region, since its lines are not the file's."""
+    found = [(c, v) for c in files for v in c.verdicts if v.verdict in SARIF_LEVELS]
+    codes = sorted({v.code or v.verdict for _, v in found})
+    rules = [_sarif_rule(code) for code in codes]
+    results = [_sarif_result(c, v, codes.index(v.code or v.verdict)) for c, v in found]
+    run = {
+        "tool": {"driver": {"name": "derive check", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _sarif_rule(code: str) -> dict:
+    name, sentence, example = CODES.get(code, (code, code, ""))
+    text = f"{sentence} For example: {example}" if example else sentence
+    return {"id": code, "name": name, "shortDescription": {"text": sentence}, "help": {"text": text}}
+
+
+def _sarif_result(c: Checked, v: Verdict, rule: int) -> dict:
+    place: dict = {"artifactLocation": {"uri": quote(c.path)}}
+    if v.place.cell is None:
+        place["region"] = {
+            "startLine": v.place.line,
+            "startColumn": v.place.column,
+            "endLine": v.place.end_line,
+            "endColumn": v.place.end_column,
         }
-        for c in files
-        for v in c.verdicts
-        if v.verdict in level
-    ]
-    run = {"tool": {"driver": {"name": "derive check", "rules": []}}, "results": results}
-    return json.dumps({"version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1) + "\n"
+    text = _in_cell(v) + _sentence(v) + (f"; correct: {v.correction}" if v.correction else "")
+    return {
+        "ruleId": v.code or v.verdict,
+        "ruleIndex": rule,
+        "level": SARIF_LEVELS[v.verdict],
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
+    }
 
 
+SARIF_LEVELS = {"wrong": "error", "carried": "error", "unreadable": "warning", "unknown": "note", "right-if": "note"}
 FORMATS = {"full": _full, "concise": _concise, "json": _json, "github": _github, "sarif": _sarif}
 
 
@@ -125,8 +151,8 @@ def _head(path: str, v: Verdict) -> str:
 def _told(path: str, v: Verdict, text: str) -> list[str]:
     """A verdict with its source line, carets, counter-example and correction."""
     lines = [_head(path, replace(v, note=None))]
-    rows = text.splitlines()
-    if v.place.cell is None and 0 < v.place.line <= len(rows):
+    rows = _rows(text, v.place.cell)
+    if 0 < v.place.line <= len(rows):
         row = rows[v.place.line - 1]
         start = v.place.column - 1
         end = v.place.end_column - 1 if v.place.end_line == v.place.line else len(row)
@@ -138,6 +164,17 @@ def _told(path: str, v: Verdict, text: str) -> list[str]:
     lines += [f"   = correct:  {v.correction}"] if v.correction else []
     lines += [f"   = {v.note}"] if v.note else []
     return lines
+
+
+def _rows(text: str, cell: int | None) -> list[str]:
+    """The lines that a place counts in: the file's, or those of its cell."""
+    if cell is None:
+        return text.splitlines()
+    try:
+        source = json.loads(text)["cells"][cell - 1]["source"]
+    except (ValueError, LookupError, TypeError):
+        return []
+    return "".join(source).splitlines()
 
 
 def _window(row: str, start: int, end: int, width: int = 110) -> tuple[str, int, int]:
