@@ -18,7 +18,7 @@ from derive.checker.deciding import Answer, Decider
 from derive.checker.derived import Derived
 from derive.checker.inequalities import TURNED
 from derive.checker.premises import WrongGradients
-from derive.checker.recurrences import Circles, recurrence
+from derive.checker.recurrences import Circles, one_step, recurrence
 from derive.claim import Place, Verdict, combined
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -219,6 +219,8 @@ class FormulaChecker:
         if (found := recurrence(self, k, one, chain, n)) is not None:
             return found
         found = special(self, one, chain, n) or self.judged(one, chain, n)
+        if found.verdict == "unknown" or found.certainty == "tested":
+            found = one_step(self, one, chain, n) or found
         if found.verdict == "unknown" and (said := premise(self, one, chain, n)) is not None:
             return said
         if found.verdict == "unknown" and _begins(chain[n]):

@@ -89,6 +89,17 @@ def through_a_circle(checker, one, chain, n) -> Verdict | None:
         return unknown(f"{around} are defined by each other; {getattr(problem, 'reason', problem)}")
 
 
+def one_step(checker, one, chain, n) -> Verdict | None:
+    """`right` where a line is proved as a step of the chain rule from the gradients that it speaks of; else None."""
+    if checker.circles.names or _wrt(checker, chain[checker.base(chain, n)].member.node) is None:
+        return None
+    try:
+        found = _judged(checker, one, chain, n, checker.circles)
+    except (Unknown, Problem, RecursionError, ValueError, LookupError):
+        return None
+    return found if found is not None and found.verdict == "right" and found.certainty == "proved" else None
+
+
 def _wrt(checker, node: t.Node | None) -> str | None:
     """The array by which a chain's first member differentiates the loss."""
     notes = checker.paper.notes

@@ -812,7 +812,19 @@ class Elaborator:
         return len(others) == 1 and x.negation(others[0]).key == last.key
 
     def indicator(self, node: t.Indicator) -> Value:
-        return Value(x.indicator(self.condition(node.cond)))
+        """[i = j], [x > 0]; of an array entry by entry."""
+        cond = node.cond
+        if isinstance(cond, t.Relation) and cond.op in ("<", ">", r"\le", r"\ge") and not self._letters_compared(cond):
+            sides = [self.value(cond.left), self.value(cond.right)]
+            if any(v.open for v in sides):
+                axes = self.common(sides, node)
+                return Value(x.indicator(_compared(cond.op, *(self.spread(v, axes) for v in sides))), axes)
+        return Value(x.indicator(self.condition(cond)))
+
+    def _letters_compared(self, cond: t.Relation) -> bool:
+        """Whether a side is an index: then places are compared, and no values."""
+        sides = [u for u in (cond.left, cond.right) if isinstance(u, t.Symbol) and not u.subs]
+        return any(self.is_letter(self.notes.spell(u)[0]) for u in sides)
 
     def condition(self, node: t.Node) -> x.Cond:
         """A condition between letters, labels or values."""
