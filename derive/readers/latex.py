@@ -27,6 +27,7 @@ from derive.readers.latex_tokens import Token, Unread, tokenize
 from derive.readers.latex_vectors import find_vectors
 
 EMPTY = Program((), (), ())
+WEIGHTS = ("W", "U", "V", "Theta", "w")
 
 
 @dataclass
@@ -601,7 +602,11 @@ def _multiplied(notes: Notes, node: t.Node) -> Iterator[str]:
         if isinstance(u, t.Sum) and any(product(term) for _, term in u.terms):
             yield from (term.name for _, term in u.terms if small(term))
         if isinstance(u, t.Sum) and any(matrices(term) for _, term in u.terms):
-            yield from (notes.spell(term)[0] for _, term in u.terms if bias(term))
+            found = [notes.spell(term)[0] for _, term in u.terms if bias(term)]
+            first = next(term for _, term in u.terms if matrices(term)).factors[0][1]
+            if isinstance(first, t.Symbol) and first.name in WEIGHTS:  # W X + b: examples are columns
+                notes.columns |= set(found)
+            yield from found
 
 
 def _ranks(notes: Notes, node: t.Node) -> None:

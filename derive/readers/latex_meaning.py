@@ -363,8 +363,16 @@ class Elaborator:
     def sum(self, node: t.Sum) -> Value:
         values = [(sign, self.value(term)) for sign, term in node.terms]
         axes = self.common([v for _, v in values], node)
+        values = [(sign, self.column(v, term, axes)) for (sign, v), (_, term) in zip(values, node.terms, strict=True)]
         parts = [self.spread(v, axes) for _, v in values]
         return Value(x.add(*(e if sign > 0 else x.negate(e) for (sign, _), e in zip(values, parts, strict=True))), axes)
+
+    def column(self, v: Value, term: t.Node, axes: tuple[Index | None, ...]) -> Value:
+        """A bias that is added to every column."""
+        if len(v.axes) == 1 and len(axes) == 2 and isinstance(term, t.Symbol):
+            if self.notes.spell(term)[0] in self.notes.columns:
+                return Value(v.expr, (*v.axes, None))
+        return v
 
     def common(self, values: Sequence[Value], node: t.Node) -> tuple[Index | None, ...]:
         """The axes of an elementwise operation: those of the value that has most."""
@@ -376,6 +384,8 @@ class Elaborator:
         own, wanted = v.open, [i for i in axes if i is not None]
         if not own:
             return v.expr
+        if len(v.axes) == 2 and v.axes[1] is None and len(axes) == 2 and axes[0] is not None:
+            wanted = [axes[0]]
         wanted = wanted[len(wanted) - len(own) :]
         if len(own) == 1 and len(wanted) == 1 and len([i for i in axes if i is not None]) == 2 and len(v.axes) == 1:
             fitting = [

@@ -102,6 +102,7 @@ class Notes:
     matrices: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
     open_axes: dict[str, int] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
     tags: set[str] = field(default_factory=set)
     layout: str = ""
     declared_loss: str | None = None
