@@ -16,10 +16,10 @@ OUR_LOSS = "loss~"
 
 
 class Derived:
-    """The gradients of a document's loss; an undefined loss is known by its linear part."""
+    """The gradients of a number of a document; an undefined loss is known by its linear part."""
 
-    def __init__(self, paper: Paper):
-        self.paper = paper
+    def __init__(self, paper: Paper, scalar: str):
+        self.paper, self.scalar = paper, scalar
 
     def forms(self, wrt: Entry) -> list[Expr]:
         """What ∂L/∂wrt is: closed where the engine finds that, and from the gradients of what uses it."""
@@ -43,9 +43,9 @@ class Derived:
         paper, program = self.paper, self.paper.program
         forward = [e for e in program.equations if e.name not in paper.backward]
         program = replace(program, equations=tuple(in_order(forward)))
-        loss = paper.notes.loss
-        if program.equation(loss or "") is None:
-            if paper.surrogate is None:
+        loss = self.scalar
+        if program.equation(loss) is None:
+            if paper.surrogate is None or loss != paper.notes.loss:
                 return None
             loss, program = OUR_LOSS, program.with_equations([Equation(OUR_LOSS, (), paper.surrogate)])
         real = [v.name for v in program.inputs if v.sort == "real" and not v.name.startswith("U~")]

@@ -105,14 +105,15 @@ class FormulaChecker:
     jacobian: t.Node | None = None
     spoken: dict[int, tuple[list[Link], int]] = field(default_factory=dict)
     stated: WrongGradients = field(init=False)
-    derived: Derived = field(init=False)
+    derived: dict[str, Derived] = field(default_factory=dict)
     circles: Circles = field(init=False)
+    unread_names: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.decider = Decider(self.paper.program, self.paper.notes.implied)
         self.stated = WrongGradients(self.paper)
-        self.derived = Derived(self.paper)
         self.circles = Circles(self.paper)
+        self.unread_names = _unread_names(self.paper)
         self.restrictions = restrictions(self.paper)
 
     def check(self) -> list[Verdict]:
@@ -121,7 +122,9 @@ class FormulaChecker:
 
         if refused(self.paper):
             return [v for one in self.paper.statements for v in self.refused(one)]
-        return undeclared(self.paper.said) + [v for k, one in enumerate(self.paper.statements) for v in self.statement(k, one)]
+        return undeclared(self.paper.said) + [
+            v for k, one in enumerate(self.paper.statements) for v in self.statement(k, one)
+        ]
 
     def waived(self, one: Statement) -> str | None:
         """Why the author wants a line left out; None for other lines."""
@@ -227,6 +230,10 @@ class FormulaChecker:
             return self.verdict(one, member.span, "no-claim", reason="begins a new equation", code="N103")
         return (chain_rule(self, one, chain, n) or found) if found.verdict == "unknown" else found
 
+    def derived_of(self, scalar: str) -> Derived:
+        """The engine's gradients of a number; kept."""
+        return self.derived.setdefault(scalar, Derived(self.paper, scalar))
+
     def solved_decider(self, program: Program) -> Decider:
         """A decider where gradients vanish; kept, since its answers are."""
         key = len(self.conditions)
@@ -259,6 +266,9 @@ class FormulaChecker:
         free = [f for f in found if not f.words]
         named = [f for f in found if f.words]
         member = chain[n].member
+        if (name := self.unread_definition(found[0])) is not None:
+            reason = f"the definition of {name} was not read"
+            return self.verdict(one, member.span, "unknown", reason=reason, code="U301")
         right_free = [f for f in free if f.verdict == "right"]
         if free and len(right_free) == len(free):
             rests = self.rests_on(free[0])
@@ -302,6 +312,16 @@ class FormulaChecker:
         if name == "delta" and first.subs or name in self.paper.notes.size_names:
             return None
         return None if self.paper.program.equation(name) is not None else first.name
+
+    def unread_definition(self, found: Finding) -> str | None:
+        """A name in a derivative, or in a difference, that a line defines which was not read: it may rest on anything."""
+        if not self.unread_names:
+            return None
+        pair = [e for e in (found.left, found.right, found.before) if e is not None]
+        if found.verdict not in ("wrong", "carried") and not any(isinstance(u, x.D) for e in pair for u in x.walk(e)):
+            return None
+        names = set().union(*(e.names for e in pair)) | set(_reached(self.paper.program, pair))
+        return next((n for n in sorted(self.unread_names) if n in names), None)
 
     def constrained(self, chain: list[Link], n: int, found: Finding) -> str | None:
         """An input that stands on the left alone, in a function of it: `log Z = …` disproves nothing."""
@@ -396,6 +416,8 @@ class FormulaChecker:
             and not self.stray(chain, base_at, n, values)
         ):
             follows, before, again = self.follows(values, base_at, n, cond, elaborator, holds)
+            if follows.equal is False and holds is not None and holds.equal:
+                follows = self.read_otherwise(one, chain[n - 1].member, earlier, here, cond) or follows
             right = right if right is not None else again
             if holds is None or holds.equal is None or any(k.startswith("values") for k in earlier.choices):
                 elaborator.choices.update(earlier.choices)
@@ -413,6 +435,19 @@ class FormulaChecker:
             if earlier[0].equal and not earlier[0].condition and pair is not None:
                 return holds, *pair
         return self.compare(values[n - 1], values[n], cond, elaborator)
+
+    def read_otherwise(self, one: Statement, member: Member, first: Elaborator, here: Value, cond) -> Answer | None:
+        """The answer under another reading of the line before, from which a right line follows."""
+        keys = [c for c in first.choices.values() if len(c.options) > 1]
+        for picks in itertools.islice(itertools.product(*(range(len(c.options)) for c in keys)), 1, MOST_READINGS):
+            elaborator = self.paper.elaborator(one, reading=dict(zip((c.key for c in keys), picks, strict=True)))
+            try:
+                answer, _, _ = self.compare(self.value(elaborator, member), here, cond, elaborator)
+            except (Unknown, Problem, RecursionError):
+                continue
+            if answer.equal:
+                return answer
+        return None
 
     def base(self, chain: list[Link], n: int) -> int:
         """The member that states what the chain is about: the first, or the last before n that starts anew."""
@@ -643,6 +678,22 @@ class FormulaChecker:
         return Verdict(place, source.text[start:end].strip(), word, **more)
 
 
+_LEFT = re.compile(r"^[\s&]*(?P<name>\\?[A-Za-z]\w*)(?:_\{?[\w,]+\}?)?\s*:?=")
+
+
+def _unread_names(paper: Paper) -> frozenset[str]:
+    """Bare left sides of equations that were not read and that nothing else defines."""
+    found = set()
+    for one in (s for s in paper.statements if not s.notes):
+        if one.problem is not None and (match := _LEFT.match(one.block.text)):
+            found.add(match["name"].lstrip("\\"))
+        elif len(one.members) > 1 and one.members[1].problem is not None and isinstance(one.members[0].node, t.Symbol):
+            found.add(paper.notes.spell(one.members[0].node)[0])
+    resolved = {paper.notes.resolve(name)[0] for name in found}
+    known = {*paper.notes.labels, *paper.notes.size_names}
+    return frozenset(name for name in resolved - known if paper.program.equation(name) is None)
+
+
 def undeclared(said: Declared) -> list[Verdict]:
     """The entries of `check:` blocks that were not understood."""
     made = []
@@ -733,7 +784,7 @@ def _spans(one: Statement) -> list[t.Span]:
 
 
 _DECLARATION = re.compile(
-    r"^\s*[a-zA-Z](_\w)?\s*=\s*(1|0)\s*,?\s*(\\l?dots|\\ldots|\\cdots|\.\.\.|…)|^[^=]*\\in[^=]*$|^\s*[a-z]\s*(=|\\neq?|\\ne)\s*[a-z]\s*$"
+    r"^\s*[a-zA-Z](_\w)?\s*=\s*(1|0)\s*,?\s*(\\l?dots|\\ldots|\\cdots|\.\.\.|…)|^[^=]*\\in[^=]*$|^\s*[a-z]\s*(=|\\neq?|\\ne)\s*[a-z](_\{?\w+\}?)?\s*$"
 )
 
 

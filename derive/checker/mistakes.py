@@ -87,8 +87,11 @@ def _shortest(checker, one, chain, n, found, program=None) -> str | None:
     if isinstance(left, x.Entry) and whole.equation(left.name) is not None:
         left = whole.equation(left.name).instance(left.slots)
     forms = [left]
-    if isinstance(found.left, x.D) and isinstance(found.left.wrt, x.Entry) and _of_loss(checker, chain, n):
-        derived = checker.derived.forms(found.left.wrt)
+    scalar = _scalar(checker, chain, n)
+    if isinstance(found.left, x.D) and isinstance(found.left.wrt, x.Entry) and scalar is not None:
+        derived = checker.derived_of(scalar).forms(found.left.wrt)
+        if scalar != checker.paper.notes.loss:  # a gradient of another number has no name to print
+            derived = [e for e in derived if not any(name.startswith("∂") for name in e.names)]
         forms = derived[-1:] if derived and _mentions_gradients(chain[n].member.node) else [*derived, *forms]
     texts = [text for e in sorted(forms, key=_weight) if (text := latex(e, checker.paper)) is not None]
     return texts[0] if texts else None
@@ -105,16 +108,20 @@ def _mentions_gradients(node: t.Node | None) -> bool:
     return node is not None and any(isinstance(u, (t.Derivative, t.Differential)) for u in t.walk(node))
 
 
-def _of_loss(checker, chain, n) -> bool:
-    """Whether a chain begins with a derivative of the loss."""
+def _scalar(checker, chain, n) -> str | None:
+    """The number that a chain's first member differentiates: the loss, or another one that is defined."""
     first = chain[checker.base(chain, n)].member.node
     first = first.inner if isinstance(first, t.Paren) else first
+    notes = checker.paper.notes
     if isinstance(first, t.Differential):
-        return True
+        return notes.loss
     body = first.body if isinstance(first, t.Derivative) else None
     body = body.symbol if isinstance(body, t.Apply) else body
-    notes = checker.paper.notes
-    return isinstance(body, t.Symbol) and not body.subs and notes.resolve(notes.spell(body)[0])[0] == notes.loss
+    if not isinstance(body, t.Symbol) or body.subs:
+        return None
+    name = notes.resolve(notes.spell(body)[0])[0]
+    equation = checker.paper.program.equation(name)
+    return name if name == notes.loss or equation is not None and not equation.indices else None
 
 
 @dataclass

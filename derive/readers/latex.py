@@ -331,7 +331,7 @@ def _learn(paper: Paper) -> None:
         _ranks(notes, node)
     _matrices(notes, every)
     notes.matrices -= {"I", *notes.size_names}
-    for name in notes.matrices - notes.ranks.keys():
+    for name in sorted(notes.matrices - notes.ranks.keys()):
         notes.ranks[name] = 2 if name[0].isupper() else 1
     find_vectors(notes, paper.statements)
     _bold(paper, every)

@@ -510,8 +510,9 @@ class Parser:
     def fraction(self) -> t.Node:
         token = self.advance()
         held = self.place
-        body, under = self._over(), None
-        under = self._under(body is not None)
+        body = self._over()
+        derives = body == "operator" or isinstance(body, t.Differential) or self._names_partial()
+        under = self._under() if derives else self.group(self.sum)
         if body == "operator" and not isinstance(under, tuple):  # a d that is a letter
             self.place = held
             body, under = self.group(self.sum), self.group(self.sum)
@@ -565,7 +566,12 @@ class Parser:
             or (after.text in FUNCTIONS or after.text == "^")
         )
 
-    def _under(self, may: bool):
+    def _names_partial(self) -> bool:
+        """Whether ∂ stands first in the denominator; a d there may be a number."""
+        after = self.tokens[self.place + 1] if self.place + 1 < len(self.tokens) else None
+        return self.text == "{" and after is not None and after.text == r"\partial"
+
+    def _under(self):
         """The denominator: a node, or the tuple of what is differentiated by."""
         held = self.place
         if self.accept("{") and self.here is not None and (self.text == r"\partial" or self._is_d()):
