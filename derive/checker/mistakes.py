@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from derive.readers.latex_notes import Unknown
 from derive.readers.latex_tokens import Token, Unread, tokenize
 
 MOST_REPAIRS = 600
+LEARNT = ("labels", "ranks", "size_names", "letters", "aliases")  # of the notes: reading a formula teaches them
 LEARNING = {"missing-sum", "factor-out-of-sum", "axis", "index"}  # repairs with letters that the line did not have
 
 
@@ -159,7 +161,18 @@ class Surgery:
         return Surgery(checker, one, found, patient, target, bench, free, wanted, decider)
 
     def run(self) -> tuple[Repair | None, str | None]:
-        """The first repair that is right, and the line that it makes."""
+        """The first repair that is right, and the line that it makes; what trials say of names is forgotten."""
+        notes = self.checker.paper.notes
+        held = {name: copy(getattr(notes, name)) for name in LEARNT}
+        table = dict(notes.sizes.table)
+        try:
+            return self._first()
+        finally:
+            for name, value in held.items():
+                setattr(notes, name, value)
+            notes.sizes.table = table
+
+    def _first(self) -> tuple[Repair | None, str | None]:
         seen: set[str] = set()
         for repair in itertools.islice(repairs(self.patient), MOST_REPAIRS):
             text = self.edited(repair)
