@@ -23,9 +23,9 @@ from derive.index import Size
 from derive.program import Equation, Variable, base_name, gradient_name
 from derive.readers.convert import iterated, truth
 from derive.readers.evaluate import evaluate
-from derive.readers.finish import _final_names, finished
+from derive.readers.finish import final_names, finished
 from derive.readers.inputs import Inputs, Source
-from derive.readers.python import ROUNDS, _chosen, _renamed, _round, _shapes_missing, _with_facts, parsed
+from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
 from derive.readers.run import Knowledge, Run, without_quotients
 from derive.readers.statements import Returned, assign, execute
 from derive.readers.values import Array, Function, Parameter, Restart, Rows, Scope
@@ -38,16 +38,16 @@ def read_both(forward: str, back: Back, *, path: str = "", function: str | None 
               sample: dict | None = None, facts: tuple[str, ...] = ()) -> Reading:  # fmt: skip
     """A forward pass and the backward code that belongs to it; raises a Problem where the forward is unreadable."""
     tree = parsed(forward, path)
-    chosen = Source(forward, path, tree, *_chosen(tree, function, path, forward))
+    chosen = Source(forward, path, tree, *chosen_function(tree, function, path, forward))
     inputs = Inputs.collect(chosen, shapes or {}, sample or {})
     knowledge = Knowledge()
     knowledge.lengths.update(inputs.lengths)
     for _ in range(ROUNDS):
         try:
-            run, outputs, kind = _round(chosen, inputs, knowledge)
+            run, outputs, kind = read_round(chosen, inputs, knowledge)
             if knowledge.guesses:
-                raise _shapes_missing(chosen, inputs, knowledge, run)
-            if _renamed(chosen, inputs, knowledge):
+                raise shapes_missing(chosen, inputs, knowledge, run)
+            if renamed_sizes(chosen, inputs, knowledge):
                 continue
             reader = _Reader(chosen, inputs, run, outputs, kind, back)
             reader.read()
@@ -80,7 +80,7 @@ class _Reader:
         self.mark = copy.copy(run)
         self.mark.equations, self.mark.inputs = list(run.equations), dict(run.inputs)
         self.mark.locals = {k: replace(v, internals=list(v.internals)) for k, v in run.locals.items()}
-        self.final = _final_names(self.mark)
+        self.final = final_names(self.mark)
         self.outer = run.scopes[-1]
 
     def _values_returned(self) -> object:
@@ -396,7 +396,7 @@ class _Reader:
 
     def reading(self, facts: tuple[str, ...]) -> Reading:
         forward = finished(self.source, self.inputs, self.mark, self.outputs, self.kind)
-        forward = _with_facts(forward, (*facts, *self.source.facts))
+        forward = with_facts(forward, (*facts, *self.source.facts))
         run, names = self.run, dict(self.final)
         made = run.equations[len(self.mark.equations) :]
         for e in made:

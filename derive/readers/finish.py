@@ -17,7 +17,7 @@ from derive.recurrence import blocks
 
 def finished(source: Source, inputs: Inputs, run: Run, outputs: list[str], kind: str) -> Program:
     """The program of a reading."""
-    names = _final_names(run)
+    names = final_names(run)
     renamed = tuple(_renamed(e, names) for e in _in_order(run, outputs))
     variables = _ordered(run, inputs)
     limits = _limits(variables, renamed)
@@ -98,7 +98,7 @@ def _lines(source: Source) -> tuple[tuple[int, str], ...]:
 # ---------------------------------------------------------------- names
 
 
-def _final_names(run: Run) -> dict[str, str]:
+def final_names(run: Run) -> dict[str, str]:
     """Internal names to final ones: versions numbered, the last one bare; helpers' locals qualified on a clash."""
     owners: dict[str, list[str]] = {}
     for helper, name in run.locals:
@@ -225,4 +225,4 @@ def _indexing(t: Term | Index, shapes: dict[str, tuple[Size, ...]]) -> list[tupl
     return []
 
 
-__all__ = ["Expr", "finished"]
+__all__ = ["Expr", "final_names", "finished"]

@@ -53,7 +53,7 @@ def _read(
     literal: bool = False,
 ) -> Program:
     tree = initialise.separated(cells.one_step(parsed(source, path)))
-    chosen = Source(source, path, tree, *_chosen(tree, function, path, source))
+    chosen = Source(source, path, tree, *chosen_function(tree, function, path, source))
     chosen.numbers = None if literal else initialise.numbers_of(tree)
     inputs = Inputs.collect(chosen, shapes, sample)
     knowledge = Knowledge()
@@ -117,8 +117,8 @@ def _settled(chosen: Source, inputs: Inputs, knowledge: Knowledge, facts: tuple[
     """Read again and again, until nothing new is learnt of sizes and statics."""
     for _ in range(ROUNDS):
         try:
-            run, outputs, kind = _round(chosen, inputs, knowledge)
-            if not knowledge.guesses and _renamed(chosen, inputs, knowledge):
+            run, outputs, kind = read_round(chosen, inputs, knowledge)
+            if not knowledge.guesses and renamed_sizes(chosen, inputs, knowledge):
                 continue
             break
         except Restart:
@@ -128,9 +128,9 @@ def _settled(chosen: Source, inputs: Inputs, knowledge: Knowledge, facts: tuple[
     refuse_cut(run, outputs)
     _refuse_strangers(chosen, inputs, run)
     if knowledge.guesses:
-        raise _shapes_missing(chosen, inputs, knowledge, run)
+        raise shapes_missing(chosen, inputs, knowledge, run)
     program = finished(chosen, inputs, run, outputs, kind)
-    return _with_facts(program, (*facts, *chosen.facts))
+    return with_facts(program, (*facts, *chosen.facts))
 
 
 def _refuse_strangers(source: Source, inputs: Inputs, run: Run) -> None:
@@ -168,7 +168,7 @@ def _syntax(error: SyntaxError, source: str, path: str) -> Unreadable:
     return Unreadable(f"this is not Python: {error.msg}", "the text has a syntax error", "correct the line", span)
 
 
-def _chosen(tree: ast.Module, function: str | None, path: str, source: str):
+def chosen_function(tree: ast.Module, function: str | None, path: str, source: str):
     """(function node or None for a cell, class node or None)."""
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
@@ -229,7 +229,7 @@ def _has_cell(tree: ast.Module) -> bool:
 # ---------------------------------------------------------------- one round
 
 
-def _round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, list[str], str]:
+def read_round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Run, list[str], str]:
     """Read the pass once with what is known."""
     run = Run(knowledge, source.lines, source.path, source.flavor)
     run.tree, run.notes, run.line_shapes = source.tree, source.notes, source.line_shapes
@@ -388,7 +388,7 @@ def _unused(run: Run, hint: str) -> str:
 _SIZE_LETTERS = "n d h c k p t v u r s w g".split()
 
 
-def _renamed(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
+def renamed_sizes(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
     """Give the letters of ours that remain readable names; True when there were some."""
     left = [g for g in knowledge.generated if g not in knowledge.sizes]
     used = [g for g in left if any(g in knowledge.settled(n).letters for s in knowledge.found.values() for n in s)]
@@ -408,7 +408,7 @@ def _renamed(source: Source, inputs: Inputs, knowledge: Knowledge) -> bool:
     return bool(used)
 
 
-def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: Run) -> ShapeUnknown:
+def shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: Run) -> ShapeUnknown:
     """The problem whose hint is the comment line to paste, with the best guess filled in."""
     names: dict[str, Size] = {}
     taken = set(source.names) | {a for v in run.inputs.values() for n in v.shape for a in knowledge.settled(n).letters}
@@ -432,7 +432,7 @@ def _shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: R
                         "# shapes: " + " · ".join(items), knowledge.places.get(unknown[0]), source.path)  # fmt: skip
 
 
-def _with_facts(program: Program, facts: tuple[str, ...]) -> Program:
+def with_facts(program: Program, facts: tuple[str, ...]) -> Program:
     from dataclasses import replace
 
     found = []
@@ -458,4 +458,5 @@ def _fact_span(text: str, program: Program) -> Span | None:
     return None
 
 
-__all__ = ["Instance", "Variable", "read_python"]
+__all__ = ["Instance", "ROUNDS", "Variable", "chosen_function", "parsed", "read_python", "read_round", "renamed_sizes", "shapes_missing",
+           "with_facts"]  # fmt: skip
