@@ -293,6 +293,12 @@ def test_a_wrong_translation_is_not_shown(monkeypatch):
     assert made.differing
 
 
+def test_a_check_that_breaks_down_shows_nothing(monkeypatch):
+    monkeypatch.setattr(matrix, "computed", lambda *_: 1 // 0)
+    made, equation = matrices("∂W[k:d, j:C] = sum[i:n] X[i,k]*∂Z[i,j]")
+    assert made.form(equation.name, equation.indices, equation.rhs) is None and made.differing
+
+
 # ---------------------------------------------------------------- the reader of prints
 
 RNG = np.random.default_rng(3)

@@ -104,8 +104,8 @@ class Matrices:
         except NoMatrix as reason:
             self.reasons[name] = str(reason)
             return None
-        except (Differs, Misprint) as problem:
-            self.reasons[name] = str(problem)
+        except (Differs, Misprint, ArithmeticError, LookupError, ValueError, RecursionError) as problem:
+            self.reasons[name] = str(problem)  # the report goes on in indices; `differing` tells the tests
             self.differing.append(f"{name}: {problem}")
             return None
         self.words |= {w for t in walk(made.tree) for w in _words(t)}
