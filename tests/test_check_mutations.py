@@ -7,8 +7,9 @@ import pytest
 from promise import judge_broken, judge_restyled, judge_traps, outcomes, run
 
 
-def test_broken_lines_are_found():
-    judge_broken(outcomes("broken", 500, seed=11))
+@pytest.mark.parametrize("seed", [11, 12])
+def test_broken_lines_are_found(seed):
+    judge_broken(outcomes("broken", 250, seed))
 
 
 def test_traps_are_never_right():
