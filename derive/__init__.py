@@ -27,6 +27,7 @@ _HOMES = {
         "jacobian",
         "op",
         "read",
+        "solve",
         "to_sympy",
     ),
     "derive.errors": ("Problem",),

@@ -34,6 +34,7 @@ from derive.ops import OPS, Op
 from derive.program import Equation, Program, base_name
 from derive.readers import sources
 from derive.route_table import Routed, first_array, routed, routes_for, wanted_route
+from derive.solving.systems import System, linear_system
 from derive.theorems import Theorem
 
 STYLES = ("steps", "closed")
@@ -650,6 +651,74 @@ class HessianProduct:
     def function(self, style: str = "closed") -> Callable:
         """`hvp(**inputs, v=…)`: an array, or a dict by name where there are several."""
         return run_module(self.code(style), f"{self.derivative.forward.name} hvp")["hvp"]
+
+
+def solve(program, unknowns, of=None, *, seed: int = 0) -> Solution:
+    """Where the gradients at `unknowns` vanish: the linear system, its solution as formula and as code.
+
+        derive.solve("ridge.py", "w").unicode()          w = (Xᵀ X + lam I)⁻¹ Xᵀ y
+
+    Raises Problem: Usage where a gradient is not linear in them.
+    """
+    program = _program(program)
+    names = tuple(resolve(program, name) for name in sources.names(unknowns) or ())
+    of = None if of is None else (resolve(program, of),)
+    found = close(differentiate_program(program, names, of))
+    missing = [n for n in names if n not in found.derivations]
+    if missing or not names:
+        raise Usage(f"the output does not depend on {', '.join(missing) or 'nothing'}", hint="name inputs that it depends on")
+    return Solution(found, linear_system(found, names))
+
+
+class Solution:
+    """The solution of a linear system A u = b: `system` holds A and b, `certainty` that the gradient is their multiple."""
+
+    def __init__(self, gradients: Gradients, system: System):
+        self.gradients, self.system = gradients, system
+
+    @property
+    def certainty(self) -> str:
+        return self.system.certainty
+
+    @cached_property
+    def finding(self):
+        """The derivation as a lemma: the gradient set to zero, term by term, and the solution."""
+        from derive.findings import solution_finding
+
+        return solution_finding(self.gradients, tuple(u.name for u in self.system.unknowns))
+
+    def unicode(self) -> str:
+        """The solution on one line: in matrix form, for numbers one equation each."""
+        from derive.writers.asides import solution_nodes
+        from derive.writers.text_formula import text as unicode_text
+
+        return "; ".join(map(unicode_text, solution_nodes(self.finding, self.system)))
+
+    __str__ = __repr__ = unicode
+
+    def latex(self) -> str:
+        """The solution as LaTeX."""
+        from derive.writers.asides import solution_nodes
+        from derive.writers.latex_math import latex
+
+        return r", \quad ".join(map(latex, solution_nodes(self.finding, self.system)))
+
+    def to_sympy(self, given: Mapping | None = None) -> dict:
+        """For numbers their values by name, else the entries of A and b by name, as SymPy expressions."""
+        values = {left.name: value for left, value in self.finding.displays if isinstance(left, Entry) and not left.slots}
+        if len(values) != len(self.system.unknowns):
+            values = {e.name: e.rhs for e in (*self.system.matrices.values(), *self.system.right.values())}
+        return {name: to_sympy(e, given) for name, e in values.items()}
+
+    def code(self) -> str:
+        """An importable module with `solve(inputs…)`, which ends in np.linalg.solve."""
+        from derive.writers.numpy_solve import solve_module
+
+        return solve_module(self.system, self.gradients.of[0])
+
+    def function(self) -> Callable:
+        """`solve(**inputs)`: an array, or a dict by name where there are several unknowns."""
+        return run_module(self.code(), f"{self.gradients.forward.name} solve")["solve"]
 
 
 def _pair(program: Program, of: str | None, wrt: str | None) -> tuple[str, str]:

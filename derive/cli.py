@@ -556,8 +556,37 @@ def hessian(
         stages.done("derived", f"H v for {', '.join(made.directions)}", made.certainty)
     else:
         found = stages.run("deriving", lambda: second(program, wrt, of, wrt2=wrt2))
-        text = hessian_text(found, detail, notation)
+        text = hessian_text(found, detail)
         stages.done("derived", _count(len(found.steps), "step"), found.certainty)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        _place(stages, {output: text}, f"{len(text.splitlines())} lines")
+
+
+@app.command()
+def solve(
+    forward: Forward,
+    unknowns: Annotated[list[str], typer.Argument(metavar="NAME…", help="where the gradients at these vanish")],
+    output: Out = None,
+    code: Annotated[bool, typer.Option("--code", help="write solve(…) as a NumPy module")] = False,
+    of: Annotated[str | None, typer.Option(metavar="NAME", help="the scalar; default the output")] = None,
+    detail: Detail = "key",
+    function: Function = None,
+    shapes: Shapes = None,
+    sample: Sample = None,
+    facts: Facts = None,
+) -> None:
+    """Set gradients to zero and solve, where they are linear: normal equations, ridge, weights."""
+    from derive.api import solve as solution
+    from derive.writers.asides import solution_text
+
+    stages = Stages()
+    _options(detail=detail)
+    program = _load(stages, forward, function, shapes, sample, facts)
+    found = stages.run("solving", lambda: solution(program, ", ".join(unknowns), of))
+    text = found.code() if code or output is not None else solution_text(found.finding, detail)
+    stages.done("solved", ", ".join(unknowns), found.certainty)
     if output is None:
         sys.stdout.write(text)
     else:

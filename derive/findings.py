@@ -13,7 +13,7 @@ from derive.expr import D, Entry, Expr
 from derive.index import Index
 from derive.jacobians import Jacobian, hessian_of
 from derive.judging import judge_alone
-from derive.program import Program
+from derive.program import Equation, Program
 from derive.route_table import first_array, routed
 from derive.routes import Finding, chain, direct, requests, softmax_lemma, softmaxes, two_cases, unfold
 from derive.solving import solve, vanishes
@@ -50,6 +50,11 @@ def _chain(gradients: Gradients, names: tuple[str, ...]) -> Finding:
     return chain(gradients.forward, names)
 
 
+def solution_finding(gradients: Gradients, names: tuple[str, ...], seed: int = 0) -> Finding:
+    """The gradients at `names` set to zero and solved, each derivation judged."""
+    return _judged(_solve(gradients, names), seed)
+
+
 def _solve(gradients: Gradients, names: tuple[str, ...]) -> Finding:
     found = solve(gradients, names)
     if found.title == "Set to zero and solve" and not vanishes(gradients, found):
@@ -84,7 +89,8 @@ def hessian_finding(found: Jacobian) -> Finding:
     free = [v.name for v in program.inputs if v.sort == "real" and v.name not in needed]
     said = f"It does not depend on {_and(free)}." if free else "The gradient is differentiated once more."
     said += f" The fact {_and(list(found.facts))} was used." if found.facts else ""
-    return Finding("The Hessian", said, program, (left,), (found.derivation,), about=(found.wrt,))
+    square = Equation(f"∇²{found.of}", found.indices, found.expr) if len(found.indices) == 2 else None
+    return Finding("The Hessian", said, program, (left,), (found.derivation,), about=(found.wrt,), square=square)
 
 
 def _halves(found: Jacobian) -> tuple[tuple[Index, ...], tuple[Index, ...]]:

@@ -28,7 +28,8 @@ class Finding:
     """Something worth its own place in a report: a title, a sentence, derivations, and formulas to display.
 
     `program` is what the derivations' steps rely on; `left` gives each derivation's left side.  `matrix` is an entry
-    formula over two indices to be set out as a matrix with dots, `name` says of what.
+    formula over two indices to be set out as a matrix with dots, `name` says of what.  `system`: the linear system
+    (systems.System) whose solution is shown in matrix form.  `square`: a second derivative over two indices, to be shown so as well.
     """
 
     title: str
@@ -39,6 +40,8 @@ class Finding:
     displays: tuple[tuple[Expr, Expr], ...] = ()
     matrix: tuple[Expr, Index, Index, Expr] | None = None
     about: tuple[str, ...] = ()
+    system: object = None
+    square: Equation | None = None
 
 
 def unfold(e: Expr, program: Program, only: Iterable[str] | None = None) -> Expr:

@@ -22,7 +22,7 @@ from derive import expr as x
 from derive.expr import Entry, Expr
 from derive.judges.normal import Prover, TooLarge, prove_equal
 from derive.ops import OPS
-from derive.program import Program
+from derive.program import Equation, Program
 from derive.rules.calculus import depends
 
 LONGEST = 40  # parts that a remainder may have before the search gives up
@@ -59,13 +59,11 @@ def symmetry(program: Program, name: str, axes: Iterable[int], kind: str, output
     free = [k for k in range(len(program.shape(name))) if k not in set(axes)]
     moved = _Movement(program)
     moved.start = (name, free, kind)
-    ends = []
     alive = program.reaches(outputs)
-    behind = False
-    for e in program.equations:
-        if e is equation:
-            behind = True
-        if e is equation or not (behind or equation is None) or e.name not in alive or not e.rhs.names & moved.names:
+    forward = [e for e in program.equations if e.name in alive]
+    ends = []
+    for e in forward[forward.index(equation) + 1 if equation in forward else 0 :]:
+        if not e.rhs.names & moved.names:
             continue
         try:
             motion = moved.of(e.rhs)
@@ -77,8 +75,21 @@ def symmetry(program: Program, name: str, axes: Iterable[int], kind: str, output
         else:
             moved.moving[e.name] = motion
             moved.indices[e.name] = e.indices
+    if _read_too_early(forward, moved.names):
+        return None
     outputs = set(outputs)
     return None if outputs & moved.moving.keys() or name in outputs else Symmetry(dict(moved.moving), tuple(ends))
+
+
+def _read_too_early(equations: list[Equation], names: frozenset[str]) -> bool:
+    """Whether a moving array is read where it is not made yet: in a recurrence, whose rounds are not followed here."""
+    made: set[str] = set()
+    own = {e.name for e in equations}
+    for e in equations:
+        if e.rhs.names & names & own - made:
+            return True
+        made.add(e.name)
+    return False
 
 
 class _Movement:

@@ -15,6 +15,11 @@ EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
 WITH_PICTURE = ("softmax_cross_entropy",)
 GALLERY = ("derivation.txt", "backward.py", "backward_closed.py")  # of examples/gallery/, without the LaTeX
+MORE = {  # what else is made of an example: Hessian-vector products, the solution of the normal equations
+    "logistic_regression": {"hvp.py": lambda derive, program: derive.hessian_product(program, wrt="w").code()},
+    "ridge_regression": {"solve.py": lambda derive, program: derive.solve(program, "w").code()},
+    "weighted_regression": {"solve.py": lambda derive, program: derive.solve(program, "w, b").code()},
+}
 OTHER_TARGETS = {"layers": {"layers.py": "layers"}}
 MATRIX = ("matrix_network",)  # reported in matrix notation
 
@@ -40,6 +45,8 @@ def files(name: str) -> dict[str, str | bytes]:
         return {path: made[path] for path in GALLERY}
     for path, target in OTHER_TARGETS.get(name, {}).items():
         made[path] = found.code(target=target)
+    for path, make in MORE.get(name, {}).items():
+        made[path] = make(derive, found.forward)
     return made
 
 

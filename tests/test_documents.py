@@ -11,6 +11,7 @@ TRUSTED = {
     "derive/expr.py": "constructors, substitution without capture, equality up to renaming",
     "derive/ops.py": "slopes and meanings of functions (each also compared with SymPy)",
     "derive/judges/normal.py": "the normal form",
+    "derive/symmetry.py": "theorems by symmetry: what a shift or scaling leaves as it was",
 }
 
 

@@ -116,6 +116,27 @@ def test_the_hessian_is_the_textbooks(source, wrt, letters, expected, who):
     assert len(text(found.expr)) <= len(text(true)) + 24  # as short as the textbook's, up to a factor written twice
 
 
+# fmt: off
+MATRICES = [
+    (CROSS_ENTROPY, "x",  "∇² L = diag(s) − s sᵀ"),
+    (LOGISTIC,      "w",  "∇² L = Xᵀ diag(p ⊙ (1 − p)) X"),
+    (LEAST_SQUARES, "w",  "∇² L = 2 Xᵀ X"),
+    (RIDGE,         "w",  "∇² L = 2 lam I + 2 Xᵀ X"),
+    (QUADRATIC,     "x",  "∇² L = A + Aᵀ"),
+    (NETWORK,       "W2", "∇² L = (2/n) hᵀ h"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("source, wrt, expected", MATRICES, ids=[row[2] for row in MATRICES])
+def test_in_matrix_notation(source, wrt, expected):
+    """Each is read back from its print and compared with the indices before it is shown."""
+    from derive.writers.asides import hessian_text
+
+    shown = hessian_text(derive.hessian(HEAD + source, wrt=wrt)).replace("∇² out", "∇² L")
+    assert expected in shown
+
+
 def test_of_what_it_is_free_and_by_which_fact():
     with_fact, without = (derive.hessian(HEAD + s, wrt="x") for s in (CROSS_ENTROPY, ANY_TARGET))
     assert "y" not in with_fact.expr.names and with_fact.facts == ("sum[c] y[c] = 1",)

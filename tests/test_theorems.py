@@ -1,10 +1,13 @@
 """Theorems on the way: found from the numbers, proved for all sizes, and nothing that does not hold."""
 
+import itertools
+
 import numpy as np
 import pytest
 from test_generated import ROOT
 
 import derive
+from derive import conjectures
 from derive.closing import close
 from derive.conjectures import with_theorems
 from derive.engine import differentiate
@@ -163,3 +166,34 @@ def test_a_planted_error_is_not_a_theorem(scale, holds):
     """With the mean taken twice the shift is no symmetry, and nothing is claimed."""
     d = derive.differentiate(EPSILON.replace("z - mu", f"z - {scale} * mu"))
     assert ("b" in {t.array for t in d.theorems if t.kind == "zero"}) is holds
+
+
+SOME = ("lstm_time", "layernorm_ddof", "groupnorm", "cosine_similarity", "rmsnorm_swiglu", "batchnorm2d", "huber", "momentum_two_lags")
+PASSES = sorted((ROOT / "tests" / "passes").glob("*.py"))
+
+
+def _symmetries_hold(path):
+    """Whatever is called a symmetry, its sum vanishes on data: every array, every set of axes, shifts and scalings."""
+    program = derive.read(path)
+    gradients = differentiate(program)
+    bench = Bench(gradients.program, seed=2)
+    for name, d in gradients.derivations.items():
+        for count in range(min(3, len(d.indices)) + 1):
+            for axes in itertools.combinations(range(len(d.indices)), count):
+                for kind in ("shift", "scale")[: 1 + bool(axes)]:
+                    if symmetry(program, name, axes, kind, gradients.of) is not None:
+                        own, slope = (conjectures._value(bench, n, d.indices) for n in (name, d.target.name))
+                        terms = slope if kind == "shift" else own * slope
+                        size = np.abs(terms).sum(axis=axes)
+                        assert np.all(np.abs(terms.sum(axis=axes)) <= 1e-8 * size + 1e-12), (name, kind, axes)
+
+
+@pytest.mark.parametrize("path", [p for p in PASSES if p.stem in SOME], ids=lambda p: p.stem)
+def test_symmetries_of_forward_passes_hold(path):
+    _symmetries_hold(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", PASSES, ids=lambda p: p.stem)
+def test_symmetries_of_all_forward_passes_hold(path):
+    _symmetries_hold(path)

@@ -6,19 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from derive import expr as x
+from derive.derivation import Rewriter
 from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
 from derive.jacobians import Jacobian
+from derive.matrices.algebra import turned
 from derive.routes import Finding
+from derive.rule import RULES, Context
+from derive.solving.systems import System, Unknown
 from derive.theorems import Theorem
 from derive.writers.cards import card_lines, step_numbers
 from derive.writers.document import Card, Lemma, Line
 from derive.writers.formula import formula
-from derive.writers.layout import Grid, Node, Num, Op, Script, row
-from derive.writers.letters import EQ, Letters, Spelling, array, letters_for, spelling
-from derive.writers.matrix import UNNAMED, Matrices
+from derive.writers.layout import Fence, Frac, Grid, Node, Num, Op, Script, row, width
+from derive.writers.letters import EQ, Letters, Spelling, array, letters_for, spelling, symbol
+from derive.writers.matrix import Form, Matrices
 from derive.writers.reasons import Setting
+
+FUEL = 60
 
 
 def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") -> tuple[Lemma, ...]:
@@ -86,8 +92,8 @@ def with_notes(cards: Sequence[Card], gradients: Gradients) -> tuple[Card, ...]:
                  for c in cards)  # fmt: skip
 
 
-def hessian_text(found: Jacobian, detail: str = "key", notation: str = "index") -> str:
-    """A second derivative as plain text: its lines, what it rests on, and as a matrix where that is wanted and exists."""
+def hessian_text(found: Jacobian, detail: str = "key") -> str:
+    """A second derivative as plain text: its lines, what it rests on, and as a matrix where it is one."""
     from derive.findings import hessian_finding
     from derive.writers.text import lemma_text
 
@@ -95,10 +101,8 @@ def hessian_text(found: Jacobian, detail: str = "key", notation: str = "index") 
     spelled = spelling(f.program)
     lines = _lines(f.left[0], f.derivations[0], "H", 0, f, spelled, None, detail)
     last = _equation(f.left[0], found.expr, spelled)
-    matrices = Matrices(f.program, spelled) if notation == "matrix" else None
-    form = matrices.form(UNNAMED, found.indices, found.expr) if matrices else None
-    nabla = row(Script(Op("nabla", "prefix"), None, Num("2")), array(found.of, spelled))
-    displays = (last,) if form is None else (last, row(nabla, EQ, form.right))
+    square = square_node(f) if f.square is not None else None
+    displays = (last,) if square is None else (last, square)
     return lemma_text(Lemma(f.title, f.sentence, displays, (), tuple(lines)))
 
 
@@ -116,8 +120,8 @@ def headline(found: Sequence[Finding], gradients: Gradients) -> Node | None:
     return None
 
 
-def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
-    spelled = spelling(gradients.program, gradients)
+def _lemma(f: Finding, letter: str, gradients: Gradients | None, detail: str) -> Lemma:
+    spelled = spelling(gradients.program, gradients) if gradients else spelling(f.program)
     lines: list[Line] = []
     if f.matrix is not None and detail == "key" and f.about[0] not in gradients.of:
         f = replace(f, derivations=tuple(replace(d, steps=d.steps[-1:]) for d in f.derivations))
@@ -126,7 +130,78 @@ def _lemma(f: Finding, letter: str, gradients: Gradients, detail: str) -> Lemma:
     displays = [_equation(a, b, spelled) for a, b in f.displays]
     if f.matrix is not None:
         displays.append(_matrix(*f.matrix, spelled))
-    return Lemma(f.title, f.sentence, tuple(displays), _used_in(f, gradients), tuple(lines))
+    if f.system is not None:
+        displays += [node for node in [solution_node(f.system)] if node is not None]
+    if f.square is not None:
+        displays += [node for node in [square_node(f)] if node is not None]
+    return Lemma(f.title, f.sentence, tuple(displays), _used_in(f, gradients) if gradients else (), tuple(lines))
+
+
+# ---------------------------------------------------------------- a linear system
+
+
+def solution_nodes(f: Finding, s: System) -> list[Node]:
+    """The solution of a system: its matrix form, the values of numbers, else the equations that it solves."""
+    node = solution_node(s) if f.system is not None else None
+    spelled = spelling(s.program)
+    return [node] if node is not None else [_equation(a, b, spelled) for a, b in f.displays]
+
+
+def solution_text(f: Finding, detail: str = "key") -> str:
+    """A solution as plain text: the gradients set to zero, and what follows."""
+    from derive.writers.text import lemma_text
+
+    return lemma_text(_lemma(f, "S", None, detail))
+
+
+def solution_node(s: System) -> Node | None:
+    """w = (XᵀX + λI)⁻¹ Xᵀy, or the block system of several unknowns; None where there is no matrix form."""
+    forms = Matrices(s.program, spelling(s.program))
+    parts = {key: forms.form(e.name, e.indices, e.rhs) for key, e in (*s.matrices.items(), *s.right.items())}
+    if None in parts.values():
+        return None
+    names = [u.name for u in s.unknowns]
+    unknown = [array(n, forms.spelling) for n in names]
+    if len(names) == 1:
+        (name,) = names
+        first = Script(unknown[0], None, Op("transpose")) if s.unknowns[0].turned else unknown[0]
+        return row(first, EQ, *_inverse_times(parts[name, name], parts[name], s.unknowns[0].rows is None, s.unknowns[0].turned))
+    blocks = Grid(tuple(tuple(_block(parts[u.name, v.name], u) for v in s.unknowns) for u in s.unknowns), "matrix")
+    left = Grid(tuple((_lying(n, u),) for n, u in zip(unknown, s.unknowns, strict=True)), "matrix")
+    return row(blocks, left, EQ, Grid(tuple((_block(parts[u.name], u),) for u in s.unknowns), "matrix"))
+
+
+def square_node(f: Finding) -> Node | None:
+    """A Hessian in matrix notation, ∇²L = 2 XᵀX, factored or multiplied out, whichever is shorter; None without one."""
+    program = f.program.with_equations([f.square])
+    forms = Matrices(program, spelling(f.program))
+    work = Rewriter(f.square.rhs, Context(program))
+    work.run(RULES.phase("expand", "tidy"), FUEL)
+    found = [forms.form(f.square.name, f.square.indices, e) for e in (f.square.rhs, work.line)]
+    nodes = [form.right for form in found if form is not None]
+    if not nodes:
+        return None
+    loss = symbol(forms.spelling.shown(f.square.name.removeprefix("∇²")))
+    return row(Script(Op("nabla", "prefix"), None, Num("2")), loss, EQ, min(nodes, key=width))
+
+
+def _block(form: Form, u: Unknown) -> Node:
+    """A block of the system: what stands in the row of an unknown without rows lies down."""
+    tall = form.tree.rows is not None and form.tree.cols is None
+    return form.printer.put(turned(form.tree) if tall and u.rows is None else form.tree)
+
+
+def _lying(n: Node, u: Unknown) -> Node:
+    return Script(n, None, Op("transpose")) if u.rows is None and u.columns is not None else n
+
+
+def _inverse_times(a: Form, b: Form, plain: bool, on_its_side: bool) -> tuple[Node, ...]:
+    """A⁻¹ b; where A is a number, b over it."""
+    if plain:
+        return (Frac(b.right, a.right),)
+    tree = turned(b.tree) if on_its_side else b.tree
+    right = b.printer.put(tree, need=1)
+    return Script(Fence(a.right), None, row(Op("minus", "prefix"), Num("1"))), right
 
 
 def _lines(left: Expr, d, letter: str, before: int, f: Finding, spelled: Spelling, gradients: Gradients, detail: str):

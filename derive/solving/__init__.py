@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from derive import expr as x
+from derive.closing import positive_first
 from derive.derivation import Derivation, Rewriter
 from derive.engine import Gradients
 from derive.errors import Usage
@@ -16,6 +17,7 @@ from derive.routes import Finding
 from derive.rule import RULES, Context
 from derive.rules.calculus import depends
 from derive.rules.scalars import coefficient
+from derive.solving.systems import linear_system
 
 FUEL = 120
 
@@ -67,7 +69,7 @@ def _solved(gradients: Gradients, unknowns: tuple[str, ...], multiplied: dict[st
     if not isinstance(answer, sympy.FiniteSet):
         raise Usage("the gradients are not linear in " + ", ".join(unknowns), "only linear systems are solved in closed form")
     back = {symbol: e for symbol, e in letters.values()} | {symbols[n]: Entry(n, ()) for n in unknowns}
-    values = [_from_sympy(sympy.factor(v), back) for v in next(iter(answer))]
+    values = [_sign_inside(_from_sympy(sympy.factor(v), back)) for v in next(iter(answer))]
     return Finding(
         "Set to zero and solve",
         "At the minimum all of these derivatives vanish; SymPy solves the linear system for " + " and ".join(unknowns) + ".",
@@ -127,6 +129,17 @@ def _from_sympy(e: object, back: dict) -> Expr:
     raise Usage(f"SymPy's answer has a part that is not a rational function: {e.func.__name__}")
 
 
+def _sign_inside(e: Expr) -> Expr:
+    """−(1/n)(a − b) as (1/n)(b − a)."""
+    if not isinstance(e, x.Mul) or coefficient(e)[0] >= 0:
+        return e
+    place = next((k for k, f in enumerate(e.factors) if isinstance(f, x.Add)), None)
+    if place is None:
+        return e
+    turned = positive_first(x.add(*(x.negate(t) for t in e.factors[place].terms)))
+    return x.negate(x.mul(*e.factors[:place], turned, *e.factors[place + 1 :]))
+
+
 def vanishes(gradients: Gradients, finding: Finding) -> bool:
     """Whether every gradient is zero, for all sizes, once the solution is put in."""
     solution = {left.name: value for left, value in finding.displays}
@@ -138,7 +151,8 @@ def vanishes(gradients: Gradients, finding: Finding) -> bool:
 
 
 def _normal_equations(gradients: Gradients, unknowns: tuple[str, ...], multiplied: dict[str, Derivation]) -> Finding:
-    """Vector unknowns: the terms with the unknown on the left, the others on the right."""
+    """Vector unknowns: the terms with the unknown on the left, the others on the right, and the system they are."""
+    system = linear_system(gradients, unknowns)
     displays = []
     for name in unknowns:
         terms = multiplied[name].result
@@ -151,12 +165,13 @@ def _normal_equations(gradients: Gradients, unknowns: tuple[str, ...], multiplie
         displays.append((left, right))
     return Finding(
         "Normal equations",
-        "At the minimum the gradient vanishes: the terms with the unknown on the left, the data on the right.",
+        "Where the gradient vanishes, the terms with the unknown stand on the left, the data on the right.",
         gradients.program,
         tuple(multiplied[n].target for n in unknowns),
         tuple(_set_to_zero(multiplied[n]) for n in unknowns),
         tuple(displays),
         about=unknowns,
+        system=system,
     )
 
 
