@@ -94,6 +94,37 @@ THROUGH_TIME = [
 ]
 
 
+DHT = r"\frac{\partial L}{\partial h_t}"
+# the same in one line: h_t = tanh(W x_t + U h_{t-1}), y_t = V h_t
+IN_ONE_LINE = [
+    (r"\frac{\partial L}{\partial U} = \sum_t (1 - h_t^2) \odot " + DHT + r" h_{t-1}^\top", "right"),
+    (r"\frac{\partial L}{\partial W} = \sum_t \left((1 - h_t^2) \odot " + DHT + r"\right) x_t^\top", "right"),
+    (r"\frac{\partial L}{\partial W} = \sum_t " + DHT + r" x_t^\top", "wrong"),
+    (
+        r"\frac{\partial L}{\partial U} = \sum_t (1 - \tanh^2(W x_t + U h_{t-1})) \odot " + DHT + r" h_{t-1}^\top",
+        "right",
+    ),
+    (DHT + r" = V^\top \frac{\partial L}{\partial y_t}", "wrong"),
+    (
+        DHT
+        + r" = V^\top \frac{\partial L}{\partial y_t} + U^\top \left((1 - h_{t+1}^2) \odot \frac{\partial L}{\partial h_{t+1}}\right)",
+        "right",
+    ),
+    (
+        DHT
+        + r" = V^\top \frac{\partial L}{\partial y_t} + U^\top \left((1 - h_t^2) \odot \frac{\partial L}{\partial h_{t+1}}\right)",
+        "wrong",
+    ),
+]
+
+
+@pytest.mark.parametrize("claim, word", IN_ONE_LINE, ids=[r[0] for r in IN_ONE_LINE])
+def test_through_time_in_one_line(claim, word):
+    notes = r"$$h_t = \tanh(W x_t + U h_{t-1})$$ $$y_t = V h_t$$" "\n\n"
+    found = check_text(notes + f"$${claim}$$ $$W^\\top U^\\top V^\\top$$", "n.md").verdicts
+    assert found[2].verdict == word, [(v.text, v.reason) for v in found]
+
+
 @pytest.mark.parametrize("claim, word, kind", THROUGH_TIME, ids=[r[0] for r in THROUGH_TIME])
 def test_through_time(claim, word, kind):
     found = check_text(RNN + f"$${claim}$$", "n.md").verdicts

@@ -166,8 +166,9 @@ def _compared(paper, circles: Circles, expected: Expr, written: Expr, given: lis
     """Whether both are equal, steps in time detached; what closes a circle is written out once where that helps."""
     answer = Answer(None)
     for unfolded in (False, True):
-        sides = [_once(e, circles) if unfolded else e for e in (expected, written)]
         program = _opened(paper.program, circles, given)
+        sides = [_multiplied(e, program) for e in (expected, written)]
+        sides = [_once(e, circles) if unfolded else e for e in sides]
         sides, shifted = _detached([_multiplied(e, program) for e in sides], program)
         program = replace(program, inputs=(*program.inputs, *shifted))
         answer = Decider(program, paper.notes.implied).equal(*sides)
@@ -196,9 +197,16 @@ def _multiplied(e: Expr, program: Program) -> Expr:
 
 
 def _once(e: Expr, circles: Circles) -> Expr:
-    """Every closing definition put in once."""
-    own = {q.name: q for q in circles.closing}
-    return x.replace_entries(e, lambda u: own[u.name].instance(u.slots) if u.name in own else None)
+    """What the arrays of the circle are at this step or later, put in until only earlier steps and data are left."""
+    own = {q.name: q for q in circles.equations if q.name in circles.names}
+
+    def change(u: Entry) -> Expr | None:
+        earlier = [s for s in u.slots if isinstance(s, x.Affine) and s.terms and (s.constant.number or 0) < 0]
+        return None if u.name not in own or earlier else own[u.name].instance(u.slots)
+
+    for _ in range(2 * len(own)):
+        e = x.replace_entries(e, change)
+    return e
 
 
 def _ended(e: Expr) -> Expr:

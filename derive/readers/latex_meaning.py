@@ -406,9 +406,22 @@ class Elaborator:
                 runs.append([])
             v = self.value(factor)
             runs[-1].append((op, Value(x.power(v.expr, x.MINUS_ONE), v.axes) if op == "oslash" else v))
-        values = [self.run(run, node) for run in runs]
+        values = [self.run(run, node) for run in self.outer_last(runs, node)]
         axes = self.common(values, node)
         return Value(x.mul(*(self.spread(v, axes) for v in values)), axes)
+
+    def outer_last(self, runs: list[list[tuple[str, Value]]], node: t.Node) -> list[list[tuple[str, Value]]]:
+        """`u ⊙ v wᵀ` is (u ⊙ v) wᵀ: a vector times a matrix entry by entry would mean nothing."""
+        made = [runs[0]]
+        for run in runs[1:]:
+            before = self.run(made[-1], node)
+            (op, first), rest = run[0], run[1:]
+            if rest and len(before.axes) == len(first.axes) == 1 and rest[0][1].axes[:1] == (None,):
+                both = Value(x.mul(before.expr, self.spread(first, before.axes)), before.axes)
+                made[-1] = [("", both), *rest]
+            else:
+                made.append(run)
+        return made
 
     def run(self, factors: list[tuple[str, Value]], node: t.Node) -> Value:
         result: Value | None = None
