@@ -415,7 +415,7 @@ class Elaborator:
         made = [runs[0]]
         for run in runs[1:]:
             before = self.run(made[-1], node)
-            (op, first), rest = run[0], run[1:]
+            (_op, first), rest = run[0], run[1:]
             if rest and len(before.axes) == len(first.axes) == 1 and rest[0][1].axes[:1] == (None,):
                 both = Value(x.mul(before.expr, self.spread(first, before.axes)), before.axes)
                 made[-1] = [("", both), *rest]
