@@ -19,7 +19,7 @@ from derive.index import Index, Size
 from derive.notation import equation_text, parse, parse_equation, parse_size
 
 Sort = Literal["real", "int", "bool"]
-Kind = Literal["explicit", "recurrent", "implicit"]
+Kind = Literal["explicit", "implicit"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Variable:
 class Equation:
     """`name[indices] = rhs`: one array.  `indices` are fresh; `words` is what a person calls it.
 
-    kinds: explicit; recurrent (the rhs mentions the array itself at an earlier place, well-founded along its first
-    index); implicit (`law` = 0 determines it, e.g. A·B = I; rhs is then the unevaluated array itself).
+    kinds: explicit (which may mention itself, or equations that mention it, at other places of its first index: a loop
+    over time, see recurrence.py); implicit (`law` = 0 determines it, e.g. A·B = I; rhs is then the unevaluated array itself).
     """
 
     name: str

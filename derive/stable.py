@@ -8,12 +8,14 @@ it as their equation.  What nothing needs any more is left out by the writers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from derive import expr as x
 from derive.derivation import Rewriter
 from derive.engine import Gradients
 from derive.expr import Entry, Expr
 from derive.program import Program
+from derive.recurrence import recurrences
 from derive.routes import softmaxes
 from derive.rule import RULES, Context
 from derive.rules.recognise import with_known_functions
@@ -45,10 +47,15 @@ class _Calm:
     wild: set[str] = field(default_factory=set)
     sigmoids: set[str] = field(default_factory=set)
 
+    @cached_property
+    def rounds(self) -> frozenset[str]:
+        """The arrays of a loop over time: written out, they would never end."""
+        return frozenset(recurrences(self.program.equations))
+
     def form(self, name: str, rhs: Expr) -> Expr:
         """The formula of an array with the exponentials in it taken up where that takes up all of them."""
         rhs = self._visit(rhs)
-        if not any(isinstance(t, (x.Reduce, x.ArgBest)) for t in x.walk(rhs)):
+        if name not in self.rounds and not any(isinstance(t, (x.Reduce, x.ArgBest)) for t in x.walk(rhs)):
             self.wild |= {name} if _has_exponential(rhs) or rhs.names & self.wild else set()
             self.sigmoids |= {name} if isinstance(rhs, x.Call) and rhs.op == "sigmoid" else set()
         return rhs
