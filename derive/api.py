@@ -419,6 +419,10 @@ class Derivative:
 
     def numpy_lines(self) -> dict[str, str]:
         """A line of NumPy by card key, for the gradients that have one."""
+        return dict(self._numpy_lines)
+
+    @cached_property
+    def _numpy_lines(self) -> dict[str, str]:
         from derive.recurrence import recurrences
         from derive.writers.numpy import numpy_line
         from derive.writers.numpy_names import Names

@@ -7,6 +7,7 @@ not a verdict: what is proved or tested is said by the judges.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -172,7 +173,7 @@ def verify(gradients: Gradients, ours: Callable | None = None, seed: int = 0) ->
     Never raises for a source that the interpreter does not run: the reason is in `.problem`.
     """
     program = gradients.forward
-    if not program.source.strip():
+    if not _is_python(program.source):
         return Findings(problem="the forward pass has no Python source to run")
     try:
         sizes = sample_sizes(program, seed)
@@ -182,6 +183,14 @@ def verify(gradients: Gradients, ours: Callable | None = None, seed: int = 0) ->
         return Findings(problem=getattr(problem, "what", str(problem)), seed=seed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # what running it raised
         return Findings(problem=f"running the source raised {type(error).__name__}: {error}", seed=seed)
+
+
+def _is_python(source: str) -> bool:
+    """Whether there is something to run: a forward pass may be LaTeX or SymPy, too."""
+    try:
+        return bool(ast.parse(source).body)
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[str, int], seed: int) -> tuple[Row, ...]:

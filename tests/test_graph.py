@@ -19,6 +19,7 @@ from derive.writers.graph_layers import crossings, layers
 from derive.writers.graph_layout import HIGH, PAGE, box_rectangles, overlap, picture, words_rectangle
 from derive.writers.layout import Sym, row
 from derive.writers.letters import spelling
+from derive.writers.text_formula import text
 from derive.writers.typst_graph import graph_words
 
 FILES = [*(ROOT / "examples" / f"{name}.py" for name in remake.names()), *(one.path for one in passes())]
@@ -129,6 +130,14 @@ def test_a_long_chain_is_folded_into_the_page(count):
 def test_lanes_are_swapped_where_that_saves_a_crossing():
     crossed = of("x a b c d y", "x>a x>b a>c b>d c>y d>y")
     assert crossings(layers(crossed)) == 0
+
+
+def test_a_deep_network_stands_in_blocks():
+    lines = [f"    h = np.tanh(h @ W + b{k})" for k in range(45)]
+    names = ", ".join(f"b{k}" for k in range(45))
+    shapes = f"# shapes: h (n, d) · W (d, d) · {names} (d,)"
+    found = drawn("\n".join(["import numpy as np", shapes, f"def forward(h, W, {names}):", *lines, "    return h", ""]))
+    assert "layers 1–3" in {text(n.label) for n in found.nodes} and len(found.nodes) <= 21 and faults(found) == []
 
 
 def test_both_engines_draw_the_same():

@@ -68,3 +68,14 @@ def test_levels(detail):
     lines = sum(len(card.lines) for card in d.as_report(detail).cards)
     everything = sum(len(card.lines) for card in d.as_report("every").cards)
     assert {"result": lines == 0, "key": 0 < lines < everything, "every": lines == everything}[detail]
+
+
+def test_a_long_report_tells_each_result_once(reports):
+    """The bar says the last line again; where there are many cards the line is left out, and its rules stand before."""
+    from derive.writers.text_formula import text
+
+    cards = reports("makemore").cards
+    assert all(not text(card.result).endswith(f"= {text(card.lines[-1].rhs)}") for card in cards if len(card.lines) > 1)
+    assert any(any(c.startswith("then linearity") for c in card.lines[-1].conditions) for card in cards)
+    short = reports("batch_cross_entropy").cards
+    assert any(text(card.result).endswith(f"= {text(card.lines[-1].rhs)}") for card in short)

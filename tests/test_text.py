@@ -172,6 +172,14 @@ def test_marks_are_underlined_and_coloured_on_a_terminal():
     assert "\x1b[4mΣ_m\x1b[0m" in printed and "\x1b[38;5;166m" in printed
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_narrow_terminal_is_not_overrun(columns):
+    console = pytest.importorskip("rich.console").Console(file=io.StringIO(), force_terminal=True, width=columns)
+    show(sample_report(), console)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()
+    assert max(map(len, lines)) <= columns
+
+
 def test_no_color_is_honoured(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     printed = shown()

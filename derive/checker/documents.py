@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -151,7 +152,7 @@ def _read(path: str) -> str:
 def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: bool, works: list | None = None,
         given: Given | None = None) -> int:  # fmt: skip
     """Check files and print; 2 when no file could be read.  `works`: takes each file as a report shows it."""
-    from derive.checker.report import FORMATS, render
+    from derive.checker.report import FORMATS, WIDE, render
 
     if format not in FORMATS:
         raise Usage(f"there is no format `{format}`", hint="one of: " + ", ".join(FORMATS))
@@ -170,6 +171,7 @@ def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: b
         return 2
     if works is not None:
         works += [(c, handwork(c, texts[c.path])) for c in checked]
-    sys.stdout.write(render(checked, format, texts))
+    columns = max(40, min(WIDE, shutil.get_terminal_size().columns - 7)) if sys.stdout.isatty() else WIDE
+    sys.stdout.write(render(checked, format, texts, columns))
     code = exit_code(checked, allow_unknown)
     return code if len(checked) == len(files) or code == 1 else 2

@@ -13,21 +13,26 @@ from urllib.parse import quote
 from derive.checker.codes import CODES
 from derive.claim import WORDS, Checked, Verdict, summary
 
+WIDE = 110  # letters of a source line that are shown around the carets
 LOUD = ("wrong", "carried", "unreadable", "unknown", "right-if")
 
 
-def render(files: Iterable[Checked], format: str = "full", texts: Mapping[str, str] | None = None) -> str:
-    """The output for some checked files; `texts`: their sources by path, for the carets."""
+def render(
+    files: Iterable[Checked], format: str = "full", texts: Mapping[str, str] | None = None, columns: int = WIDE
+) -> str:
+    """The output for some checked files; `texts`: their sources by path, for the carets, in at most `columns`."""
     files = list(files)
+    if format == "full":
+        return _full(files, texts or {}, columns)
     return FORMATS[format](files, texts or {})
 
 
-def _full(files: list[Checked], texts: Mapping[str, str]) -> str:
+def _full(files: list[Checked], texts: Mapping[str, str], columns: int = WIDE) -> str:
     lines = [headline(files)]
     for checked in files:
         for v in checked.verdicts:
             if v.verdict in LOUD:
-                lines += ["", *_told(checked.path, v, texts.get(checked.path, ""))]
+                lines += ["", *_told(checked.path, v, texts.get(checked.path, ""), columns)]
     lines += ["", *(coverage(checked) for checked in files)]
     return "\n".join(lines) + "\n"
 
@@ -148,7 +153,7 @@ def _head(path: str, v: Verdict) -> str:
     return f"{_place(path, v)}: {v.code + ' ' if v.code else ''}{_sentence(v)}"
 
 
-def _told(path: str, v: Verdict, text: str) -> list[str]:
+def _told(path: str, v: Verdict, text: str, columns: int = WIDE) -> list[str]:
     """A verdict with its source line, carets, counter-example and correction."""
     lines = [_head(path, replace(v, note=None))]
     rows = _rows(text, v.place.cell)
@@ -156,7 +161,7 @@ def _told(path: str, v: Verdict, text: str) -> list[str]:
         row = rows[v.place.line - 1]
         start = v.place.column - 1
         end = v.place.end_column - 1 if v.place.end_line == v.place.line else len(row)
-        row, start, end = _window(row, start, max(end, start + 1))
+        row, start, end = _window(row, start, max(end, start + 1), columns)
         lines += [f"   | {row}", f"   | {' ' * start}{'^' * max(1, min(end, len(row)) - start)}"]
     elif v.text:
         lines += [f"   | {v.text.splitlines()[0]}"]
@@ -177,7 +182,7 @@ def _rows(text: str, cell: int | None) -> list[str]:
     return "".join(source).splitlines()
 
 
-def _window(row: str, start: int, end: int, width: int = 110) -> tuple[str, int, int]:
+def _window(row: str, start: int, end: int, width: int) -> tuple[str, int, int]:
     """The part of a long line around the carets."""
     if len(row) <= width:
         return row, start, end

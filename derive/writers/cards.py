@@ -11,6 +11,7 @@ from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
 from derive.writers.document import Card, Crumb, Line
+from derive.writers.eliding import LONG, elided
 from derive.writers.formula import formula, gradient_node
 from derive.writers.layout import Node, Op, Text, Under, row, width
 from derive.writers.letters import EQ, PLUS, Spelling, array, letters_for, shape_node
@@ -28,6 +29,7 @@ JOINED = ((90, frozenset({"derivative of an entry", "derivative of a function", 
           (60, frozenset({"derivative of an entry", "derivative of a function", "power rule"})),
           (24, frozenset({"derivative of an entry"})))  # fmt: skip
 PLAIN_MOVES = frozenset({"a delta collapses its sum", "derivative of an entry", "linearity"})
+CROWDED = 60  # key lines of a report whose cards do not tell the result in a line before their bars
 LINE = 28.5  # em that a line may have with its left side before a shorter form is taken
 
 
@@ -43,12 +45,16 @@ class Book:
     forward_numbers: Mapping[str, int]
     seen: dict[Index, str] = field(default_factory=dict)
     joined: frozenset[str] = frozenset()
+    results: Mapping[str, str] = field(default_factory=dict)
+    crowded: bool = False
     matrices: Matrices | None = None
 
     def cards(self) -> tuple[Card, ...]:
         """One card for every gradient in the order of the derivation, its closed form at the end of its lines."""
         held = whole(self.gradients, self.closed)
         key_lines = sum(s.level <= 1 for d in held.values() for s in d.steps)
+        self.crowded = self.detail == "key" and key_lines > CROWDED
+        self.results = _relied_on(step_numbers(self.gradients, self.closed), self.closed)
         self.joined = next((rules for most, rules in JOINED if key_lines > most), frozenset())
         return tuple(self.card(d, str(n)) for n, d in enumerate(held.values(), 1))
 
@@ -56,11 +62,12 @@ class Book:
         """The card of a gradient: its lines, and the bar with the shortest form that was found."""
         program, name = self.gradients.forward, d.name
         letters = letters_for([d.target, *(s.line for s in d.steps)], self.spelling, d.indices)
-        results = _relied_on(step_numbers(self.gradients, self.closed), self.closed)
-        setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers, results,
+        setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers, self.results,
                           self.gradients.carried)  # fmt: skip
         target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
         lines = card_lines(d, number, self.detail, setting, self.joined)
+        if self.crowded:
+            lines = _ended(lines, d)
         self.seen.update(letters.seen)
         code = (self.numpy_lines.get(name + CLOSED) if name in self.closed else "") or self.numpy_lines.get(name, "")
         meaning = meaning_of(name, program, real_uses(name, program))
@@ -176,7 +183,8 @@ def groups(
     waiting: list[Step] = []
     for n, s in enumerate(steps, 1):
         waiting.append(s)
-        if s.level <= 1 and s.rule not in joined:
+        again = n < len(steps) and steps[n].rule == s.rule == "call by name"
+        if s.level <= 1 and s.rule not in joined and not again:
             found.append((n, waiting))
             waiting = []
     if waiting and len(found) > 1:
@@ -199,10 +207,22 @@ def card_lines(
         fresh = [e for s in steps for e in s.fresh]
         marks = marks_for(line, before, fresh, after, [e for s in following for e in s.redexes])
         rhs = right_side(line, steps[-1], marks, setting, width(target))
+        if detail == "key" and before is not None and width(rhs) > LONG:
+            rhs = elided(rhs, formula(before, setting.spelling, setting.letters))
         lines.append(_line(f"{number}.{position}", rhs, steps, setting))
     if lines:
         lines[0] = replace(lines[0], lhs=target)
     return tuple(lines)
+
+
+def _ended(lines: tuple[Line, ...], d: Derivation) -> tuple[Line, ...]:
+    """The lines without the last, which the result bar says again; its rules stand beside the line before."""
+    if len(lines) < 2 or not d.steps or d.steps[-1].line.key != d.result.key:
+        return lines
+    before, last = lines[-2], lines[-1]
+    weakest = max((before.certainty, last.certainty), key=CERTAINTIES.index)
+    told = replace(before, conditions=(*before.conditions, f"then {last.rule}", *last.conditions), certainty=weakest)
+    return (*lines[:-2], told)
 
 
 def right_side(line: Expr, step: Step, marks: Marks, setting: Setting, side: float) -> Node:

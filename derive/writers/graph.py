@@ -14,7 +14,7 @@ from derive.writers.layout import Text
 from derive.writers.letters import Spelling, array, shape_node
 from derive.writers.words import FUNCTIONS, form_of, label_of, real_uses, within
 
-MANY = 14
+MANY, MOST_LAYERS = 14, 20
 NOTE = "Solid: the forward pass, with array shapes. Dashed: the order in which the gradients are derived."
 SECOND = " Orange: second path."
 ROUNDS = " What one round of the loop hands on to the next is not drawn."
@@ -115,6 +115,7 @@ def _layered(gradients: Gradients, names: list[str], numbers: Mapping[str, str],
     program = gradients.forward
     softmax = frozenset(s.equation.name for s in softmaxes(program))
     groups = layers([e for e in program.equations if e.name in names and form_of(e).kind != "constant"], softmax)
+    groups = _blocks(groups)
     home = {e.name: layer.key for layer in groups for e in layer.equations}
     inputs = [n for n in names if program.is_input(n)]
     shared = [n for n in inputs if _is_parameter(n, program) and len({home.get(u.name) for u in real_uses(n, program)}) > 2]
@@ -146,6 +147,19 @@ def _handed_on(source: str, target: str, groups: list[Layer]) -> bool:
     """Whether a use goes back to an earlier layer: to the next round of a loop."""
     keys = [layer.key for layer in groups]
     return source in keys and target in keys and keys.index(target) < keys.index(source)
+
+
+def _blocks(groups: list[Layer]) -> list[Layer]:
+    """As many layers as a page shows: of a deep network neighbours stand together in blocks of equal length."""
+    together = -(-len(groups) // MOST_LAYERS)
+    if together == 1:
+        return groups
+    blocks = [groups[n : n + together] for n in range(0, len(groups), together)]
+    ends = [(n * together + 1, n * together + len(block)) for n, block in enumerate(blocks)]
+    made = [Layer(f"layers {a}–{b}", [e for layer in block for e in layer.equations])
+            for (a, b), block in zip(ends, blocks, strict=True)]  # fmt: skip
+    made[-1].name = groups[-1].name if len(blocks[-1]) == 1 else made[-1].name
+    return made
 
 
 def _is_parameter(name: str, program: Program) -> bool:

@@ -23,6 +23,7 @@ EM = 3.85  # millimetres of an em at 11pt, the size of the report
 _SMALL = 8 / 11  # of the instance under a rule's name
 _TEXT = {"margin": 121, "below": 171, "none": 171}
 _INDENT, _REASON = 9, 43 / EM / _SMALL
+_KEPT = 42  # mm: a card of that height stays on one page, of a higher one the first lines stand with its head
 _BLOCK, _NL = 12, "\n"  # rows of one line that stay on one page
 _MONO = 5.25 * 0.3515  # millimetres of a letter in \small mono
 _BADGES = {"proved": ("dvok", "dvoktint"), "tested": ("dvaccent", "dvtint"), "open": ("dvbad", "dvbadtint"),
@@ -177,7 +178,15 @@ def _card(card: Card, name: str, room: float) -> dict[str, Any]:
         "numpy": Ready(breakable(card.numpy)),
         "shape": _inline(card.shape),
         "note": card.note,
+        "need": Ready(f"{_need(card, room):.0f}mm"),
     }
+
+
+def _need(card: Card, room: float) -> float:
+    """Millimetres that must be left on a page for a card to start there: all of a short one, else its first lines."""
+    side = _side(card.lines)
+    rows = [len(break_lines(line.rhs, room - side - 1.4)) for line in card.lines]
+    return min(_KEPT, 24 + 9 * sum(rows)) if len(rows) < 3 else 14 + 9 * min(2, sum(rows[:2]))
 
 
 def _crumbs(card: Card) -> Ready:

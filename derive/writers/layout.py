@@ -287,7 +287,10 @@ def _fill(terms: list[tuple[Node, ...]], room: float) -> tuple[Node, ...]:
 
 
 def _open_widest(items: tuple[Node, ...], room: float) -> tuple[Node, ...]:
-    """One term too wide: its widest factor is opened; without one to open, a product goes on with a dot."""
+    """One term too wide: cut between its factors where they fit, else its widest factor is opened."""
+    cut = _product_lines(row(*items), room)
+    if len(cut) > 1 and width(cut[0]) >= room / 2 and all(width(n) <= room - HANG * bool(k) for k, n in enumerate(cut)):
+        return cut
     for at in sorted(range(len(items)), key=lambda n: -width(items[n])):
         before, after = items[:at], items[at + 1 :]
         aside = width(Row(before)) + width(Row(after)) + 2 * _THIN

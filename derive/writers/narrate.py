@@ -19,10 +19,11 @@ from derive.notation import equation_text
 from derive.program import Equation, Program, Variable
 from derive.rules.scalars import SETTLED
 from derive.writers.cards import CLOSED, Book, card_numbers, shown_closed, step_numbers, whole
-from derive.writers.document import Answer, Badge, ForwardLine, Lemma, Report, RuleUse, Verification
+from derive.writers.document import Answer, Badge, Card, ForwardLine, Lemma, Report, RuleUse, Verification
+from derive.writers.eliding import DOTS
 from derive.writers.formula import equation_node, formula, gradient_node
 from derive.writers.graph import graph
-from derive.writers.layout import Frac, Node, Num, Op, Script, Sym, row
+from derive.writers.layout import Frac, Node, Num, Op, Script, Sym, Text, row, width
 from derive.writers.letters import (
     EQ,
     TIGHT_SLASH,
@@ -41,6 +42,7 @@ from derive.writers.words import count, form_of, meaning_of, real_uses, words_of
 
 CERTAINTIES = ("proved", "tested", "open")
 LONG_TITLE, MANY_STEPS = 60, 5
+LONG_ANSWER = 110.0  # em of a formula that only its card shows
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
@@ -86,7 +88,8 @@ def report(
         forward=forward,
         abbreviations=tuple((n, array(n, spelled)) for n in program.by_name if spelled.shown(n) != spelled.word(n)),
         graph=graph(gradients, by_name, spelled),
-        conventions=conventions(gradients, spelled, book.seen, detail) + (f" {matrices.conventions}" if matrices else ""),
+        conventions=conventions(gradients, spelled, book.seen, detail) + _dots(cards)
+        + (f" {matrices.conventions}" if matrices else ""),
         cards=cards,
         lemmas=tuple(lemmas),
         verification=verification,
@@ -202,6 +205,8 @@ def _answer(
     target, result = _sides(d, spelled, matrices)
     code = lines.get(key) or lines.get(name, "")
     flat = row(target.over, TIGHT_SLASH, target.under) if isinstance(target, Frac) else target
+    if width(result) > LONG_ANSWER:
+        result, code = Text(f"too long for this table: card {card_numbers(gradients)[name]}"), ""
     return Answer(flat, result, shape_node(gradients.forward.shape(name)), code, d.certainty)
 
 
@@ -310,11 +315,18 @@ def conventions(gradients: Gradients, spelled: Spelling, seen: Mapping[Index, st
     if not gradients.loss:
         said.append(f"{spelled.loss} is whatever scalar the output goes into: its gradient with respect to "
                     f"{_and([spelled.shown(n) for n in gradients.of])} comes from outside.")  # fmt: skip
-    said += [f"Indices run so: {'; '.join(runs)}."] if runs else []
+    said += [f"The indices: {'; '.join(runs)}."] if runs else []
     if detail != "result":
         said.append("In each line, what the next rule rewrites is shaded; what it became is coloured; the rule stands "
                     "in the margin, beside the line that it produced.")  # fmt: skip
     return " ".join(said)
+
+
+def _dots(cards: Sequence[Card]) -> str:
+    """What dots mean, where a line has some."""
+    lines = (line.rhs for card in cards for line in card.lines)
+    dotted = any(DOTS in getattr(rhs, "items", ()) for rhs in lines)
+    return " Dots stand for terms that are the same in the line before." if dotted else ""
 
 
 def rules_used(gradients: Gradients, closed: Mapping[str, Derivation]) -> tuple[RuleUse, ...]:
