@@ -7,7 +7,7 @@ import pytest
 from promise import judge_broken, judge_restyled, judge_traps, outcomes, run
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, 77])
 def test_broken_lines_are_found(seed):
     judge_broken(outcomes("broken", 250, seed))
 
