@@ -12,6 +12,9 @@ from derive.checker.documents import check_text
 NOTES = Path(__file__).parent / "notes"
 SIGNS = {"right": "+", "right-if": "?", "wrong": "X", "carried": "c", "unknown": ".", "unreadable": "!"}
 ROWS = [
+    ("autoencoder.md", "+++X", [11]),
+    ("contrastive.md", "++X", [11]),
+    ("rnn.md", "++X+X++", [7, 11]),
     ("batchnorm.md", "+++++++", []),
     ("batchnorm_bad.md", "XXX", [8, 9, 10]),
     ("bptt.md", ".++++", []),
