@@ -214,7 +214,8 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
 def _plain_name(name: str, program: Program, slopes: interpreter.Slopes) -> bool:
     """Whether an array inside the forward pass has one name of its own, under which the source can be shifted."""
     return (not program.is_input(name) and name not in program.outputs and not {"~", "."} & set(name)
-            and len(slopes.base.values.get(name, ())) == 1)  # fmt: skip
+            and len(slopes.base.values.get(name, ())) == 1
+            and not isinstance(slopes.version(name)[1], (dict, list)))  # fmt: skip
 
 
 def _function(program: Program) -> str | None:

@@ -64,7 +64,7 @@ def test_what_is_carried_and_what_comes_back(body, state, gradient):
     found = [g for g in d.gradients.derivations.values() if gradient.startswith(f"{g.target.name}[")]
     assert [equation_text(g.target.name, g.indices, g.result) for g in found] == [gradient]
     assert found[0].certainty in ("proved", "tested")
-    assert d.verification.worst < 1e-9 and not d.verification.problem
+    assert d.verification.fine and d.verification.worst < 1e-9
 
 
 def test_a_state_changed_in_place_must_be_known_under_one_name():
@@ -138,7 +138,8 @@ def words(backward: str) -> dict[str, int]:
 
 
 def test_right_backward_code_with_a_loop():
-    assert words(BACKWARD) == {"right": 4, "wrong": 0, "unknown": 0}
+    found = words(BACKWARD)
+    assert found["right"] >= 4 and not found["wrong"] and not found["unknown"]
 
 
 @pytest.mark.parametrize(("right", "wrong"), MISTAKES, ids=[m[1] or "forgotten" for m in MISTAKES])
