@@ -77,8 +77,30 @@ def _squares(rng, N, D):
     return {"X": rng.normal(size=(N, D)), "w": rng.normal(size=D), "y": rng.normal(size=N)}
 
 
+def _one_label(rng, C):
+    return {"x": rng.normal(size=C), "t": int(rng.integers(C))}
+
+
+def _ridge(rng, n, d):
+    return {"X": rng.normal(size=(n, d)), "w": rng.normal(size=d), "y": rng.normal(size=n), "lam": float(rng.uniform(0.1, 2))}
+
+
+def _weighted(rng, n, d):
+    return {"X": rng.normal(size=(n, d)), "w": rng.normal(size=d), "b": float(rng.normal()), "y": rng.normal(size=n),
+            "q": rng.uniform(0.1, 2, n)}  # fmt: skip
+
+
+def _logistic(rng, n, d):
+    return {"X": rng.normal(size=(n, d)), "w": rng.normal(size=d), "y": rng.uniform(0, 1, n)}
+
+
 # fmt: off
+ROWS = [dict(n=3, d=2), dict(n=5, d=4), dict(n=4, d=6)]
 CASES = {
+    "cross_entropy_routes":      (_one_label, [dict(C=2), dict(C=5), dict(C=11)]),
+    "ridge_regression":          (_ridge,    ROWS),
+    "weighted_regression":       (_weighted, ROWS),
+    "logistic_regression":       (_logistic, ROWS),
     "softmax_jacobian":          (_vector,   [dict(C=2), dict(C=5), dict(C=11)]),
     "softmax_cross_entropy":     (_target,   [dict(C=2), dict(C=5), dict(C=11)]),
     "any_target_cross_entropy":  (_target,   [dict(C=2), dict(C=5), dict(C=11)]),
