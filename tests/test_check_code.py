@@ -573,3 +573,19 @@ def test_thirty_gradients_of_a_deep_network():
         back += [f"da{k} = dh{k + 1} * (1 - h{k + 1} ** 2)", f"dw{k} = h{k}.T @ da{k}", f"dh{k} = da{k} @ w{k}.T"]
     checked = check_code("\n".join(back) + "\n", "b.py", forward=forward)
     assert len(checked.verdicts) == 31 and all(v.verdict == "right" for v in checked.verdicts), words(checked)
+
+
+SCRIPT = (Path(__file__).parent / "passes" / "training_script.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [("", "", {}), ("(1 - hidden)", "(1 + hidden)", {"dpre": "wrong"}),
+     ("(probs - Y)", "(probs + Y)", {"dscores": "wrong", "dpre": "carried"})],
+    ids=["right", "activation", "sign"],
+)  # fmt: skip
+def test_a_training_script(old, new, wrong):
+    """Forward, backward and updates in one loop: the round up to the first gradient is the forward pass."""
+    found = check_code(SCRIPT.replace(old, new)).verdicts
+    said = {v.text.split(" = ")[0].strip(): v.verdict for v in found if v.verdict != "no-claim"}
+    assert said == {"dscores": "right", "dpre": "right"} | wrong

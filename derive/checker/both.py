@@ -24,6 +24,7 @@ from derive.program import Equation, Variable, base_name, gradient_name
 from derive.readers.convert import iterated, truth
 from derive.readers.evaluate import evaluate
 from derive.readers.finish import final_names, finished
+from derive.readers.initialise import numbers_of, separated
 from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
 from derive.readers.run import Knowledge, Run, without_quotients
@@ -37,8 +38,10 @@ _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
 def read_both(forward: str, back: Back, *, path: str = "", function: str | None = None, shapes: dict | None = None,
               sample: dict | None = None, facts: tuple[str, ...] = ()) -> Reading:  # fmt: skip
     """A forward pass and the backward code that belongs to it; raises a Problem where the forward is unreadable."""
-    tree = parsed(forward, path)
+    tree = separated(parsed(forward, path))
     chosen = Source(forward, path, tree, *chosen_function(tree, function, path, forward))
+    if chosen.function is None:
+        chosen.numbers = numbers_of(back.tree) | numbers_of(tree)
     inputs = Inputs.collect(chosen, shapes or {}, sample or {})
     knowledge = Knowledge()
     knowledge.lengths.update(inputs.lengths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,10 +126,26 @@ def _in_a_class(source: str, path: str, tree: ast.Module) -> tuple[Back, str, st
 def _in_a_cell(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str | None] | None:
     """A script whose statements before the first gradient are the forward pass."""
     first = next((k for k, n in enumerate(tree.body) if _sets_gradient(n)), 0)
+    if tree.body and isinstance(loop := tree.body[first], (ast.For, ast.While)):
+        return _in_a_loop(source, path, tree, loop)
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
         return None
     head = source.splitlines()[: tree.body[first].lineno - 1]
     return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
+
+
+def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tuple[Back, str, str | None] | None:
+    """A training loop: what stands before it and its round up to the first gradient are the forward pass."""
+    first = next((k for k, n in enumerate(loop.body) if _sets_gradient(n)), 0)
+    inner = loop.body[first]
+    if isinstance(inner, (ast.For, ast.While)):
+        return _in_a_loop(source, path, tree, inner)
+    if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in loop.body[:first]):
+        return None
+    lines = source.splitlines()
+    before = lines[: loop.lineno - 1] + [""] * (loop.body[0].lineno - loop.lineno)
+    round_ = textwrap.dedent("\n".join(lines[loop.body[0].lineno - 1 : inner.lineno - 1])).splitlines()
+    return Back(source, path, tree, tuple(loop.body[first:])), "\n".join([*before, *round_]) + "\n", None
 
 
 def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.FunctionDef | None:

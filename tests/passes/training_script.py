@@ -9,13 +9,14 @@ y = np.random.randint(0, 3, 150)
 Y = np.eye(3)[y]
 W0, W1 = np.random.randn(4, 8), np.random.randn(8, 3)
 for _ in range(1000):
-    hidden = 1 / (1 + np.exp(-X.dot(W0)))
+    pre = X.dot(W0)
+    hidden = 1 / (1 + np.exp(-pre))
     scores = hidden.dot(W1)
     probs = np.exp(scores - np.max(scores, 1, keepdims=True))
     probs /= np.sum(probs, 1, keepdims=True)
     loss = -np.sum(np.log(probs[Y == 1])) / X.shape[0]
     dscores = (probs - Y) / X.shape[0]
-    dhidden = dscores.dot(W1.T) * hidden * (1 - hidden)
+    dpre = dscores.dot(W1.T) * hidden * (1 - hidden)
     W1 -= 0.5 * hidden.T.dot(dscores)
-    W0 -= 0.5 * X.T.dot(dhidden)
+    W0 -= 0.5 * X.T.dot(dpre)
 print(loss)
