@@ -7,6 +7,7 @@ and its cache, and the statements of backward.  Both code styles are taken.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from functools import cache
 from textwrap import indent
@@ -39,7 +40,7 @@ def of_pass(one: Pass) -> Iterator[Case]:
     seen = set()
     for style in STYLES:
         forward, backward, outputs = scripts(derived.code(style=style), {s.name: s.value for s in program.statics})
-        if backward not in seen:
+        if backward not in seen and not _unset(forward):
             seen.add(backward)
             yield Case(f"{one.name}, {style}", forward, backward, outputs=outputs, **more)
 
@@ -57,6 +58,15 @@ def scripts(module: str, statics: dict) -> tuple[str, str, tuple[str, ...]]:
     body = [*settled, *_lines(functions["forward"]), f"return {', '.join(outputs)}"]
     forward = "\n".join(["import numpy as np", *shared, signature, indent("\n".join(body), "    "), ""])
     return forward.replace(*_FINITE), "\n".join([*_lines(functions["backward"]), ""]), outputs
+
+
+def _unset(text: str) -> set[str]:
+    """Names that a script reads and never sets: an argument that the conversions, left out here, would rename."""
+    nodes = list(ast.walk(ast.parse(text)))
+    names = {n.id: n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    known = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {"np", *dir(builtins)}
+    known |= {n.arg for n in nodes if isinstance(n, ast.arg)} | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+    return names.keys() - known
 
 
 _FINITE = ("np.where(np.isfinite(m), m, np.zeros_like(m))", "m")  # data have no row of infinities
