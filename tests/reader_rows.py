@@ -516,7 +516,7 @@ return F.max_pool2d(x, 2) + F.avg_pool2d(x, (2, 2), stride=2) + F.max_pool2d(x, 
 x: n d H W
 return F.adaptive_avg_pool2d(x, 1) + F.max_pool2d(x, 3, 2, 1).sum()
 ---
-x: n d H W; g: d; b: d
+x: n d W; g: d; b: d
 return F.batch_norm(x, None, None, g, b, training=True)
 ---
 x: n d; m: d; v: d; g: d; b: d

@@ -111,7 +111,7 @@ def store(low: Lowering, name: str, lhs: tuple[Index, ...], found: Plan, mode: s
     slots = [found.pins.get(j, j) for j in lhs]
     items, axes = inner.items(slots, [j.size for j in lhs], lhs)
     reached = set(axes) | set(loops)
-    summed = [i for i in found.bound if i not in reached]
+    summed = [i for i in (*found.bound, *found.new) if i not in reached]
     repeated = _repeats(found, lhs, loops)
     once = base is None and not loops and not repeated
     factors = (x.MINUS_ONE, *found.factors) if once and mode == "-" else found.factors

@@ -185,10 +185,11 @@ class Bench:
 
     @cached_property
     def data(self) -> dict[str, np.ndarray]:
-        """Numbers of both signs where that gives numbers, else positive ones."""
-        for positive in (False, True):
+        """Numbers of both signs where that gives numbers, else positive ones, else such as a probability may be."""
+        for positive, scale in ((False, 1.0), (True, 1.0), (True, 0.6)):
             rng = np.random.default_rng(7)
-            found = {n: self._data(n, rng, positive) for n in sorted(self.e.names)}
+            drawn = {n: self._data(n, rng, positive) for n in sorted(self.e.names)}
+            found = {n: v * scale if v.dtype.kind == "f" and scale != 1 else v for n, v in drawn.items()}
             if np.isfinite(self._value(self.e, tuple(self.e.free), found)).all():
                 return found
         raise NoMatrix("it is undefined on the data of the check")
