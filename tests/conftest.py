@@ -1,5 +1,6 @@
 """What all tests share: the blackboard on the path, goldens with --update, hypothesis without a clock."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+gc.set_threshold(100_000, 50, 100)  # formulas are many small objects, none in circles: a tenth of the time
 settings.register_profile("blackboard", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("blackboard")
 

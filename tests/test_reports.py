@@ -9,7 +9,9 @@ import derive
 from derive.writers.pdf import compile_tex, find_tex
 
 BUDGETS = {"softmax_cross_entropy": 4, "batch_cross_entropy": 4, "any_target_cross_entropy": 4, "makemore": 12}
-ENGINES = ("pdflatex", "lualatex")
+RUNS = [(name, "pdflatex") for name in remake.names()] + [
+    pytest.param(name, "lualatex", marks=() if name in BUDGETS else pytest.mark.long) for name in remake.names()
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,7 @@ def reports():
     return of
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", remake.names())
+@pytest.mark.parametrize("name, engine", RUNS)
 def test_tex_compiles_within_its_edges_and_budget(name, engine, reports):
     from derive.writers.latex import report_files
 
