@@ -64,7 +64,8 @@ class Findings:
 
     @property
     def fine(self) -> bool:
-        return all(row.fine for row in self.rows)
+        """Whether there was something to compare, and all of it agrees."""
+        return bool(self.rows) and all(row.fine for row in self.rows)
 
     @property
     def worst(self) -> float | None:

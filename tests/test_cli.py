@@ -84,6 +84,17 @@ def test_versions_are_listed_as_they_are_asked_for(run, here):
     assert code == 2 and "y@3" in err and "~" not in err
 
 
+def test_only_what_was_compared_is_called_verified(run, here):
+    """A random mask cannot be drawn again, so nothing ran: the steps are judged, the code is not verified."""
+    source = "from torch import nn\nclass M(nn.Module):\n    def __init__(self, d):\n        super().__init__()\n"
+    source += "        self.fc, self.drop = nn.Linear(d, d), nn.Dropout(0.5)\n"
+    (here / "m.py").write_text(source + "    def forward(self, x):\n        return self.drop(self.fc(x))\n")
+    code, _, err = run("build", "m.py")
+    said = next(line for line in err.splitlines() if "proved" in line)
+    assert code == 0 and "judged" in said and "not compared with the source: dropout" in said
+    assert "verified" not in err
+
+
 def test_build(run, here):
     code, out, err = run("build", "softmax.py")
     assert code == 0
