@@ -72,9 +72,11 @@ def _judge_derivation(
 
 
 def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Derivation, whole: bool) -> Step:
-    verdict = bench.same(before, step.line)
+    verdict = bench.same(before, step.line, everywhere=False)
     by_law = whole and step.rule in BY_CONSTRUCTION and found.kind == "gradient"
     proved = by_law or prove_equal(before, step.line, program, step.uses) is True
+    if verdict.equal and not proved:
+        verdict = bench.elsewhere(before, step.line) or verdict
     if verdict.equal is False and (proved or verdict.how == "value" or _confirmed(verdict)):
         raise Refuted(_refutation(before, step, found, verdict, bench))
     if proved:

@@ -469,3 +469,12 @@ THRESHOLDS = [
 def test_data_lie_on_both_sides_of_a_threshold(left, right, holds):
     a, b = formula(left), formula(right)
     assert bench(a, b).same(a, b).equal is holds
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_branch_that_one_draw_misses(seed):
+    """[0 < u] and [h < 0] with h = relu(u) differ only where u is positive, which two entries of one draw may not be."""
+    text = "input x[n]\ninput w[n]\nh[i:n] = relu(x[i]*w[i])\na[i:n] = h[i]*[0 < x[i]*w[i]]\nb[i:n] = h[i]*[h[i] < 0]\noutput a"
+    program = parse_program(text)
+    left, right = program.equation("a"), program.equation("b")
+    assert Bench(program, seed).same(left.rhs, right.instance(left.indices)).equal is False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -64,6 +65,10 @@ def placed(a: Expr, b: Expr, axes: tuple[Index, ...], place: Iterable[int]) -> d
     return {names[i]: int(k) for i, k in zip(axes, place, strict=True)}
 
 
+REGIONS = 12  # draws on which formulas with branches are compared; one value has the same sign in all once in 2,000 times
+REDRAWN = 7919  # how far apart the seeds of these draws are
+
+
 class Bench:
     """Random data for one program.  Same program, seed and sizes: same data.
 
@@ -91,6 +96,7 @@ class Bench:
         self._keep: list[Expr] = []
         self._twin: Bench | None = None
         self._scaled: dict[tuple[Fraction, bool], Bench] = {}
+        self._redrawn: dict[int, Bench] = {}
         self._compared = {e.name: found for e in program.equations if (found := draw.thresholds(e.rhs))}
         formulas = [*(e.rhs for e in program.equations), *self.extra]
         shapes = {name: item.shape for name, item in program.by_name.items()}
@@ -262,8 +268,11 @@ class Bench:
         """The same where floats may under- or overflow: what floats tell apart, the residues must tell apart too."""
         return True if self._value(a, b)[0] else self._exact(a, b)
 
-    def same(self, a: Expr, b: Expr) -> Judgement:
-        """Both judges on one pair.  Where the mixed data leave a formula undefined, positive data are tried."""
+    def same(self, a: Expr, b: Expr, everywhere: bool = True) -> Judgement:
+        """Both judges on one pair.  Where the mixed data leave a formula undefined, positive data are tried.
+
+        Formulas with branches are compared on several draws, unless `everywhere` is false.
+        """
         equal, where, why = self._value(a, b)
         if equal is None and not self.positive:
             return self.twin.same(a, b)
@@ -271,6 +280,9 @@ class Bench:
             return Judgement(None, "value", why, None, self.sizes)
         if equal is False:
             return Judgement(False, "value", f"the values differ {where}", where, self.sizes)
+        elsewhere = self.elsewhere(a, b) if everywhere else None
+        if elsewhere is not None:
+            return elsewhere
         exact = self._exact(a, b)
         if exact is None:
             return Judgement(True, "value", "the values agree; the residues cannot say", None, self.sizes)
@@ -278,6 +290,29 @@ class Bench:
             return Judgement(False, "exact", "the residues differ, and nothing here is opaque", None, self.sizes)
         beyond = self._beyond(a, b)
         return Judgement(True, "exact", "the residues agree", None, self.sizes) if beyond is None else beyond
+
+    def elsewhere(self, a: Expr, b: Expr) -> Judgement | None:
+        """The difference of two formulas with branches on other draws: one draw may lie on one side of them all."""
+        if self.positive or self.scale != 1 or not self._branching(a, b):
+            return None
+        for k in range(1, REGIONS):
+            if k not in self._redrawn:
+                self._redrawn[k] = Bench(self.program, self.seed + REDRAWN * k, self.sizes, self.extra)
+                self._redrawn[k].world.equations |= self.world.equations
+            equal, where, _ = self._redrawn[k]._value(a, b)
+            if equal is False:
+                return Judgement(False, "value", f"the values differ {where}", where, self.sizes)
+        return None
+
+    def _branching(self, a: Expr, b: Expr) -> bool:
+        """Whether the data choose between branches of two formulas, or of what they rest on."""
+        if draw.branches(a) or draw.branches(b):
+            return True
+        return bool(self._branched) and not self._branched.isdisjoint(self.program.reaches(a.names | b.names))
+
+    @cached_property
+    def _branched(self) -> frozenset[str]:
+        return frozenset(e.name for e in self.program.equations if draw.branches(e.rhs))
 
     def _beyond(self, a: Expr, b: Expr) -> Judgement | None:
         """The difference of two formulas on data on both sides of the numbers that they are compared with."""

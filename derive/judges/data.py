@@ -16,6 +16,7 @@ import numpy as np
 from derive import expr as x
 from derive.expr import Expr, Term
 from derive.index import Index, Quotient, Size
+from derive.ops import OPS
 from derive.program import Program
 
 LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for a longer axis: speed
@@ -226,6 +227,26 @@ def thresholds(e: Expr) -> set[Fraction]:
         if len(sides) == 2 and any(getattr(s, "names", ()) for s in sides):
             found |= {abs(v) for v in map(_number, sides) if v}
     return found
+
+
+KINKED = {"abs", "sign", "floor"}  # functions of the table that have a kink and no meaning
+
+
+def branches(e: Expr) -> bool:
+    """Whether a formula has branches that the data choose: comparisons of values, the largest of some, kinks."""
+    for t in x.walk(e):
+        if isinstance(t, x.Rel) and any(getattr(s, "names", ()) for s in (t.left, t.right)):
+            return True
+        if isinstance(t, x.ArgBest) or isinstance(t, x.Reduce) and t.op in ("max", "min"):
+            return True
+        if isinstance(t, x.Call) and _kinked(t.op):
+            return True
+    return False
+
+
+def _kinked(op: str) -> bool:
+    meaning = OPS[op].meaning_expr
+    return op in KINKED or meaning is not None and branches(meaning)
 
 
 def _number(t: Term | Index) -> Fraction | None:
