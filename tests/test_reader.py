@@ -396,3 +396,11 @@ for epoch in range(10):
     program = read_python("import torch\nfrom torch import nn\n" + source, shapes={"labels": "int n"})
     shapes = {v.name: " ".join(map(str, v.shape)) for v in program.inputs}
     assert shapes["images"] == "n h" and shapes["model_0_weight"] == "d h" and program.outputs == ("loss",)
+
+
+def test_rounds_before_the_loss_belong_to_the_pass():
+    """Descent steps whose result the loss is computed from are no training loop."""
+    source = "import numpy as np\n# shapes: w0 (d,) · a (d,)\nw = w0 * 1\nfor k in range(2):\n    inner_loss = ((w - a) ** 2).sum()\n"
+    source += "    w -= 0.1 * (w - a)\nloss = (w**2).sum()\n"
+    program = read_python(source)
+    assert program.outputs == ("loss",) and len([e for e in program.equations if e.name.startswith("w")]) == 3

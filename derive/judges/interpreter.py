@@ -193,10 +193,14 @@ def first_round(body) -> list:
                 return [*body[:k], *inner]
             steps = [n for n in inner if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
             before = {name for known in body[:k] for name in R.stored_names(known)}
-            losses = [j for j, n in enumerate(inner) if isinstance(n, ast.Assign) and any(map(_is_loss, R.stored_names(n)))]
-            if losses and any(before & set(R.stored_names(n)) for n in steps):
+            losses = [j for j, n in enumerate(inner) if _sets_loss(n)]
+            if losses and not any(map(_sets_loss, body[k + 1 :])) and any(before & set(R.stored_names(n)) for n in steps):
                 return [*body[:k], *inner[: losses[-1] + 1]]
     return body
+
+
+def _sets_loss(node) -> bool:
+    return isinstance(node, ast.Assign) and any(map(_is_loss, R.stored_names(node)))
 
 
 def _is_loss(name: str) -> bool:

@@ -18,11 +18,15 @@ ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.ListComp, ast.G
 def one_step(tree: ast.Module) -> ast.Module:
     """A script that trains as one step of it: the body of its training loop in place of the loop, up to the loss.
 
-    A training loop calls `loss.backward()`, or changes names that were set before it by `W -= …`.
+    A training loop calls `loss.backward()`, or changes names that were set before it by `W -= …`, where no loss is
+    computed after it: there the rounds belong to the forward pass.
     """
     body: list[ast.stmt] = []
     for place, node in enumerate(tree.body):
-        step = _step(node, set().union(*map(stored, body))) if isinstance(node, (ast.For, ast.While)) else None
+        known = set().union(*map(stored, body))
+        step = _step(node, known) if isinstance(node, (ast.For, ast.While)) else None
+        if step is not None and not _is_backward(step[-1]) and any(map(_sets_a_loss, tree.body[place + 1 :])):
+            step = None
         if step is not None:
             rest = [n for n in tree.body[place + 1 :] if isinstance(n, DEFINITIONS)]
             return ast.copy_location(ast.Module([*body, *step, *rest], tree.type_ignores), tree)
@@ -39,8 +43,12 @@ def _step(loop: ast.For | ast.While, known: set[str]) -> list[ast.stmt] | None:
     if end is not None:
         return loop.body[: end + 1]
     updates = any(isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and stored(n) & known for n in loop.body)
-    losses = [k for k, n in enumerate(loop.body) if isinstance(n, ast.Assign) and any(map(LOSS.search, stored(n)))]
+    losses = [k for k, n in enumerate(loop.body) if _sets_a_loss(n)]
     return loop.body[: losses[-1] + 1] if updates and losses else None
+
+
+def _sets_a_loss(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and any(map(LOSS.search, stored(node)))
 
 
 def _is_backward(node: ast.stmt) -> bool:

@@ -17,13 +17,12 @@ from derive.readers.cells import loaded
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
-from derive.readers.layers import KINDS, ClassOf, Layer, labelled
+from derive.readers.layers import KINDS, SIZED, ClassOf, Layer, labelled
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
 from derive.readers.values import Array, Function, Instance, Opaque, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
-SIZED = {"Linear", "Embedding", "LayerNorm", "RMSNorm", "Conv1d", "Conv2d", "BatchNorm1d", "BatchNorm2d", "GroupNorm"}
 INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
 
 

@@ -207,6 +207,7 @@ LAYERS: dict[str, Callable] = {
 POSITIONAL = {"Softmax", "LogSoftmax", "LeakyReLU", "ELU", "CosineSimilarity", "GLU", "GELU"}
 HOLDERS = {"Sequential", "ModuleList"}
 KINDS = {*STATELESS, *LAYERS}
+SIZED = LAYERS.keys() - {"Sequential", "Dropout", "Identity", "Flatten"}  # the others are made with lengths
 
 
 def made(name: str, args: list, keywords: dict) -> object:
@@ -218,4 +219,4 @@ def made(name: str, args: list, keywords: dict) -> object:
     return Layer(name, args, keywords) if name in KINDS else Opaque(f"the layer nn.{name}")
 
 
-__all__ = ["KINDS", "ClassOf", "Layer", "apply", "instance_of", "labelled", "made"]
+__all__ = ["KINDS", "SIZED", "ClassOf", "Layer", "apply", "instance_of", "labelled", "made"]
