@@ -72,7 +72,7 @@ def _judge_derivation(
 
 
 def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Derivation, whole: bool) -> Step:
-    verdict = bench.same(before, step.line, everywhere=False)
+    verdict = bench.same(before, step.line)
     by_law = whole and step.rule in BY_CONSTRUCTION and found.kind == "gradient"
     proved = by_law or prove_equal(before, step.line, program, step.uses) is True
     if verdict.equal and not proved:

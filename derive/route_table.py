@@ -232,7 +232,7 @@ def _agreement(task: Task, result: Expr, seed: int) -> str:
         uses = [*names, *(gradient_name(n) for n in task.between)]
         if prove_equal(mine, held, g.program, uses) is True or prove_equal(mine, held, g.program, ()) is True:
             return "proved"
-    verdict = Bench(g.program, seed, extra=[mine]).same(mine, theirs)
+    verdict = Bench(g.program, seed, extra=[mine]).same(mine, theirs, everywhere=True)
     if verdict.equal is False:
         raise Refuted(f"a route to the gradient of `{task.name}` ends elsewhere: {text(result)}")
     return "tested" if verdict.equal and verdict.how == "exact" else "open"

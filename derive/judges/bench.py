@@ -268,10 +268,10 @@ class Bench:
         """The same where floats may under- or overflow: what floats tell apart, the residues must tell apart too."""
         return True if self._value(a, b)[0] else self._exact(a, b)
 
-    def same(self, a: Expr, b: Expr, everywhere: bool = True) -> Judgement:
+    def same(self, a: Expr, b: Expr, everywhere: bool = False) -> Judgement:
         """Both judges on one pair.  Where the mixed data leave a formula undefined, positive data are tried.
 
-        Formulas with branches are compared on several draws, unless `everywhere` is false.
+        With `everywhere`, formulas with branches are compared on several draws.
         """
         equal, where, why = self._value(a, b)
         if equal is None and not self.positive:
@@ -298,7 +298,7 @@ class Bench:
         for k in range(1, REGIONS):
             if k not in self._redrawn:
                 self._redrawn[k] = Bench(self.program, self.seed + REDRAWN * k, self.sizes, self.extra)
-                self._redrawn[k].world.equations |= self.world.equations
+            self._redrawn[k].add(self.world.equations.values())
             equal, where, _ = self._redrawn[k]._value(a, b)
             if equal is False:
                 return Judgement(False, "value", f"the values differ {where}", where, self.sizes)

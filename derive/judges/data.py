@@ -245,7 +245,7 @@ def branches(e: Expr) -> bool:
 
 
 def _kinked(op: str) -> bool:
-    meaning = OPS[op].meaning_expr
+    meaning = OPS[op].meaning_expr if op in OPS else None  # an inverse or a reader's unknown function has no row
     return op in KINKED or meaning is not None and branches(meaning)
 
 
