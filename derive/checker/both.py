@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
@@ -17,7 +17,7 @@ from itertools import count
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
-from derive.checker.statements import copied_gradient, declared, stored_keys, uses, without_branches
+from derive.checker.statements import copied_gradient, declared, one_by_one, packed, stored_keys, uses, without_branches
 from derive.errors import Problem, Unsupported
 from derive.index import Size
 from derive.program import Equation, Variable, base_name, gradient_name
@@ -29,7 +29,7 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
 from derive.readers.run import Knowledge, Run, without_quotients
 from derive.readers.statements import Returned, assign, execute
-from derive.readers.values import Array, Function, Parameter, Restart, Rows, Scope
+from derive.readers.values import Array, ByName, Function, Parameter, Restart, Rows, Scope
 
 MOST_STEPS = 3000
 _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
@@ -124,6 +124,7 @@ class _Reader:
             if self._shape(output):
                 for spelling in spellings:
                     scope.setdefault(spelling, self._upstream(output))
+        self._unpacked_by_name(scope)
         return scope
 
     def _function(self) -> Scope:
@@ -148,8 +149,27 @@ class _Reader:
             elif caches:
                 scope[name] = caches.pop(0)
         self._bind_upstream(scope, gradients)
+        self._unpacked_by_name(scope, parameters)
         self.run.scopes.append(scope)
         return scope
+
+    def _unpacked_by_name(self, scope: Scope, names: Iterable[str] | None = None) -> None:
+        """Containers that nothing of the forward pass is bound to: `cache["h"]` is its h."""
+        for name in packed(self.back.body):
+            unset = not any(name in s for s in _chain(scope))
+            if unset and spelled(name) is None and (names is None or name in names):
+                known = self._inside()
+                known |= {n: v for s in reversed([*_chain(self.outer)]) for n, v in flat(s).items()
+                          if isinstance(v, _STATE)}  # fmt: skip
+                inner = {n.split("[")[1].rstrip("]"): v for n, v in known.items() if "[" in n}
+                scope[name] = ByName(inner | {n: v for n, v in known.items() if "[" not in n})
+
+    def _inside(self) -> dict[str, Array]:
+        """What functions that the forward pass calls once compute on the way, under names that no other one has."""
+        found: dict[str, list[str]] = {}
+        for (owner, name), local in self.mark.locals.items():
+            found.setdefault(name, []).extend(local.internals if owner else ["", ""])
+        return {n: named_array(made[0], self._shape(made[0])) for n, made in found.items() if len(made) == 1}
 
     def _state(self) -> list:
         """The containers that forward returns besides its outputs; else all of what it returns besides them."""
@@ -305,6 +325,10 @@ class _Reader:
             step.copied = copied_gradient(node)
             outcome = self._stand_in(step) if step.copied else execute(run, [node])
         except Problem as problem:
+            if parts := one_by_one(node):
+                self.steps.pop()
+                self._back_to(step)
+                return self._body(parts, looped)
             outcome = self._chosen_by_value(step, problem)
         except INNER as error:
             why = f"{type(error).__name__}: {error}"

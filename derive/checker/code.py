@@ -11,6 +11,7 @@ import numpy as np
 
 from derive.checker.both import read_both
 from derive.checker.cut import Court
+from derive.checker.generated import without_guards
 from derive.checker.names import spelled
 from derive.checker.reading import Back
 from derive.checker.said import said
@@ -45,6 +46,7 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
     ends, so that a gradient which a later listing sets anew was complete.
     """
     try:
+        source = without_guards(source) if isinstance(source, str) else source
         forward = _named_forward(source, path) if forward is None else forward
         back, text, own = _split(source, path, forward)
         function = function or own

@@ -17,7 +17,7 @@ from derive.program import Equation, Program, Variable
 from derive.readers.convert import as_array
 from derive.readers.run import Run, entries, whole_view
 from derive.readers.statements import Returned, execute
-from derive.readers.values import Array, Buffer, Instance, Pair, Restart, Scope
+from derive.readers.values import Array, Buffer, ByName, Instance, Pair, Restart, Scope
 
 FUEL = 20_000
 INNER = (RecursionError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError)  # of the reader itself
@@ -57,7 +57,7 @@ class Snapshot:
         values = [v for s in run.scopes for v in _leaves(s)]
         found = {id(v.view.buffer): v.view.buffer for v in values if isinstance(v, Array) and v.view is not None}
         held = [(b, (b.anchor, b.loops, b.stamp, set(b.versions))) for b in found.values()]
-        inner = [(v, copy.copy(v)) for s in run.scopes for v in s.values() if isinstance(v, (dict, list))]
+        inner = [(v, copy.copy(v)) for s in run.scopes for v in s.values() if isinstance(v, (dict, list)) and not isinstance(v, ByName)]
         return Snapshot(scopes, held, inner)
 
     def names(self) -> set[str]:
@@ -163,7 +163,7 @@ def flat(scope: Mapping) -> dict[str, object]:
         if isinstance(value, Instance):
             for key, inner in flat(value.attributes).items():
                 found[key if "[" in key else f"{name}[{key}]"] = inner
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and not isinstance(value, ByName):
             found |= {f"{name}[{key}]": inner for key, inner in value.items() if isinstance(key, (str, int))}
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FILLERS = {"zeros", "zeros_like", "empty", "empty_like", "full", "new_zeros", "defaultdict", "dict"}
@@ -102,6 +103,34 @@ def copied_gradient(node: ast.stmt) -> bool:
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and not value.args:
         value = value.func.value
     return isinstance(value, ast.Attribute) and value.attr == "grad"
+
+
+def one_by_one(node: ast.stmt) -> list[ast.stmt]:
+    """`a, b = u, v` as `a = u` and `b = v`, where neither reads what the other sets; else nothing."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values) > 1:
+            read = {n.id for v in values for n in ast.walk(v) if isinstance(n, ast.Name)}
+            if all(isinstance(n, ast.Name) and n.id not in read for n in names):
+                parts = [ast.Assign([n], v) for n, v in zip(names, values, strict=True)]
+                return [ast.fix_missing_locations(ast.copy_location(p, node)) for p in parts]
+    return []
+
+
+def packed(body: Iterable[ast.stmt]) -> frozenset[str]:
+    """Names that are read as containers, by a text or unpacked, and that no statement sets: `cache`, `parameters`."""
+    found: set[str] = set()
+    stored: set[str] = set()
+    for node in (n for top in body for n in ast.walk(top)):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str()) | ast.JoinedStr()):
+                found.add(name)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.BinOp(left=ast.Constant(value=str()))):
+                found.add(name)
+            case ast.Assign(targets=[ast.Tuple() | ast.List()], value=ast.Name(id=name)):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                stored.add(name)
+    return frozenset(found - stored)
 
 
 def declared(text: str, word: str) -> list[str]:

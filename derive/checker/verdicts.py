@@ -101,8 +101,8 @@ class Checker(Explainer):
         return f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"
 
     def _facts(self) -> list[Fact]:
-        """Sums over the last axis of the inputs that no claim differentiates by."""
-        found, meant = [], {f.meant for f in self.findings}
+        """Sums over the last axis of the inputs that no claim differentiates by, and of those that only weigh the loss."""
+        found, meant = [], {f.meant for f in self.findings if not self._weighs(f.meant)}
         for v in self.reading.forward.inputs:
             if (
                 v.sort == "real"
@@ -114,6 +114,11 @@ class Checker(Explainer):
                 text = f"sum[{letters[-1]}] {v.name}[{','.join(letters)}] = 1"
                 found.append(parse_fact(text, self.reading.forward))
         return found
+
+    def _weighs(self, name: str | None) -> bool:
+        """Whether the loss is linear in an input: its gradient does not depend on it, as with targets."""
+        target = self.court.targets.get(name)
+        return target in self.court.program and name not in self.court.program.reaches({target})
 
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""

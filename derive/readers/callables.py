@@ -17,6 +17,7 @@ from derive.readers.rounds import replaced
 from derive.readers.run import Run
 from derive.readers.values import (
     Array,
+    ByName,
     Function,
     Instance,
     Method,
@@ -77,6 +78,8 @@ def _library(run: Run, callee: Module, args: list, keywords: dict) -> object:
         return L.made(name, args, keywords)
     if name in RANDOM:
         return run.drawn(name, args, keywords)
+    if name in ("result_type", "promote_types", "get_default_dtype"):
+        return Module("numpy.float64")
     if path == "numpy.add.at" or path.endswith(("subtract.at",)):
         return _add_at(run, "-" if "subtract" in path else "+", args)
     if len(path.split(".")) > 2 and path.startswith("numpy.") and name in ("reduce", "outer", "accumulate"):
@@ -128,7 +131,7 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
     if isinstance(owner, dict) and any(isinstance(k, Moving) for k in owner) and name not in ("get", "pop", "update"):
         raise run.unsupported(f"`.{name}()` of a dict that a loop of unknown length fills", "its keys are not known",
                               "read it under the loop's variable: [hs[t] for t in range(T)]")  # fmt: skip
-    if isinstance(owner, list) and name != "append":
+    if isinstance(owner, list) and name != "append" or isinstance(owner, ByName) and name != "get":
         run.refuse_growing(owner)
     match owner:
         case list() | tuple() | dict() | str() | Rows():

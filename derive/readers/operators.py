@@ -204,6 +204,8 @@ def compared(run: Run, op: str, a: object, b: object) -> object:
 
 def _member(run: Run, a: object, b: object) -> bool:
     if isinstance(b, (str, list, tuple, dict)) and not isinstance(a, Array):
+        if isinstance(b, str) and not isinstance(a, str):
+            raise run.unsupported(f"`in` of {kind(a)} in a text")
         return a in b
     if isinstance(b, Scope):
         return a in b

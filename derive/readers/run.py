@@ -21,6 +21,7 @@ from derive.readers.values import (
     Along,
     Array,
     Buffer,
+    ByName,
     Fixed,
     Moving,
     Restart,
@@ -334,6 +335,9 @@ class Run:
 
     def refuse_growing(self, value: object) -> None:
         """A list that a loop of unknown length appends to, or a dict that it fills, is no whole thing inside of it."""
+        if isinstance(value, ByName):
+            raise self.unsupported("a container used as a whole when its entries are not known",
+                                   "nothing tells what the forward pass packed into it", 'read it by key: cache["h"]')  # fmt: skip
         keys = [k for k in value if isinstance(k, Moving)] if isinstance(value, dict) else []
         indices = {r.index for r in self.rounds}
         if any(id(value) in r.lists for r in self.rounds) or any(k.index in indices for k in keys):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from derive import expr as x
-from derive.errors import Problem
+from derive.errors import Problem, UnknownName
 from derive.index import Index, Size
 from derive.readers.arrays import aligned, broadcast_shape
 from derive.readers.builtins import key_of
@@ -23,6 +23,7 @@ from derive.readers.trails import store_trail, trail_of
 from derive.readers.values import (
     Array,
     Buffer,
+    ByName,
     Function,
     Instance,
     Masked,
@@ -157,6 +158,8 @@ def _is_input(run: Run, name: str, a: Array) -> bool:
 
 
 def _unpack(run: Run, targets: list[ast.expr], value: object, quiet: bool) -> None:
+    if isinstance(value, ByName):
+        value = [_by_name(run, value, target) for target in targets]
     if isinstance(value, ShapeOf):
         unpacked_shape(run, value.parameter, len(targets))
     values = _unpacked(run, value, len(targets))
@@ -170,6 +173,17 @@ def _unpack(run: Run, targets: list[ast.expr], value: object, quiet: bool) -> No
         raise run.mismatch(f"{len(values)} values for {len(targets)} names")
     for target, part in zip(targets, values, strict=True):
         assign(run, target, part, quiet or (isinstance(target, ast.Name) and target.id == "_"))
+
+
+def _by_name(run: Run, owner: ByName, target: ast.expr) -> object:
+    """`h, W = cache` of a container whose order is not known: each name takes the entry of that name."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return owner
+    name = getattr(target, "id", "")
+    if name not in owner and not name.startswith("_"):
+        raise run.problem(UnknownName, f"`{name}` is no name of the forward pass", "what was packed here goes by its name",
+                          f"known: {', '.join(dict.keys(owner))}", target)  # fmt: skip
+    return owner.get(name)
 
 
 def _unpacked(run: Run, value: object, count: int) -> list:

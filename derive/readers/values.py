@@ -198,6 +198,13 @@ class Scope(dict):
         self.born: dict[str, tuple] = {}
 
 
+class ByName(dict):
+    """A container that a function is handed, when nothing tells how it was packed: its entries go by their own names.
+
+    It is read by key or unpacked into these names; how many entries there are, and in which order, nobody knows.
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class Instance:
     """`self`: its attributes, and the class whose methods it has."""
