@@ -104,6 +104,8 @@ class Table:
         return iter(dict.fromkeys(self._rows.values()))
 
 
+OURS = ("erf", "sigmoid")  # functions that templates may call besides those of np: generated modules define them
+
 # fmt: off
 OPS = Table((
     Op("exp",      slope="y",               numpy="np.exp({u})",     latex=r"\exp",  sympy="exp"),
@@ -125,13 +127,13 @@ OPS = Table((
     Op("cosh",     meaning="(exp(u) + exp(-u))/2", slope="sinh(u)", numpy="np.cosh({u})", latex=r"\cosh"),
     Op("tan",      meaning="sin(u)/cos(u)", slope="1 + y^2",        numpy="np.tan({u})",  latex=r"\tan"),
     Op("sigmoid",  meaning="1/(1 + exp(-u))", slope="y*(1 - y)",    numpy="1 / (1 + np.exp(-{u}))",
-       stable="np.exp(-np.logaddexp(0, -{u}))", latex=r"\sigma", reads="expit", known=True),
+       stable="sigmoid({u})",               latex=r"\sigma", reads="expit", known=True),
     Op("softplus", meaning="log(1 + exp(u))", slope="sigmoid(u)",   numpy="np.log(1 + np.exp({u}))",
        stable="np.logaddexp(0, {u})",       latex=r"\operatorname{softplus}", known=True),
     Op("logsigmoid", meaning="-log(1 + exp(-u))", slope="1 - sigmoid(u)", numpy="-np.log(1 + np.exp(-{u}))",
        stable="-np.logaddexp(0, -{u})",     latex=r"\log\sigma", reads="log_sigmoid"),
     Op("silu",     meaning="u/(1 + exp(-u))", slope="sigmoid(u)*(1 + u*(1 - sigmoid(u)))",
-       numpy="{u} / (1 + np.exp(-{u}))", stable="{u} * np.exp(-np.logaddexp(0, -{u}))",
+       numpy="{u} / (1 + np.exp(-{u}))", stable="{u} * sigmoid({u})",
        latex=r"\operatorname{SiLU}", reads="swish"),
     Op("gelu",     meaning="u*(1 + erf(u/2^(1/2)))/2",
        slope="(1 + erf(u/2^(1/2)))/2 + u*exp(-u^2/2)/(2*pi())^(1/2)",

@@ -19,7 +19,7 @@ from derive.judges import interpreter
 from derive.judges.evaluate import Undecided, World
 from derive.judges.value import Floats
 from derive.notation import parse
-from derive.ops import OPS, Op
+from derive.ops import OPS, OURS, Op
 
 POINTS = (0.37, 1.21, -0.83, 2.6, -1.9, 0.058)
 _TEMPLATE = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Attribute, ast.Name, ast.Constant, ast.Load,
@@ -75,10 +75,13 @@ def _value(e: Expr, point: dict[str, float], row: Op) -> float:
         return math.nan
 
 
+SIGMOID = "def sigmoid(u):\n    return 1 / (1 + np.exp(-u))\n"  # what templates mean by it
+
+
 def _judge_numpy(row: Op, template: str) -> None:
     code = template.format(**{name: name for name in row.args.split()})
     _check_template(code, row)
-    source = f"import numpy as np\ndef forward({', '.join(row.args.split())}):\n    return {code}\n"
+    source = f"import numpy as np\n{SIGMOID}def forward({', '.join(row.args.split())}):\n    return {code}\n"
     for point in _points(row) if row.meaning_expr is not None else ():
         wanted = _value(row.meaning_expr, point, row)
         try:
@@ -97,7 +100,7 @@ def _check_template(code: str, row: Op) -> None:
         tree = ast.parse(code, mode="eval")
     except SyntaxError as problem:
         raise Usage(f"the NumPy text of `{row.name}` is no expression: {code}", problem.msg) from problem
-    known = {*row.args.split(), "np", "erf"}
+    known = {*row.args.split(), "np", *OURS}
     for node in ast.walk(tree):
         named = isinstance(node, ast.Name) and node.id not in known
         hidden = isinstance(node, ast.Attribute) and (node.attr.startswith("_") or not isinstance(node.value, ast.Name))

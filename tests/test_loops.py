@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import derive
+from derive.arrays.local_rounds import with_local_rounds
+from derive.arrays.program import Assign, Counter, Full, Length, Load, Map, Number, Pick, Repeat, Slice, Store
+from derive.arrays.rounds import Block
 from derive.checker.code import check_code
+from derive.index import Index, Size
 from derive.notation import equation_text
 from derive.program import parse_program
 from derive.recurrence import blocks, recurrence
@@ -100,6 +104,51 @@ def test_a_circle_is_no_recurrence():
     program = parse_program("input x[T]\na[t:T] = b[t] + x[t]\nb[t:T] = a[t]\nL[] = sum[t:T] a[t]\noutput L")
     with pytest.raises(derive.Problem, match="circular"):
         recurrence(blocks(program.equations)[0])
+
+
+# ---------------------------------------------------------------- what only one round reads
+
+T_, N_ = Index("t", Size.of("T")), Size.of("n")
+AT = (Counter(T_),)
+
+
+def row(name: str) -> Pick:
+    return Pick(Load(name), AT)
+
+
+def zeros(name: str) -> Assign:
+    return Assign(name, Full((T_.size, N_), Number(0)))
+
+
+SET_A = Store("a", AT, "=", Map("mul", (row("x"), row("x"))))
+SET_B = Store("b", AT, "=", Map("add", (row("a"), row("x"))))
+LOCAL = [  # what a round does; the arrays that become its own, where b is read afterwards
+    ((SET_A, SET_B), "a"),
+    ((SET_B, SET_A), ""),  # read before it is set
+    ((SET_A, SET_B, Store("b", AT, "+", Pick(Load("a"), (Map("sub", (Counter(T_), Number(1))),)))), ""),  # of another round
+    ((SET_A, Store("a", AT, "+", row("x")), SET_B), ""),  # set in two lines
+    ((Store("a", (*AT, Slice(None, Length(N_))), "=", row("x")), SET_B), ""),  # set in parts
+    ((Store("a", AT, "=", Number(1)), SET_B), ""),  # one number: the local value would lack its axis
+    ((Store("a", AT, "=", row("x")), SET_B), "a"),  # another name for the entries of x
+    ((Store("a", AT, "=", row("x")), Store("x", AT, "+", Number(1)), SET_B), ""),  # which change before they are read
+    ((SET_A, Assign("~~r", row("a")), Store("~~r", (Number(0),), "+", Number(1)), SET_B), ""),
+    ((SET_A, Store("b", AT, "=", Pick(Load("a"), (Counter(T_), Slice(None, Number(1)))))), "a"),
+]
+
+
+@pytest.mark.parametrize(("body", "local"), LOCAL)
+def test_what_one_round_alone_reads_is_its_own(body, local):
+    names = [n for n in "ab" if any(isinstance(s, Store) and s.name == n for s in body)]
+    own = {n: tuple(s for s in body if isinstance(s, Store) and s.name == n) for n in names}
+    block = Block((), (*map(zeros, names), Repeat(T_, body)), own)
+    (found,) = with_local_rounds([block], {"b"}, lambda name: (T_.size, N_))
+    made = [s.name for s in found.statements[-1].body if isinstance(s, Assign) and s.name in names]
+    assert made == list(local) == [n for n in names if not any(isinstance(s, Assign) and s.name == n for s in found.statements)]
+
+
+def test_local_rounds_in_code():
+    code = derive.differentiate(read("h = h0\nfor t in range(len(x)):\n    z = x[t] * h\n    h = np.tanh(z)\nreturn h.sum()")).code("steps")
+    assert re.search(r"\n        dz = dh\[t\] \* ", code) and "dz[t]" not in code
 
 
 # ---------------------------------------------------------------- backward code with a loop

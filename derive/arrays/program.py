@@ -11,7 +11,7 @@ gather or mask, strided store or loop) has been made here; a writer only spells 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from derive.index import Index, Size
@@ -299,6 +299,25 @@ def loads(t: Node | Statement) -> list[str]:
     found += [u.name for u in walk(t) if isinstance(u, Store)]
     found += [u.like for u in walk(t) if isinstance(u, Full) and u.like]
     return list(dict.fromkeys(found))
+
+
+def changed(t, change):
+    """A node or statement with `change` of every part, from outside in; None from `change` keeps a part and looks inside."""
+    new = change(t)
+    if new is not None:
+        return new
+    changes = {}
+    for f in fields(t):
+        value = getattr(t, f.name)
+        if isinstance(value, (Node, Statement)):
+            inner = changed(value, change)
+        elif isinstance(value, tuple):
+            inner = tuple(changed(v, change) if isinstance(v, (Node, Statement)) else v for v in value)
+        else:
+            continue
+        if inner != value:
+            changes[f.name] = inner
+    return replace(t, **changes) if changes else t
 
 
 def fresh_array(node: Node) -> bool:

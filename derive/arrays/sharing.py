@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Count
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import count
 
 from derive.arrays.program import (
@@ -23,6 +23,7 @@ from derive.arrays.program import (
     Scan,
     Statement,
     Store,
+    changed,
     children,
     walk,
 )  # fmt: skip
@@ -165,20 +166,7 @@ def _named(found: list[_Looked], part: _Part, name: str) -> list[_Looked]:
 
 def _replaced(t, node: Node, by: Node):
     """The same node or statement with a part replaced everywhere."""
-    if t == node:
-        return by
-    changes = {}
-    for f in fields(t):
-        value = getattr(t, f.name)
-        if isinstance(value, (Node, Statement)):
-            new = _replaced(value, node, by)
-        elif isinstance(value, tuple):
-            new = tuple(_replaced(v, node, by) if isinstance(v, (Node, Statement)) else v for v in value)
-        else:
-            continue
-        if new != value:
-            changes[f.name] = new
-    return replace(t, **changes) if changes else t
+    return changed(t, lambda u: by if u == node else None)
 
 
 __all__ = ["shared", "shared_in_a_round"]

@@ -14,7 +14,7 @@ from derive.arrays.rounds import Block, lower_rounds
 from derive.arrays.scatter import lower_equation
 from derive.arrays.sharing import shared
 from derive.index import Index, Quotient, Size
-from derive.ops import OPS
+from derive.ops import OPS, OURS
 from derive.program import Equation, Program
 from derive.recurrence import recurrences
 from derive.writers.numpy_names import Names
@@ -29,6 +29,7 @@ OPERATORS = {
     "le": ("<=", COMPARE, OR, OR), "and": ("&", AND, ADD, ADD), "or": ("|", OR, AND, AND),
 }  # fmt: skip
 PREFIXES = {"neg": ("-", NEG, NEG), "not": ("~", NEG, NEG), "lnot": ("not ", 0, ATOM)}
+CALLED = re.compile(rf"(?<![\w.])({'|'.join(OURS)})\(")
 FUNCTIONS = {"where": "np.where", "clip": "np.clip", "sqrt": "np.sqrt"}
 
 
@@ -89,7 +90,6 @@ class Printer:
     def _apply(self, node: a.Apply):
         row = OPS[node.op]
         template = (self.stable and row.stable) or row.numpy
-        self.used |= {"erf"} if "erf(" in template else set()
         args = dict(zip(row.args.split(), node.args, strict=False)) if node.args else {}
 
         def put(found: re.Match) -> str:
@@ -98,10 +98,14 @@ class Printer:
             return self.wrap(args[found[1]], 0 if inside else ATOM)
 
         body = re.sub(r"\{(\w+)\}", put, template)
-        body = re.sub(r"(?<![\w.])erf\(", f"{self.names.helper('erf')}(", body)
+        body = CALLED.sub(lambda found: self._helper(found[1]) + "(", body)
         if node.plain and node.args:
             return f"float({body})", ATOM
         return body, template_level(template)
+
+    def _helper(self, name: str) -> str:
+        self.used.add(name)
+        return self.names.helper(name)
 
     def _cast(self, node: a.Cast):
         self.used.add("dtype")

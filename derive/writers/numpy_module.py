@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+from derive.arrays.local_rounds import with_local_rounds
 from derive.arrays.program import (
     Assign,
     Load,
@@ -155,15 +156,16 @@ class _Module:
         return _Function(printer, defined=defined)
 
     def _blocks(self, equations: list[Equation], share: bool, note: Callable[[Equation], str],
-                above: bool) -> list[Block]:  # fmt: skip
+                above: bool, kept: Iterable[str]) -> list[Block]:  # fmt: skip
+        """The equations as statements; `kept` are the arrays that are read after them."""
         def remark(e: Equation) -> tuple[Remark, ...]:
             return (Remark(note(e), not above),) if note(e) else ()
 
         blocks = lower_blocks(equations, self.full, stable=self.stable, remark=remark)
-        if not share:
-            return blocks
-        kept = shared([tuple(_round_shared(s) for s in b.statements) if b.own else b.statements for b in blocks])
-        return [replace(b, statements=statements) for b, statements in zip(blocks, kept, strict=True)]
+        if share:
+            found = shared([tuple(_round_shared(s) for s in b.statements) if b.own else b.statements for b in blocks])
+            blocks = [replace(b, statements=statements) for b, statements in zip(blocks, found, strict=True)]
+        return with_local_rounds(blocks, {*kept}, self.full.shape)
 
     def _emit(self, f: _Function, block: Block, note: str, above: bool) -> None:
         self.names.forget_temporaries()
@@ -266,7 +268,8 @@ class _Module:
         f = self._function()
         inputs = self.forward.inputs
         f.defined |= {v.name for v in inputs}
-        for block in self._blocks(self.ahead, self.stable, _line_note, above=False):
+        kept = [*cached, *self.forward.outputs]
+        for block in self._blocks(self.ahead, self.stable, _line_note, above=False, kept=kept):
             self._emit(f, block, _line_note(block.equations[0]), above=False)
         f.printer.sizes |= {a for v in inputs if v.limit is not None for a in v.limit.letters}
         compound = [(v, k, n) for v in inputs for k, n in enumerate(v.shape) if n.letter is None and n.number is None]
@@ -346,7 +349,8 @@ class _Module:
         """The lines of backward, and the names that it takes from the cache."""
         f = self._function()
         f.defined |= set(self.upstreams)
-        for block in self._blocks(self.backward, True, self._note, above=True):
+        kept = [name for name in self.gradient_of.values() if name is not None]
+        for block in self._blocks(self.backward, True, self._note, above=True, kept=kept):
             self._emit(f, block, self._note(block.equations[0]), above=True)
         result = self._result(f)
         shapes = self._upstream_lines(f)

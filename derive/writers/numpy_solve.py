@@ -28,7 +28,7 @@ class _Solver(_Module):
     def module(self, system: System, of: str) -> str:
         """The whole text."""
         self.system = system
-        lines = self._forward([])
+        lines = self._forward([e.name for e in self.ahead])
         self.used |= {"shift"} if self.used & {"softmax", "log_softmax", "logsumexp"} else set()
         helpers = [self._helper(name) for name in HELPERS if name in self.used]
         names = ", ".join(base_name(u.name) for u in system.unknowns)

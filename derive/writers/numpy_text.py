@@ -155,6 +155,10 @@ _ERF = {
     "sb": [-2.24409524465858183362e01, 4.74528541206955367215e02, 2.55305040643316442583e03, 3.19985821950859553908e03,
            1.53672958608443695994e03, 3.25792512996573918826e02, 3.03380607434824582924e01, 1.0],
 }''',
+    "sigmoid": '''def _sigmoid(u):
+    """1 / (1 + exp(-u)) to the last digits everywhere; where exp(-u) is too large, the quotient is zero."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-u))''',
     "softmax": '''def _softmax(u, axis):
     """exp(u) / sum of exp(u) along an axis, shifted by the largest entry."""
     e = np.exp(u - _shift(u, axis))

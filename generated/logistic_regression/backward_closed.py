@@ -8,6 +8,12 @@ Cancelled and shifted forms: finite wherever the true gradient is representable.
 import numpy as np
 
 
+def _sigmoid(u):
+    """1 / (1 + exp(-u)) to the last digits everywhere; where exp(-u) is too large, the quotient is zero."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-u))
+
+
 def _reals(*given):
     """Floating arrays as they are, integers as float64, plain numbers in the type of the arrays."""
     arrays = [np.asarray(value) for value in given]
@@ -61,7 +67,7 @@ def forward(X, w, y):
     _check_shapes({"X": (X.shape, "n d"), "w": (w.shape, "d"), "y": (y.shape, "n")})
 
     z = X @ w  # line 9
-    p = np.exp(-np.logaddexp(0, -z))  # line 10
+    p = _sigmoid(z)  # line 10
     L = -(y * -np.logaddexp(0, -z) - (1 - y) * np.logaddexp(0, z)).sum()  # line 11
 
     cache = {"X": X, "w": w, "y": y, "z": z, "p": p}

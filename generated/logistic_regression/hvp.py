@@ -8,6 +8,12 @@ Cancelled and shifted forms: finite wherever the true gradient is representable.
 import numpy as np
 
 
+def _sigmoid(u):
+    """1 / (1 + exp(-u)) to the last digits everywhere; where exp(-u) is too large, the quotient is zero."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-u))
+
+
 def _reals(*given):
     """Floating arrays as they are, integers as float64, plain numbers in the type of the arrays."""
     arrays = [np.asarray(value) for value in given]
@@ -62,7 +68,7 @@ def forward(X, w, y, v):
     _check_shapes({"X": (X.shape, "n d"), "w": (w.shape, "d"), "y": (y.shape, "n"), "v": (v.shape, "d")})
 
     z = X @ w  # line 9
-    p = np.exp(-np.logaddexp(0, -z))  # line 10
+    p = _sigmoid(z)  # line 10
     z_grad = p - y
     w_grad = z_grad @ X
     L_slope = w_grad @ v

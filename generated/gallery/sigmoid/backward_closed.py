@@ -10,6 +10,12 @@ shortens it.
 import numpy as np
 
 
+def _sigmoid(u):
+    """1 / (1 + exp(-u)) to the last digits everywhere; where exp(-u) is too large, the quotient is zero."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-u))
+
+
 def _reals(*given):
     """Floating arrays as they are, integers as float64, plain numbers in the type of the arrays."""
     arrays = [np.asarray(value) for value in given]
@@ -71,7 +77,7 @@ def forward(x):
     (x,) = _reals(x)
     _check_shapes({"x": (x.shape, "n d")})
 
-    s = np.exp(-np.logaddexp(0, -x))  # line 10
+    s = _sigmoid(x)  # line 10
 
     cache = {"x": x, "s": s}
     return s, cache

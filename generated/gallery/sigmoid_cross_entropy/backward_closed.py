@@ -8,6 +8,12 @@ Cancelled and shifted forms: finite wherever the true gradient is representable.
 import numpy as np
 
 
+def _sigmoid(u):
+    """1 / (1 + exp(-u)) to the last digits everywhere; where exp(-u) is too large, the quotient is zero."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-u))
+
+
 def _reals(*given):
     """Floating arrays as they are, integers as float64, plain numbers in the type of the arrays."""
     arrays = [np.asarray(value) for value in given]
@@ -60,7 +66,7 @@ def forward(z, y):
     _check_shapes({"z": (z.shape, "n"), "y": (y.shape, "n")})
     n = z.shape[0]
 
-    s = np.exp(-np.logaddexp(0, -z))  # line 8
+    s = _sigmoid(z)  # line 8
     loss = -1 / n * (y * -np.logaddexp(0, -z) - (1 - y) * np.logaddexp(0, z)).sum()  # line 9
 
     cache = {"z": z, "y": y, "s": s}
