@@ -147,8 +147,9 @@ def test_what_one_round_alone_reads_is_its_own(body, local):
 
 
 def test_local_rounds_in_code():
-    code = derive.differentiate(read("h = h0\nfor t in range(len(x)):\n    z = x[t] * h\n    h = np.tanh(z)\nreturn h.sum()")).code("steps")
-    assert re.search(r"\n        dz = dh\[t\] \* ", code) and "dz[t]" not in code
+    code = derive.differentiate(read("h = h0\nfor t in range(len(x)):\n    z = x[t] * h\n    h = np.tanh(z)\nreturn h.sum()")).code()
+    assert re.search(r"\n        z = x\[t\] \* h_prev\[t\]", code) and "z[t]" not in code[: code.index("def backward")]
+    assert "dz[t] = " in code  # which the gradient of x reads at all rounds
 
 
 # ---------------------------------------------------------------- backward code with a loop
