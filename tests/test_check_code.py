@@ -302,6 +302,42 @@ def forward(x, Y):
     assert words(known) == [(1, "right", None)]
 
 
+EPS = """
+# shapes: x (n, d) · g (d,)
+def forward(x, g, eps=1e-5):
+    n = x.shape[0]
+    xc = x - x.mean(0)
+    var = (xc ** 2).mean(0)
+    std = np.sqrt(var + eps)
+    xhat = xc / std
+    out = g * xhat
+    return out
+"""
+EPS_BACK = """dxhat = dout * g
+dstd = -(dxhat * xc).sum(0) / (var + 1e-5)
+dvar = 0.5 * dstd / np.sqrt(var + 1e-5)
+dxc = dxhat / std + 2 * xc * dvar / n
+dx = dxc - dxc.mean(0)
+"""
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("", "", "right right-if right-if right-if right-if"),
+    ("1e-5", "1e-6", "right wrong carried carried carried"),
+    ("dout * g", "dout", "wrong carried carried carried carried"),
+    ("0.5 * ", "", "right right-if wrong carried carried"),
+    ("(var + 1e-5)", "std ** 2", "right right right-if right-if right-if"),
+    ("1e-5", "eps", "right right right-if right-if right-if"),
+])  # fmt: skip
+def test_a_default_written_out(old, new, said):
+    """1e-5 for eps is right under the forward's default of it, and under no other number."""
+    found = check_code(EPS_BACK.replace(old, new, 1), "b.py", forward=EPS).verdicts
+    assert [v.verdict for v in found] == said.split()
+    assert all(v.reason == "reads eps as 1e-05, the forward's default" for v in found if v.verdict == "right-if")
+    none = check_code(EPS_BACK, "b.py", forward=EPS.replace("=1e-5", "")).verdicts
+    assert "right-if" not in {v.verdict for v in none}
+
+
 # ---------------------------------------------------------------- values that are none, ties, lines that cannot run
 
 SQUARE = "# shapes: x (n,)\ndef forward(x):\n    y = x ** 2\n    return y\n"
@@ -323,6 +359,12 @@ def forward(a):
 """
 AT_TOP = "da = np.zeros_like(a)\nda[np.arange(a.shape[0]), a.argmax(1)] = {}(m * dout).sum(1)\n"
 EDGES = (
+    (RELU, "da = dh * h / h", 1, "right-if", "side-condition"),
+    (RELU, "da = 2 * dh * h / h", 1, "wrong", None),
+    (RELU, "da = dh * a / h", 1, "wrong", "mask"),
+    (RELU, "da = dh * h / a", 1, "right", None),
+    (RELU, "da = dh * np.abs(h) / h", 1, "right-if", "side-condition"),
+    (RELU, "da = dh * h ** 2 / h", 1, "wrong", None),
     (SQUARE, "dx = 2 * dy * np.exp(np.log(x))", 1, "wrong", "undefined"),
     (SQUARE.replace("x ** 2", "np.log(x)"), "dx = dy * np.exp(-np.log(x))", 1, "right", None),
     (TANH, "da = dh * (1 - np.exp(2 * np.log(h)))", 1, "wrong", "undefined"),

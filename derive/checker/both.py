@@ -433,6 +433,7 @@ class _Reader:
         reading = Reading(forward, self.back, run, names, self.steps, (), variables, start, self.upstream,
                           self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
         made = tuple(reading.renamed(e) for e in made)
+        reading.defaults = self.inputs.numbers()
         reading.copies, reading.sizes = renamed_copies(made), self._sizes()
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)

@@ -27,7 +27,7 @@ from derive.judges.bench import Bench, judge_gradients
 from derive.judges.evaluate import Undecided
 from derive.judges.normal import prove_equal
 from derive.ops import OPS
-from derive.program import Equation, Fact, Program, gradient_name, program_text
+from derive.program import Equation, Program, base_name, gradient_name, program_text
 
 SEEDS = (0, 1)
 ROUGH_SEEDS = range(2, 8)
@@ -41,6 +41,7 @@ class Answer:
     certainty: str | None = None
     where: str | None = None
     why: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,9 +248,8 @@ class Court:
 
     # -- judges
 
-    def under(self, fact: Fact, a: Expr, b: Expr) -> bool:
-        """Whether two formulas are equal, exactly and at two sizes, where a further fact holds."""
-        program = replace(self.program, facts=(*self.program.facts, fact))
+    def equal_in(self, program: Program, a: Expr, b: Expr) -> bool:
+        """Whether two formulas are equal, exactly and at two sizes, in a program that fixes more than ours."""
         found = [Bench(program, seed, self.bench(seed).sizes).same(a, b) for seed in SEEDS]
         if not all(f.equal and f.how == "exact" for f in found):
             return False
@@ -316,6 +316,10 @@ class Court:
         if self._is_undefined(a, b):
             found = undefined_at(self._needed(a, b, *self._forward), a, b, self._forward)
             why = "its value is no number where the true gradient is one"
+            if found is None and (nonzero := self._where_a_number(a, b)):
+                return Answer(None, "tested", None, f"right where {nonzero} ≠ 0: it divides by it", nonzero)
+            if found is None and (elsewhere := self._confirmed(a, b)).equal is False:
+                return elsewhere
             return Answer(None if found is None else False, None, found and str(found), why)
         for seed in SEEDS:
             found = self.bench(seed).same(a, b)
@@ -338,6 +342,36 @@ class Court:
         except (Undecided, Problem):
             return False
 
+    def _where_a_number(self, a: Expr, b: Expr) -> str:
+        """The array by which the first formula divides, if it is the second one wherever that is not zero; else "".
+
+        Exact where all data are positive; in draws of all signs no entry that is a number may differ.
+        """
+        under = {t.base.name for n in self._reached(a) - self.reading.forward.by_name.keys()
+                 for t in x.walk(self.program.equation(n).rhs if self.program.equation(n) else x.ZERO)
+                 if isinstance(t, x.Pow) and isinstance(t.base, Entry) and isinstance(t.exponent, x.Num)
+                 and t.exponent.value < 0}  # fmt: skip
+        zeros = [n for n in sorted(under) if self._has_zeros(n)]
+        benches = [Bench(self.program, seed, self.bench(seed).sizes, positive=True) for seed in SEEDS]
+        try:
+            found = [bench.same(a, b) for bench in benches]
+        except (Undecided, Problem):
+            return ""
+        if len(zeros) != 1 or not all(f.equal and f.how == "exact" for f in found):
+            return ""
+        near = all(self._near_where_finite(bench, a, b) for bench in [self.bench(0), *self._rough_benches])
+        return base_name(zeros[0]) if near else ""
+
+    def _has_zeros(self, name: str) -> bool:
+        axes = self.indices(self.shape(name))
+        return bool(np.any(self.bench(0).value(Entry(name, slots(axes)), axes) == 0))
+
+    def _near_where_finite(self, bench: Bench, a: Expr, b: Expr) -> bool:
+        axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+        left, right = bench.value(a, axes), bench.value(b, axes)
+        finite = np.isfinite(left)
+        return bool(np.allclose(left[finite], np.broadcast_to(right, left.shape)[finite], rtol=1e-6, atol=1e-9))
+
     @cached_property
     def _forward(self) -> tuple[Expr, ...]:
         """The real arrays of the forward pass, at an entry."""
@@ -350,8 +384,8 @@ class Court:
         self._compares.update((e.name, compares(e.rhs)) for e in new)
         return compares(a) or compares(b) or any(self._compares[n] for n in self._reached(a, b) if n in self._compares)
 
-    def _reached(self, a: Expr, b: Expr) -> frozenset[str]:
-        return frozenset(self.program.reaches(a.names | b.names))
+    def _reached(self, *formulas: Expr) -> frozenset[str]:
+        return frozenset(self.program.reaches(frozenset().union(*(e.names for e in formulas))))
 
     @cached_property
     def _rough_benches(self) -> list[Bench]:

@@ -110,6 +110,8 @@ class Judge:
         f.reason = truth.why or None
         f.undefined = truth.equal is False and bool(truth.why)
         f.kind = "undefined" if f.undefined else None
+        if truth.condition and f.word == "unknown":
+            f.word, f.kind = "right-if", "side-condition"
         if (f.follows, f.holds) == (False, True):
             f.kind = "repairs-earlier-slip"
             f.reason = "the result is right, but it does not follow from the wrong gradients that it is made of"

@@ -115,6 +115,7 @@ class Reading:
     aliases: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    defaults: Mapping[str, Fraction] = field(default_factory=dict)
 
     def array(self, internal: str) -> str:
         return self.names.get(internal, internal)

@@ -6,13 +6,13 @@ import ast
 
 from derive.checker.claims import Claim, claims_of
 from derive.checker.codes import KIND_CODES
+from derive.checker.conditions import Condition, conditions
 from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
 from derive.checker.statements import uses
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
-from derive.program import Fact, parse_fact
 
 
 class Checker(Explainer):
@@ -81,44 +81,35 @@ class Checker(Explainer):
         return [g for g in self.findings if g.cut and arrays & set(g.cut.reached.values())]
 
     def _conditions(self) -> None:
-        """Wrong lines that are right where the rows of an input that nobody differentiates by sum to one."""
+        """Wrong lines that are right under a condition that can be named, and what follows from them."""
         bad = [f for f in self.findings if f.word in ("wrong", "carried") and self._comparable(f)]
-        if not bad or bad[0].word != "wrong":
-            return
-        for fact in self._facts():
+        for condition in conditions(self.court, self.findings) if bad else ():
             for f in bad:
-                sides = self.court.written(f.claim.array, f.indices), self.court.true(f.meant, f.indices)
-                if self.court.under(fact, *sides):
-                    f.word, f.kind, f.holds, f.follows, f.where = "right-if", "side-condition", None, None, None
-                    f.correction, f.line, f.certainty, f.reason = None, None, "tested", f"right if {fact.text}"
+                if f.word in ("wrong", "carried") and condition.concerns(f, self.court):
+                    self._under(condition, f)
             if bad[0].word == "right-if":
                 return
+
+    def _under(self, condition: Condition, f: Finding) -> None:
+        """One claim under a condition: right, or a right step from a wrong line above."""
+        court = self.court
+        written = court.written(f.claim.array, f.indices)
+        if court.equal_in(condition.program, written, court.true(f.meant, f.indices)):
+            f.word, f.kind, f.holds, f.follows, f.where = "right-if", condition.kind, None, None, None
+            f.correction, f.line, f.certainty, f.reason = None, None, "tested", condition.said
+        elif condition.literal is not None and f.word == "wrong" and f.cut.separates and f.cut.reached:
+            expected, equations = court.expected(f.cut, f.indices, f.cut.reached)
+            court.add(equations)
+            program = condition.program.with_equations([e for e in equations if e.name not in condition.program])
+            if court.equal_in(program, written, expected):
+                f.word, f.follows, f.kind, f.where, f.correction, f.line = "carried", True, None, None, None, None
+                f.reason = f"it follows from the wrong gradients that it is made of; it {condition.said}"
 
     def _comparable(self, f: Finding) -> bool:
         """Whether a claim has a value of the right shape that is not the true gradient."""
         if f.goal is None or f.meant is None or f.holds is not False or f.claim.fate == "failed" or f.undefined:
             return False
         return f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"
-
-    def _facts(self) -> list[Fact]:
-        """Sums over the last axis of the inputs that no claim differentiates by, and of those that only weigh the loss."""
-        found, meant = [], {f.meant for f in self.findings if not self._weighs(f.meant)}
-        for v in self.reading.forward.inputs:
-            if (
-                v.sort == "real"
-                and v.shape
-                and v.name not in meant
-                and all(f.array != v.name for f in self.court.program.facts)
-            ):
-                letters = "ijklmpq"[: len(v.shape)]
-                text = f"sum[{letters[-1]}] {v.name}[{','.join(letters)}] = 1"
-                found.append(parse_fact(text, self.reading.forward))
-        return found
-
-    def _weighs(self, name: str | None) -> bool:
-        """Whether the loss is linear in an input: its gradient does not depend on it, as with targets."""
-        target = self.court.targets.get(name)
-        return target in self.court.program and name not in self.court.program.reaches({target})
 
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""

@@ -304,6 +304,11 @@ class Inputs:
             return _MISSING
         return fraction(value) if isinstance(value, float) else value
 
+    def numbers(self) -> dict[str, Fraction]:
+        """The parameters whose default is a number that is no truth value."""
+        found = {name: self._default(name) for name in self.defaults}
+        return {n: Fraction(v) for n, v in found.items() if isinstance(v, (int, Fraction)) and not isinstance(v, bool)}
+
     def _integer(self, run: Run, name: str, structure: tuple, value: int | None) -> object:
         """An int: static once it has reached a shape or a branch, else an integer input."""
         if name in run.knowledge.statics:
