@@ -8,13 +8,14 @@ The tests compare the committed files with what this makes; nobody edits them by
 from __future__ import annotations
 
 import sys
+from contextlib import chdir
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, HERE = ROOT / "examples", ROOT / "generated"
 WITH_PDF = ("softmax_cross_entropy", "makemore")  # made by typst, whose bytes do not change from run to run
 WITH_PICTURE = ("softmax_cross_entropy",)
-GALLERY = ("derivation.txt", "backward.py", "backward_closed.py")  # of examples/gallery/, without the LaTeX
 MORE = {  # what else is made of an example: Hessian-vector products, the solution of the normal equations
     "logistic_regression": {"hvp.py": lambda derive, program: derive.hessian_product(program, wrt="w").code()},
     "ridge_regression": {"solve.py": lambda derive, program: derive.solve(program, "w").code()},
@@ -34,38 +35,46 @@ def gallery() -> list[str]:
     return sorted(f"gallery/{p.stem}" for p in (EXAMPLES / "gallery").glob("*.py"))
 
 
-def files(name: str) -> dict[str, str | bytes]:
-    """What `derive build` writes for one example, by relative path, without the PDF."""
+@cache
+def found(name: str):
+    """The gradients of one example; what is printed names its file as seen from the root."""
     sys.path.insert(0, str(ROOT))
     import derive
 
-    found = derive.differentiate(derive.read(f"examples/{name}.py" if Path.cwd() == ROOT else EXAMPLES / f"{name}.py"))
-    made = found.text_files(found.as_report(notation="matrix" if name in MATRIX else "index"))
-    if name.startswith("gallery/"):
-        return {path: made[path] for path in GALLERY}
+    with chdir(ROOT):
+        return derive.differentiate(derive.read(f"examples/{name}.py"))
+
+
+@cache
+def report(name: str):
+    """The report of one example."""
+    return found(name).as_report(notation="matrix" if name in MATRIX else "index")
+
+
+def files(name: str) -> dict[str, str | bytes]:
+    """What `derive build` writes for one example, by relative path, without the PDF."""
+    made = found(name).text_files(report(name))
     for path, target in OTHER_TARGETS.get(name, {}).items():
-        made[path] = found.code(target=target)
+        made[path] = found(name).code(target=target)
     for path, make in MORE.get(name, {}).items():
-        made[path] = make(derive, found.forward)
+        import derive
+
+        made[path] = make(derive, found(name).forward)
     return made
 
 
 def pdf(name: str) -> bytes:
     """The report by the embedded engine."""
-    import derive
     from derive.writers.typst import compile_typst, report_typst
 
-    found = derive.differentiate(derive.read(EXAMPLES / f"{name}.py"))
-    return compile_typst(report_typst(found.as_report()))
+    return compile_typst(report_typst(report(name)))
 
 
 def picture(name: str) -> bytes:
     """The first page of the report, as the README shows it."""
-    import derive
     from derive.writers.typst import pages_png, report_typst
 
-    found = derive.differentiate(derive.read(EXAMPLES / f"{name}.py"))
-    return pages_png(report_typst(found.as_report()), ppi=80)[0]
+    return pages_png(report_typst(report(name)), ppi=80)[0]
 
 
 def remake(name: str) -> None:
