@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import derive
 from derive.counting import count
 from derive.judges.normal import prove_equal
 from derive.notation import parse, text
 from derive.verifying import sample_data, sample_sizes
+from derive.writers.latex import report_files
+from derive.writers.pdf import compile_tex, find_tex
+from derive.writers.typst import compile_typst, report_typst
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "generated"))
@@ -60,13 +62,10 @@ FORMS = {
     "info_nce logits":               ("1/n*(probs[i,m] - [i = m])", "van den Oord, Li & Vinyals 2018, eq. 4"),
 }
 # fmt: on
-_made: dict = {}
 
 
 def found(name: str):
-    if name not in _made:
-        _made[name] = derive.differentiate(ROOT / "examples" / "gallery" / f"{name}.py")
-    return _made[name]
+    return remake.found(f"gallery/{name}")
 
 
 def given(form: str, view):
@@ -134,6 +133,36 @@ def test_remade_to_the_byte(name, update, monkeypatch):
     monkeypatch.chdir(ROOT)
     if update:
         remake.remake(name)
-    made = remake.files(name)
-    kept = {p.name: p.read_text() for p in (ROOT / "generated" / name).iterdir()}
-    assert kept == made, "run `python generated/remake.py`"
+    made, folder = remake.files(name), ROOT / "generated" / name
+    kept = {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    assert kept.keys() == made.keys(), "run `python generated/remake.py`"
+    stale = [path for path in made if made[path] != kept[path]]
+    assert not stale, "run `python generated/remake.py`"
+
+
+@pytest.mark.parametrize("name", remake.gallery())
+def test_the_report_says_the_closed_form_first(name):
+    report = remake.report(name)
+    assert report.headline is not None or len(report.answers) > 1
+    assert all(card.lines and card.numpy and card.certainty == "proved" for card in report.cards)
+    assert report.forward and report.graph and report.verification and report.rules
+    assert all(check.fine for check in report.verification.rows)
+
+
+COMPILED = ("gallery/group_norm", "gallery/info_nce")  # the widest ones; all of them with `-m long`
+EVERY = [pytest.param(n, marks=() if n in COMPILED else pytest.mark.long) for n in remake.gallery()]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_report_goes_over_its_edges(name):
+    if find_tex("pdflatex") is None:
+        pytest.skip("pdflatex with its packages is not installed")
+    compiled = compile_tex(report_files(remake.report(name)), "pdflatex")
+    assert compiled.pdf is not None, compiled.problem
+    assert "Overfull" not in compiled.log
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_typst_sets_the_report_too(name):
+    pytest.importorskip("typst", reason="the embedded PDF engine is not installed")
+    assert compile_typst(report_typst(remake.report(name))).startswith(b"%PDF")

@@ -16,7 +16,7 @@ from derive.routes import Finding
 from derive.rule import RULES, Context
 from derive.solving.systems import System, Unknown
 from derive.theorems import Theorem
-from derive.writers.cards import card_lines, step_numbers
+from derive.writers.cards import CLOSED, card_lines, step_numbers
 from derive.writers.document import Card, Lemma, Line
 from derive.writers.formula import formula
 from derive.writers.layout import Fence, Frac, Grid, Node, Num, Op, Script, row, width
@@ -222,8 +222,10 @@ def _equation(a: Expr, b: Expr, spelled: Spelling) -> Node:
 
 
 def _used_in(f: Finding, gradients: Gradients) -> tuple[str, ...]:
+    """The step that ends at the gradient of what the finding differentiates by."""
     numbers = step_numbers(gradients)
-    return tuple(numbers[n] for n in f.about if n in numbers)[:1]
+    names = [left.wrt.name for left in f.left[-1:] if isinstance(left, x.D)] or f.about
+    return tuple(numbers.get(n + CLOSED, numbers[n]) for n in names if n in numbers)[:1]
 
 
 # ---------------------------------------------------------------- a matrix with dots

@@ -10,6 +10,7 @@ from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
+from derive.rules.scalars import SETTLED
 from derive.writers.document import Card, Crumb, Line
 from derive.writers.eliding import LONG, elided
 from derive.writers.formula import formula, gradient_node
@@ -266,10 +267,16 @@ def _line(number: str, rhs: Node, steps: list[Step], setting: Setting) -> Line:
     said = [(instance, s) for (_, instance), s in zip(reasons, steps, strict=True) if instance]
     plain = [instance for instance, _ in said]
     telling = [instance for instance, s in said if s.level <= 1 and s.rule not in PLAIN_MOVES] or plain
-    conditions = tuple(dict.fromkeys(lowered(c) for s in steps for c in s.conditions))
+    shown = next((s for instance, s in said if telling and instance is telling[-1]), None)
+    conditions = tuple(dict.fromkeys(_condition(c, s is shown) for s in steps for c in s.conditions))
     weakest = max((s.certainty for s in steps), key=CERTAINTIES.index)
     level = min(s.level for s in steps)
     return Line(number, None, rhs, ", ".join(names), telling[-1] if telling else "", level, conditions, weakest)
+
+
+def _condition(text: str, beside: bool) -> str:
+    """A side condition in words; `beside` the instance of its step, which names the factor, a settled one is short."""
+    return "which is positive" if beside and text.endswith(SETTLED) else lowered(text)
 
 
 __all__ = ["CLOSED", "Book", "card_lines", "card_numbers", "groups", "shown_closed", "step_numbers",

@@ -118,7 +118,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Lemma:
-    """A result derived once and cited: title, sentence, displayed formulas, where it is used."""
+    """A result derived once and cited: title, sentence, displayed formulas, the steps that it is about."""
 
     title: str
     text: str

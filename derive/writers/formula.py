@@ -282,7 +282,7 @@ class _Printer:
     def power(self, base: Expr, exponent: Expr, names: Mapping[Index, str], closed: bool) -> Piece:
         n = exponent.value if isinstance(exponent, x.Num) else None
         if isinstance(n, Fraction) and n < 0 and n.denominator == 1:
-            return Piece(self.fraction([], [self.raised(base, -n, names)]), SCRIPT)
+            return Piece(self.fraction([], [self.put(base, names) if n == -1 else self.raised(base, -n, names)]), SCRIPT)
         return Piece(self.raised(base, n if n is not None else exponent, names, closed), SCRIPT)
 
     def raised(
@@ -350,7 +350,7 @@ class _Printer:
     def below(self, f: x.Pow, names: Mapping[Index, str], among: bool) -> Node:
         """A negative power as what it puts under the bar."""
         n = -f.exponent.value
-        node = self.raised(f.base, n, names)
+        node = self.put(f.base, names) if n == 1 else self.raised(f.base, n, names)
         return Fence(node) if among and n == 1 and isinstance(f.base, (x.Add, x.Reduce)) else node
 
     def fraction(self, over: list[Node], under: list[Node]) -> Node:

@@ -110,7 +110,13 @@ def _text_run(run: Iterable[Text]) -> str:
 
 
 def _math_run(node: Node, room: float) -> str:
-    return r"\\".join(f"${latex_inline(line)}$" for line in break_lines(node, room))
+    return r"\\".join(_run_line(line, room) for line in break_lines(node, room))
+
+
+def _run_line(line: Node, room: float) -> str:
+    """A line that may fill the column shrinks to it: where it has no place to break TeX finds none either."""
+    printed = f"${latex_inline(line)}$"
+    return printed if width(line, 1) < 0.9 * room else rf"\dvfitbox{{\linewidth}}{{{printed}}}"
 
 
 # ---------------------------------------------------------------- head
@@ -259,7 +265,8 @@ class Column:
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], wide: float = PAGE) -> Ready:
     """Rows of cells between rules, each row a box of its own, so that the table may go on on the next page."""
     head = _cells(columns, [rf"\dvhead{{{column.head}}}" if column.head else "" for column in columns])
-    body = "\n".join(_cells(columns, cells) for cells in rows)
+    printed = [_cells(columns, cells) for cells in rows]
+    body = "\n".join(r"\nobreak" * (n and n >= len(printed) - 2) + row for n, row in enumerate(printed))
     return Ready(rf"""\begin{{dvtable}}{{{wide:g}}}
 \dvline{{.8pt}}{head}\dvline{{.4pt}}%
 {body}
@@ -343,8 +350,8 @@ def _answer(answer: Answer, gradient: float, formula: float, beside: bool) -> li
 
 def _verification(report: Report) -> dict[str, Any]:
     verification = report.verification
-    gradient, shape = _em(c.gradient for c in verification.rows), _words_width(c.shape for c in verification.rows) * 0.7
-    gradient, shape = min(40.0, max(16.0, gradient)), max(10.0, shape)
+    gradient = min(40.0, max(16.0, _em(c.gradient for c in verification.rows)))
+    shape = max([10.0, *(1.9 * len(c.shape) for c in verification.rows)])
     rest = max(14.0, (121 - gradient - shape - 5 - 5 * 4) / 3)
     heads = (r"$\max|g|$", "complex step", "differences")
     columns = [Column("gradient", gradient), Column("shape", shape), *(Column(head, rest, True) for head in heads)]

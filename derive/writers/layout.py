@@ -221,9 +221,13 @@ def break_lines(node: Node, room: float) -> tuple[Node, ...]:
     Lines but the first are counted with an indent of HANG.  A fence that had to be opened stands as two halves
     (`Fence.sides`), a mark or brace on every line it covers.  What has no place to split comes back as it is.
     """
-    first, *rest = _broken(node, room)
-    lines = [first]
-    for line in rest:
+    return _joined(_broken(node, room), room)
+
+
+def _joined(pieces: tuple[Node, ...], room: float) -> tuple[Node, ...]:
+    """Short neighbouring lines put on one."""
+    lines = [pieces[0]]
+    for line in pieces[1:]:
         together = row(lines[-1], _without_dot(line))
         if width(together) <= room - HANG * (len(lines) > 1) and not _relates(line):
             lines[-1] = together
@@ -294,11 +298,17 @@ def _open_widest(items: tuple[Node, ...], room: float) -> tuple[Node, ...]:
     for at in sorted(range(len(items)), key=lambda n: -width(items[n])):
         before, after = items[:at], items[at + 1 :]
         aside = width(Row(before)) + width(Row(after)) + 2 * _THIN
-        pieces = _open(items[at], max(room - aside, room / 3))
-        if len(pieces) > 1:
-            opened = (row(*before, pieces[0]), *pieces[1:-1], row(pieces[-1], *after))
-            return tuple(line for piece in opened for line in _product_lines(piece, room))
+        ways = [_open(items[at], space) for space in (room - HANG, max(room - aside, room / 3))]
+        found = [_around(before, pieces, after, room) for pieces in ways if len(pieces) > 1]
+        if found:
+            return min(found, key=lambda lines: len(_joined(lines, room)))
     return _product_lines(row(*items), room)
+
+
+def _around(before: tuple[Node, ...], pieces: tuple[Node, ...], after: tuple[Node, ...], room: float) -> tuple[Node, ...]:
+    """The pieces of a factor with what stands before and after it."""
+    opened = (row(*before, pieces[0]), *pieces[1:-1], row(pieces[-1], *after))
+    return tuple(line for piece in opened for line in _product_lines(piece, room))
 
 
 def _open(node: Node, room: float) -> tuple[Node, ...]:

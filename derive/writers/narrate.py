@@ -123,6 +123,10 @@ def titles(program: Program, gradients: Gradients, source_name: str = "") -> tup
     said = _docstring(program)
     name = PurePath(program.path or source_name).stem or program.name
     plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
+    for sign in (": ", ", ") if len(said) > LONG_TITLE else ():
+        topic, _, rest = said.partition(sign)
+        if said.count(sign) == 1 and len(topic) <= LONG_TITLE:
+            return topic, rest[:1].upper() + rest[1:]
     title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
     spelled = spelling(program)
     wrt = [spelled.word(n) for n in gradients.wrt]
@@ -181,7 +185,8 @@ def _headline(
         return None, f"{many}{'s' * (len(cards) > 1)} {_and(cards)})." if cards else ""
     name = gradients.wrt[0]
     found = closed.get(name) or gradients.derivations.get(name)
-    if found is None or any(n.startswith("∂") for n in found.result.names):
+    outside = set() if gradients.loss else set(gradients.upstream.values())
+    if found is None or name not in closed and any(n.startswith("∂") for n in found.result.names - outside):
         return None, ""
     target, result = _sides(found, spelled, matrices)
     about = "When the chain is multiplied out and simplified, this is left:"

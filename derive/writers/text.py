@@ -209,7 +209,7 @@ class Page:
         return [part for reason in (words, *line.conditions) for part in self.prose(reason, 16)]
 
     def lemma(self, lemma: Lemma) -> list[str]:
-        used = f" Used in {', '.join(lemma.used_in)}." if lemma.used_in else ""
+        used = f" See step {', '.join(lemma.used_in)}." if lemma.used_in else ""
         lines = self.prose(f"{lemma.title}. {lemma.text}{used}")
         for display in lemma.displays:
             lines += ["", *self.formula(display, 4)]
