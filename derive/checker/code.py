@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from derive.checker.attributes import begin, with_named_gradients
 from derive.checker.both import read_both
 from derive.checker.cut import Court
 from derive.checker.generated import without_guards
@@ -16,6 +17,7 @@ from derive.checker.names import spelled
 from derive.checker.reading import Back
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
+from derive.checker.together import split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, Unreadable
@@ -98,7 +100,7 @@ def _named_forward(source: str, path: str) -> str | None:
 
 def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back, str, str | None]:
     """The backward code, the text of the forward pass, and the name of its function where that is known."""
-    tree = parsed(source, path)
+    tree = with_named_gradients(parsed(source, path))
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     chosen = _backward_function(functions, alone=forward is not None)
     if forward is not None:
@@ -108,7 +110,7 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
         rest = [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
         if chosen or any(_sets_gradient(n) for n in rest):
             return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source, "forward"
-    found = _in_a_class(source, path, tree) or (None if chosen else _in_a_cell(source, path, tree))
+    found = _in_a_class(source, path, tree) or split_together(source, path, tree) or (None if chosen else _in_a_cell(source, path, tree))
     if found is None:
         raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
                       "give it: --forward forward.py, or a comment `# check: forward F.py`", path=path)  # fmt: skip
@@ -132,7 +134,7 @@ def _in_a_cell(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str
         return _in_a_loop(source, path, tree, loop)
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
         return None
-    head = source.splitlines()[: tree.body[first].lineno - 1]
+    head = source.splitlines()[: begin(tree.body[first]) - 1]
     return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
 
 
@@ -146,7 +148,7 @@ def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tupl
         return None
     lines = source.splitlines()
     before = lines[: loop.lineno - 1] + [""] * (loop.body[0].lineno - loop.lineno)
-    round_ = textwrap.dedent("\n".join(lines[loop.body[0].lineno - 1 : inner.lineno - 1])).splitlines()
+    round_ = textwrap.dedent("\n".join(lines[loop.body[0].lineno - 1 : begin(inner) - 1])).splitlines()
     return Back(source, path, tree, tuple(loop.body[first:])), "\n".join([*before, *round_]) + "\n", None
 
 

@@ -16,6 +16,9 @@ from derive.checker.judged import Finding
 from derive.program import Equation, Program, parse_fact
 
 
+PLAIN = (0, 1, -1)  # numbers that stand for no parameter
+
+
 @dataclass(frozen=True)
 class Condition:
     """A condition in words, the program in which it holds, and the number that a line must mention to rest on it."""
@@ -24,14 +27,15 @@ class Condition:
     program: Program
     kind: str = "side-condition"
     literal: Fraction | None = None
+    parameter: str = ""
 
     def concerns(self, f: Finding, court: Court) -> bool:
-        """Whether a claim, or what it reads on its way, writes the number out."""
+        """Whether a claim, or what it reads on its way, writes the number out instead of the parameter."""
         if self.literal is None or f.word == "carried":
             return True
         names = {f.claim.array, *(f.cut.inner if f.cut is not None else ())} - court.reading.forward.by_name.keys()
         own = [e for n in names if (e := court.program.equation(n)) is not None]
-        return any(isinstance(t, x.Num) and t.value == self.literal for e in own for t in x.walk(e.rhs))
+        return not any(self.parameter in e.rhs.names for e in own) and any(isinstance(t, x.Num) and t.value == self.literal for e in own for t in x.walk(e.rhs))
 
 
 def conditions(court: Court, findings: list[Finding]) -> Iterator[Condition]:
@@ -39,9 +43,9 @@ def conditions(court: Court, findings: list[Finding]) -> Iterator[Condition]:
     forward = court.reading.forward
     for name, value in court.reading.defaults.items():
         known = forward.by_name.get(name)
-        if known is not None and forward.is_input(name) and known.shape == () and known.sort == "real":
+        if value not in PLAIN and known is not None and forward.is_input(name) and known.shape == () and known.sort == "real":
             said = f"reads {name} as {_written(value)}, the forward's default"
-            yield Condition(said, _fixed(court.program, name, value), "reading", value)
+            yield Condition(said, _fixed(court.program, name, value), "reading", value, name)
     meant = {f.meant for f in findings if not _weighs(court, f.meant)}
     for v in forward.inputs:
         free = all(f.array != v.name for f in court.program.facts)

@@ -328,7 +328,8 @@ class CounterExample:
     def __str__(self) -> str:
         shown = [f"{a}={n}" for a, n in self.sizes.items()] + [f"{a}={_shown(v)}" for a, v in self.arrays.items()]
         shown += [f"{a}={k}" for a, k in self.indices.items()]
-        return f"{', '.join(shown)}: {self.left:.6g} against {self.right:.6g}"
+        digits = next((k for k in (6, 9, 12) if f"{self.left:.{k}g}" != f"{self.right:.{k}g}"), 15)
+        return f"{', '.join(shown)}: {self.left:.{digits}g} against {self.right:.{digits}g}"
 
 
 def _shown(data: Any) -> str:

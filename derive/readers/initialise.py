@@ -120,6 +120,19 @@ def constants(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
                     module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
             elif value is not None:
                 module[name] = value
+    _declared_elsewhere(run, source, inputs, module)
+
+
+def _declared_elsewhere(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
+    """Names that the function reads, nothing in this file sets and a declaration gives a shape: arrays of the module."""
+    if source.function is None:
+        return
+    nodes = list(ast.walk(source.tree))
+    known = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    known |= {n.arg for n in nodes if isinstance(n, ast.arg)} | module.keys()
+    read = {n.id for n in ast.walk(source.function) if isinstance(n, ast.Name)}
+    for name in sorted((read & inputs.declared.keys()) - known):
+        module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
 
 
 def initial_value(run: Run, node: ast.Assign, name: str, lengths: set[str], inputs: Inputs) -> object:

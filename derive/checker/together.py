@@ -1,0 +1,128 @@
+"""One function that holds both passes: `loss, grads = two_layer_loss(X, y, reg)`, split at what the loss rests on.
+
+The statements that the loss rests on, and those before the first gradient, are the forward pass; the others are the
+backward code.  Lines keep their numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from derive.checker.names import candidates, spelled
+from derive.checker.reading import Back
+from derive.checker.statements import stored_keys, uses
+from derive.readers.cells import LOSS
+
+
+@dataclass(frozen=True)
+class Both:
+    """A function with both passes: its statements, and the name of its loss."""
+
+    function: ast.FunctionDef
+    name: str
+    loss: str
+    forward: tuple[ast.stmt, ...]
+    backward: tuple[ast.stmt, ...]
+
+
+def split_together(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str] | None:
+    """The backward code, the text of the forward pass and the name of its function; None where no function has both."""
+    for function, name in _functions(tree):
+        both = both_passes(function, name)
+        if both is not None:
+            body = tuple(s for n in both.backward for s in _without_loss(n, both.loss))
+            return Back(source, path, tree, body), _forward_text(source, both), name
+    return None
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node, node.name
+        elif isinstance(node, ast.ClassDef):
+            yield from ((m, f"{node.name}.{m.name}") for m in node.body if isinstance(m, ast.FunctionDef))
+
+
+def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
+    """The two parts of a function; None where it computes no loss or no gradient, or both in one statement."""
+    body = [n for n in function.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    known = {a.arg for a in function.args.args} | _attributes(function)
+    known |= {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+    loss = _loss(function, body)
+    first = next((k for k, n in enumerate(body) if _gradients(n, known)), None)
+    if loss is None or first is None or not any(isinstance(n, ast.BinOp) for s in body[first:] for n in ast.walk(s)):
+        return None
+    wanted, kept = {loss}, set()
+    for k in reversed(range(len(body))):
+        if _writes(body[k]) & wanted:
+            if _gradients(body[k], known):
+                return None
+            kept.add(k)
+            wanted |= uses(body[k]).reads
+    kept |= {k for k, n in enumerate(body[:first]) if not isinstance(n, ast.Return)}
+    parts = [n for k, n in enumerate(body) if k in kept], [n for k, n in enumerate(body) if k not in kept]
+    return Both(function, name, loss, tuple(parts[0]), tuple(parts[1]))
+
+
+def _writes(node: ast.stmt) -> frozenset[str]:
+    return frozenset() if isinstance(node, (ast.Return, ast.Import, ast.ImportFrom)) else uses(node).writes
+
+
+def _attributes(function: ast.FunctionDef) -> set[str]:
+    """W1 of `self.W1` and of `self.params["W1"]`."""
+    found = {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute)}
+    return found | {n.slice.value for n in ast.walk(function) if isinstance(n, ast.Subscript)
+                    and isinstance(n.slice, ast.Constant) and isinstance(n.slice.value, str)}  # fmt: skip
+
+
+def _gradients(node: ast.stmt, known: set[str]) -> bool:
+    """Whether a statement sets the gradient of a known name."""
+    keys = [k for n in ast.walk(node) if isinstance(n, ast.stmt) for k in stored_keys(n) if "grad" in k.split("[")[0]]
+    marked = (n for n in _writes(node) if (base := spelled(n)) and (candidates(base, known - {n}) or "grad" in n))
+    return bool(keys) or any(marked)
+
+
+def _loss(function: ast.FunctionDef, body: list[ast.stmt]) -> str | None:
+    """The name of the loss: the one that is returned, else the last that is set."""
+    made = [n for s in body for n in sorted(uses(s).writes if not isinstance(s, ast.Return) else ()) if LOSS.search(n)]
+    made = [n for n in made if not spelled(n)]
+    returned = [n.id for r in ast.walk(function) if isinstance(r, ast.Return) and r.value is not None
+                for n in (r.value.elts if isinstance(r.value, ast.Tuple) else [r.value]) if isinstance(n, ast.Name)]  # fmt: skip
+    return next((n for n in returned if n in made), made[-1] if made else None)
+
+
+def _without_loss(node: ast.stmt, loss: str) -> list[ast.stmt]:
+    """The statement; of a `return loss, grads` nothing but gradients that are computed in it."""
+    if not isinstance(node, ast.Return):
+        return [node]
+    values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    made = [v for v in values if isinstance(v, (ast.BinOp, ast.Call, ast.Dict))]
+    if not made or any(isinstance(n, ast.Name) and n.id == loss for v in made for n in ast.walk(v)):
+        return []
+    value = made[0] if len(made) == 1 else ast.Tuple(made, ast.Load())
+    return [ast.fix_missing_locations(ast.copy_location(ast.Return(value), node))]
+
+
+def _forward_text(source: str, both: Both) -> str:
+    """The source with the backward statements left blank, and the loss returned at the end of the function."""
+    lines = source.splitlines()
+    indent = " " * both.function.body[0].col_offset
+    own = {k for n in both.forward for k in range(n.lineno, n.end_lineno + 1)}
+    own |= {k for n in both.function.body if isinstance(n, ast.FunctionDef) for k in range(n.lineno, n.end_lineno + 1)}
+    for k in range(both.function.body[0].lineno, both.function.end_lineno + 1):
+        lines[k - 1] = lines[k - 1] if k in own else ""
+    last = max((n.end_lineno for n in both.forward))
+    end = both.function.end_lineno
+    if end > last:
+        lines[end - 1] = f"{indent}return {both.loss}"
+    else:
+        node = max(both.forward, key=lambda n: n.end_lineno)
+        cut = len(lines[last - 1].encode()[: node.end_col_offset].decode(errors="replace"))
+        plain = not isinstance(node, (ast.For, ast.If, ast.With, ast.While))
+        lines[last - 1] = lines[last - 1][:cut] + (f"; return {both.loss}" if plain else f"\n{indent}return {both.loss}")
+    return "\n".join(lines) + "\n"
+
+
+__all__ = ["Both", "both_passes", "split_together"]
