@@ -15,7 +15,6 @@ from derive.checker.cut import Court
 from derive.checker.judged import Finding
 from derive.program import Equation, Program, parse_fact
 
-
 PLAIN = (0, 1, -1)  # numbers that stand for no parameter
 
 

@@ -113,7 +113,7 @@ def _forward_text(source: str, both: Both) -> str:
     own |= {k for n in both.function.body if isinstance(n, ast.FunctionDef) for k in range(n.lineno, n.end_lineno + 1)}
     for k in range(both.function.body[0].lineno, both.function.end_lineno + 1):
         lines[k - 1] = lines[k - 1] if k in own else ""
-    last = max((n.end_lineno for n in both.forward))
+    last = max(n.end_lineno for n in both.forward)
     end = both.function.end_lineno
     if end > last:
         lines[end - 1] = f"{indent}return {both.loss}"
