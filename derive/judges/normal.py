@@ -22,6 +22,8 @@ from derive.program import Fact, Program
 
 MOST_TERMS = 400
 MOST_TIES = 24
+LARGEST_PRIME = 100  # roots of numbers are split over the primes up to here
+LARGEST_POWER = 64  # of a number that is multiplied out beside its root
 
 
 class TooLarge(Exception):
@@ -80,6 +82,7 @@ class Prover:
         self.program, self.unfold, self.meanings = program, unfold, meanings
         self.facts = [f for f in program.facts if f.kind in ("equation", "onehot")]
         self.signs: dict[str, x.Cond] = {}
+        self.opposites: dict[str, Expr] = {}
 
     # -- the question
 
@@ -239,17 +242,22 @@ class Prover:
         if not self.collect(inner):
             raise TooLarge  # a power of zero that is not a positive integer
         normal, scale = self._scaled(inner)
-        if n.denominator != 1 and scale < 0:
-            normal, scale = self.back(inner), Fraction(1)
-        if scale != 1 and n.denominator != 1:
-            normal, scale = self.back(inner), Fraction(1)
-        return [Term(scale ** int(n) if n.denominator == 1 else Fraction(1), [(normal, n)], [], [])]
+        if n.denominator != 1:
+            return [self._root(inner, normal, scale, n)]
+        return [Term(scale ** int(n), [(normal, n)], [], [])]
 
-    def _scaled(self, terms: list[Term]) -> tuple[Expr, Fraction]:
-        """A sum as number times a sum whose first term (in canonical order) has coefficient 1."""
+    def _root(self, inner: list[Term], normal: Expr, scale: Fraction, n: Fraction) -> Term:
+        """A root of a sum: what is under it keeps its sign; a positive number comes before it."""
+        if scale < 0:
+            opposite, (normal, scale) = normal, self._scaled(inner, -1)
+            self.opposites[opposite.key] = normal
+        return Term(Fraction(1), [(normal, n)] + ([(x.Num(scale), n)] if scale != 1 else []), [], [])
+
+    def _scaled(self, terms: list[Term], lead: int = 1) -> tuple[Expr, Fraction]:
+        """A sum as number times a sum whose first term (in canonical order) has coefficient `lead`, 1 or -1."""
         collected = self.collect(terms)
         first = min(collected) if collected else None
-        scale = collected[first].coefficient if first is not None else Fraction(1)
+        scale = collected[first].coefficient * lead if first is not None else Fraction(1)
         scaled = [Term(t.coefficient / scale, t.powers, t.conds, t.binders) for _, t in sorted(collected.items())]
         return self.back(scaled), scale
 
@@ -464,12 +472,13 @@ class Prover:
     def _merged(self, t: Term) -> Term | None:
         """Powers of one base added; conditions without repeats; None for a term that is zero."""
         sums: dict[str, tuple[Expr, Fraction]] = {}
-        for base, n in t.powers:
+        for base, n in (q for p in t.powers for q in _roots(*p)):
             held = sums.get(base.key, (base, Fraction(0)))[1]
             sums[base.key] = (base, held + n)
         conds = {c.key: c for c in t.conds if c.key != x.TRUE.key}
         if x.FALSE.key in conds or t.coefficient == 0:
             return None
+        t = self._of_one_sign(t, sums)
         powers = []
         for base, n in sums.values():
             if isinstance(base, x.Num) and isinstance(base.value, Fraction) and n.denominator == 1:
@@ -480,9 +489,22 @@ class Prover:
                 t = Term(t.coefficient * base.value ** int(n), t.powers, t.conds, t.binders)
             elif isinstance(base, Ind) and n > 0:
                 conds[base.cond.key] = base.cond
+            elif _is_positive_number(base) and 0 < abs(n // 1) < LARGEST_POWER:
+                t = Term(t.coefficient * base.value ** (n // 1), t.powers, t.conds, t.binders)
+                powers.append((base, n % 1))
             elif n:
                 powers.append((base, self._onehot_power(base, n)))
         return Term(t.coefficient, powers, list(conds.values()), t.binders)
+
+    def _of_one_sign(self, t: Term, sums: dict[str, tuple[Expr, Fraction]]) -> Term:
+        """a − b under a root and b − a to an integer power become powers of the first."""
+        for key in [k for k in sums if k in self.opposites]:
+            other = self.opposites[key]
+            if other.key in sums and sums[key][1].denominator == 1:
+                n = sums.pop(key)[1]
+                sums[other.key] = (other, sums[other.key][1] + n)
+                t = _scaled_by(t, (-1) ** int(n))
+        return t
 
     def _onehot_power(self, base: Expr, n: Fraction) -> Fraction:
         """The power of what is 0 or 1, a mask or a one-hot array, is itself."""
@@ -755,6 +777,26 @@ def known_positive(e: Expr) -> bool:
 
 def _is_exponential(powers: list[tuple[Expr, Fraction]]) -> bool:
     return len(powers) == 1 and isinstance(powers[0][0], x.Call) and powers[0][0].op == "exp"
+
+
+def _is_positive_number(e: Expr) -> bool:
+    return isinstance(e, x.Num) and isinstance(e.value, Fraction) and e.value > 0
+
+
+def _roots(base: Expr, n: Fraction) -> list[tuple[Expr, Fraction]]:
+    """A root of a positive number over small primes: √12 is 2^1 · 3^(1/2), what is left of the number stays whole."""
+    if n.denominator == 1 or not _is_positive_number(base):
+        return [(base, n)]
+    found = []
+    for whole, sign in ((base.value.numerator, 1), (base.value.denominator, -1)):
+        p = 2
+        while whole > 1:
+            p = next((q for q in range(p, LARGEST_PRIME) if whole % q == 0), whole)
+            k = 0
+            while whole % p == 0:
+                whole, k = whole // p, k + 1
+            found.append((x.num(p), sign * k * n))
+    return found
 
 
 def _square_free(t: Term) -> bool:
