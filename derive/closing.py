@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from derive import expr as x
+from derive.counting import count
 from derive.derivation import Derivation, Rewriter, Step
 from derive.engine import Gradients
 from derive.expr import Entry, Expr
@@ -55,9 +56,11 @@ def _in_order(gradients: Gradients, found: Mapping[str, Derivation]) -> dict[str
 
 
 def _worth_showing(found: Derivation, closed: Derivation) -> bool:
-    """Short, and more than another gradient put in: some step simplified it, or a term went away."""
-    short = measure(closed.result) <= max(measure(found.result) + SLACK, SHORT)
-    return short and (len(closed.steps) > 2 or _terms(closed.result) < _terms(found.result))
+    """Short, and more than another gradient put in: some step simplified it, or a term or an operation went away."""
+    if measure(closed.result) > max(measure(found.result) + SLACK, SHORT):
+        return False
+    fewer = _terms(closed.result) < _terms(found.result)
+    return len(closed.steps) > 2 or fewer or count(closed.result).at_nominal < count(found.result).at_nominal
 
 
 def _terms(e: Expr) -> int:

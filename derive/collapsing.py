@@ -21,7 +21,7 @@ from derive.refining import HIDDEN, Atoms, Definition
 from derive.rule import Context, Move, rule
 from derive.rules.deltas import contract
 from derive.rules.recognise import one_hot_sum, use_fact
-from derive.rules.scalars import factor_out
+from derive.rules.scalars import cancel_beside_a_delta, factor_out
 
 WIDTH = 3  # lines kept from round to round
 ROUNDS = 12
@@ -94,6 +94,7 @@ class Search:
     def settled(self, line: Line) -> Line:
         """Deltas contracted, sums that the definitions make constant counted, equal terms collected."""
         line = self._every(line, "a delta collapses its sum", self._contracted)
+        line = self._every(line, "cancel beside a delta", self._beside)
         line = self._every(line, "sum by definition", self._summed)
         after = tuple(collected(line.terms))
         if len(after) == len(line.terms):
@@ -118,6 +119,13 @@ class Search:
             if any(p is not None for p in parts):
                 after = x.mul(*(f if p is None else p for p, f in zip(parts, whole.factors, strict=True)))
         return [m] if after is None else spread(after)
+
+    def _beside(self, m: Monomial, said: list[str], uses: list[str]) -> list[Monomial]:
+        """The term with what cancels because a delta that stands in it says that two indices agree."""
+        if not any(isinstance(b, x.Ind) for b, _ in m.powers) or not isinstance(m.expr, x.Mul):
+            return [m]
+        move = cancel_beside_a_delta.apply(m.expr, self.context)
+        return [m] if move is None else spread(move.after)
 
     def _summed(self, m: Monomial, said: list[str], uses: list[str]) -> list[Monomial]:
         """The term with its sums over a single name worked out, where that leaves a number."""
@@ -203,7 +211,7 @@ class Search:
 
     def _told(self, d: Definition) -> tuple[str, ...]:
         """The author's names behind a definition that a move used."""
-        return tuple(n for n in (d.name, *d.function_of) if not n.startswith(HIDDEN))
+        return tuple(n for n in (d.name, *d.function_of, *d.through) if not n.startswith(HIDDEN))
 
     # -- moves
 
@@ -280,7 +288,7 @@ class Search:
                 if found is None:
                     continue
                 slots, rest = found
-                wanted = [self._times(rest, o.substituted(slots)) for o in others]
+                wanted = [t for o in others for t in self._times(rest, o.substituted(slots))]
                 gone = [next((t for t in left if t is not m and t.key == w.key and t.coefficient == w.coefficient), None)
                         for w in wanted]  # fmt: skip
                 if None in gone or len({id(t) for t in gone}) < len(gone):
@@ -293,8 +301,9 @@ class Search:
                 break
         return left, used
 
-    def _times(self, a: Monomial, b: Monomial) -> Monomial:
-        return self.settled(Line((a.times(b),))).terms[0]
+    def _times(self, a: Monomial, b: Monomial) -> tuple[Monomial, ...]:
+        """The product as it stands in a settled line: one term, or none where a sum in it is zero."""
+        return self.settled(Line((a.times(b),))).terms
 
     def _written_out(self, d: Definition, terms: Sequence[Monomial]) -> list[Monomial] | None:
         """The terms with a name replaced by what it stands for; None where it stands in no place that allows that."""

@@ -6,6 +6,7 @@ how the lines were cut.  Names that the author did not give are hidden: `Atoms.s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -13,9 +14,10 @@ from derive import expr as x
 from derive.expr import Entry, Expr
 from derive.index import Index
 from derive.matching import match
-from derive.monomials import Monomial, TooLong, collected, sized, spread
+from derive.monomials import Monomial, TooLong, collected, gathered, sized, spread
 from derive.program import Equation, Program
 from derive.recurrence import recurrences
+from derive.rules.scalars import collected as together
 
 HIDDEN = "§"
 
@@ -25,7 +27,8 @@ class Definition:
     """`name[indices]` is the sum of `terms`, and is written `rhs`.
 
     The two say the same, except where the terms were found to be a known function of something: `function_of` are then
-    the names that this rests on.
+    the names that this rests on.  `through` are the names that came into `rhs` or
+    went from it when it was written so: second names, and the author's names of its brackets.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Definition:
     rhs: Expr
     terms: tuple[Monomial, ...]
     function_of: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
 
     @property
     def made_of(self) -> frozenset[str]:
@@ -62,6 +66,7 @@ class Atoms:
     shapes: dict[str, list[Definition]] = field(default_factory=dict)
     users: dict[str, list[Definition]] = field(default_factory=dict)
     solved: dict[str, list[tuple[Definition, str]]] = field(default_factory=dict)
+    second: dict[str, Definition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rounds = recurrences(self.program.equations)
@@ -71,7 +76,7 @@ class Atoms:
 
     def within(self, names: frozenset[str]) -> list[Definition]:
         """The definitions made of some of these names alone."""
-        found = {d.name: d for name in sorted(names) for d in self.users.get(name, ()) if d.made_of <= names}
+        found = {id(d): d for name in sorted(names) for d in self.users.get(name, ()) if d.made_of <= names}
         return list(found.values())
 
     def _equation(self, e: Equation) -> None:
@@ -80,18 +85,45 @@ class Atoms:
         if not all(i in e.rhs.free for i in e.indices if i.size.number != 1):
             return
         try:
-            self._enter(e.name, e.indices, self._inner(e.rhs))
+            resolved = self.resolved(e.rhs)
+            inner = self._inner(resolved)
+            called = tuple(sorted(self.shown(inner).names - resolved.names))
+            found = self._enter(e.name, e.indices, inner, (*self.second_names(e.rhs), *called))
         except TooLong:
             return
+        twin = self._twin(found.rhs, lambda o: not o.hidden and o is not found)
+        first = self._first(found) if twin is None else Monomial(Fraction(1), ((twin, Fraction(1)),))
+        if first is not None:
+            through = found.through if twin is None else (*found.through, twin.name)
+            self.second[e.name] = Definition(e.name, e.indices, e.rhs, (first,), through=through)
 
-    def _enter(self, name: str, indices: tuple[Index, ...], rhs: Expr) -> Definition:
+    def _first(self, d: Definition) -> Monomial | None:
+        """The entry of which a definition is the opposite or the reciprocal, or just another name; None where it is none."""
+        m = d.terms[0] if len(d.terms) == 1 else None
+        if m is None or m.binders or abs(m.coefficient) != 1 or len(m.powers) != 1:
+            return None
+        base, n = m.powers[0]
+        known = isinstance(base, Entry) and not base.name.startswith(HIDDEN) and _is_plain(base, d.indices)
+        return m if known and abs(n) == 1 else None
+
+    def resolved(self, e: Expr) -> Expr:
+        """The expression without second names, each power in one way."""
+
+        def first(t: Entry) -> Expr | None:
+            d = self.second.get(t.name)
+            return None if d is None else gathered(d.at(t.slots))
+
+        return x.rewrite(x.replace_entries(e, first), _one_power)
+
+    def _enter(self, name: str, indices: tuple[Index, ...], rhs: Expr, through: tuple[str, ...] = ()) -> Definition:
         terms = tuple(collected(spread(rhs)))
-        found = Definition(name, indices, rhs, terms)
+        found = Definition(name, indices, rhs, terms, through=through)
         self.table[name] = found
         if not isinstance(rhs, Entry):
             self.shapes.setdefault(_shape(rhs), []).append(found)
         self._use(found, rhs.names)
         self._solve(found)
+        self._as_quotient(found)
         return found
 
     def _use(self, d: Definition, names: frozenset[str]) -> None:
@@ -125,9 +157,44 @@ class Atoms:
             self.table[hidden.name] = hidden
             self._use(hidden, frozenset((e.name, d.name)) if len(powers) > 1 else frozenset((d.name,)))
 
+    def _as_quotient(self, d: Definition) -> None:
+        """A sum that is a product once a quotient in it is brought under one bar: with s = 1/(1 + e), 1 − s is e·s."""
+        for m in d.terms if len(d.terms) > 1 else ():
+            quotient = self._quotient(m)
+            if quotient is None:
+                continue
+            above, below = quotient
+            denominator = Monomial(Fraction(1), ((below, Fraction(1)),))
+            opened = self.table[below.name].at(below.slots)
+            others = [t.times(u) for t in d.terms if t is not m for u in opened]
+            whole = collected([above.times(denominator), *others])
+            if len(whole) == 1 and whole[0].powers and not whole[0].binders:
+                reciprocal = Monomial(Fraction(1), ((below, Fraction(-1)),))
+                ways = [reciprocal] + ([m.scaled(1 / m.coefficient)] if above.powers == reciprocal.powers else [])
+                for way in ways:
+                    told = tuple(sorted(m.names | above.names | {d.name}))
+                    product = Definition(d.name, d.indices, d.rhs, (whole[0].times(way),), told)
+                    self._use(product, product.made_of)
+
+    def _quotient(self, m: Monomial) -> tuple[Monomial, Entry] | None:
+        """What a named quotient stands for, and the named sum under its bar; None where a term is no such thing."""
+        s = m.powers[0][0] if len(m.powers) == 1 and m.powers[0][1] == 1 and not m.binders else None
+        own = self.table.get(s.name) if isinstance(s, Entry) else None
+        if own is None or len(own.terms) != 1 or own.terms[0].binders:
+            return None
+        above = own.at(s.slots)[0].scaled(m.coefficient)
+        sums = [b for b, n in above.powers if n == -1 and isinstance(b, Entry) and b.name in self.table]
+        below = next((b for b in sums if len(self.table[b.name].terms) > 1), None)
+        return None if below is None else (above, below)
+
     def _negative(self, e: Expr) -> Expr:
         own = self.table.get(e.name) if isinstance(e, Entry) and e.name.startswith(HIDDEN) else None
         return x.negate(e if own is None else x.substitute(own.rhs, dict(zip(own.indices, e.slots, strict=True))))
+
+    def second_names(self, e: Expr) -> tuple[str, ...]:
+        """The second names that `resolved` replaces, and those behind them."""
+        own = [n for n in sorted(e.names) if n in self.second]
+        return tuple(dict.fromkeys(m for n in own for m in (n, *self.second[n].through)))
 
     # -- into names
 
@@ -183,15 +250,22 @@ class Atoms:
         if isinstance(e, x.Pow) and isinstance(e.base, Entry):
             return e
         inner = self._inner(e)
-        for d in self.shapes.get(_shape(inner), ()):
-            found = match(d.rhs, inner, d.indices)
-            if found is not None and all(i in found for i in d.indices if i.size.number != 1):
-                return Entry(d.name, tuple(found.get(i, x.whole_slot(0)) for i in d.indices))
+        known = self._twin(inner)
+        if known is not None:
+            return known
         indices = tuple(sorted(inner.free, key=lambda i: i.number))
         own = tuple(i.fresh() for i in indices)
         name = f"{HIDDEN}{len(self.table)}"
         self._enter(name, own, x.substitute(x.refresh(inner), dict(zip(indices, own, strict=True))))
         return Entry(name, indices)
+
+    def _twin(self, inner: Expr, wanted: Callable[[Definition], bool] = lambda d: True) -> Entry | None:
+        """The entry of a definition that says the same."""
+        for d in self.shapes.get(_shape(inner), ()):
+            found = match(d.rhs, inner, d.indices) if wanted(d) else None
+            if found is not None and all(i in found for i in d.indices if i.size.number != 1):
+                return Entry(d.name, tuple(found.get(i, x.whole_slot(0)) for i in d.indices))
+        return None
 
     # -- and back
 
@@ -207,6 +281,16 @@ class Atoms:
             return self.shown(x.substitute(x.refresh(d.rhs), dict(zip(d.indices, t.slots, strict=True))))
 
         return x.replace_entries(e, change)
+
+
+def _one_power(t: x.Term) -> Expr | None:
+    """Equal factors as one power, and the reciprocal of an exponential as an exponential."""
+    if isinstance(t, x.Mul):
+        after = together(t)
+        return None if after.key == t.key else after
+    if isinstance(t, x.Pow) and t.exponent.key == x.MINUS_ONE.key and isinstance(t.base, x.Call) and t.base.op == "exp":
+        return x.Call("exp", (x.negate(t.base.args[0]),))
+    return None
 
 
 def _is_plain(e: Entry, indices: tuple[Index, ...]) -> bool:

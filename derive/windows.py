@@ -151,7 +151,7 @@ class Windows:
         return terms
 
     def _opened(self, e: Equation) -> list[Monomial]:
-        return spread(self.search.atoms.refined(e.rhs))
+        return spread(self.search.atoms.refined(self.search.atoms.resolved(e.rhs)))
 
     def _put(self, m: Monomial, name: str, terms: list[Monomial]) -> list[Monomial]:
         place = next((b for b, _ in m.powers if isinstance(b, Entry) and b.name == name), None)
@@ -171,7 +171,8 @@ class Windows:
     def _steps(self, terms: list[Monomial], line: Line, before: Expr) -> list[Step]:
         """The moves of the search as steps; those that only regroup hidden names show no line."""
         atoms, steps = self.search.atoms, []
-        moves = [Found("multiply out", "", (), tuple(terms)), *line.moves]
+        called = atoms.shown(gathered(terms)).names - before.names
+        moves = [Found("multiply out", "", (*atoms.second_names(before), *sorted(called)), tuple(terms)), *line.moves]
         shown = [(m, atoms.shown(gathered(m.terms))) for m in moves]
         shown.append((Found("factor out", "", (), line.terms), atoms.shown(factored(line.terms))))
         for move, after in shown:
@@ -207,16 +208,14 @@ def widest_saving(windows: Windows, found: Derivation) -> Derivation | None:
         idle = 0
         for far in sets:
             inner = windows.between(own, far)
-            if not inner:
-                continue
             if len(inner) > WIDEST or idle >= PATIENCE:
                 break
-            hopeful = windows.private(own, far) or windows.vanishes(own, inner)
+            hopeful = not inner or windows.private(own, far) or windows.vanishes(own, inner)
             made = windows.collapse(found, far, FEW) if hopeful else None
             if made is None:
                 break
             saved = _saved(windows, own, far, made.result)
-            best, most, idle = (made, saved, 0) if saved > most else (best, most, idle + 1)
+            best, most, idle = (made, saved, 0) if saved > most else (best, most, idle + bool(inner))
             if made.result.key == x.ZERO.key:
                 return best
     return best
@@ -238,6 +237,8 @@ def _saved(windows: Windows, own: str, far: frozenset[str], result: Expr) -> tup
     moved = count(whole).moved_at_nominal - after.moved_at_nominal
     if operations < 0 or operations == 0 and moved <= 0:
         return 0, 0
+    if not inner and after.passes > count(held).passes:
+        return 0, 0  # the gradient's own line with its sum torn apart: no insight
     return operations, LARGE - windows.alone_moved(own, result)
 
 

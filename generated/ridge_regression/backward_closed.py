@@ -3,8 +3,6 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
-dr: n operations in 1 pass; one by one n + 1 operations in 2 passes. The search ended: no rule leads
-to another line.
 """
 
 import numpy as np

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dw: 2 d n operations in 2 passes; one by one 2 d n operations in 2 passes. The search ended: no rule
+leads to another line.
 """
 
 import numpy as np
@@ -89,8 +91,8 @@ def backward(cache, upstream=None):
     dy = dr
     # line 7: pred = X @ w + b # prediction · step 5.5
     db = -2 * (q @ r)
-    # line 7: pred = X @ w + b # prediction · step 6.6
-    dw = -2 * (q * r @ X)
+    # line 7: pred = X @ w + b # prediction · step 6.4
+    dw = dpred @ X
     # line 7: pred = X @ w + b # prediction · step 7.4
     dX = dpred[:, None] * w
 

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+deps: 2 d n + 3 d + 1 operations in 3 passes; one by one 3 d n + d + n + 1 operations in 3 passes.
+The search ended: no rule shortens it.
 dx: 7 d n + 5 d operations in 3 passes; one by one 10 d n + 11 d operations in 7 passes. The search
 ended: no rule leads to another line.
 """
@@ -100,8 +102,8 @@ def backward(cache, upstream=None):
 
     # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 1.4
     dxhat = dout * gamma
-    # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 4.8
-    deps = -0.5 * ((xhat * dxhat).sum(axis=0) @ (1 / (var + eps)))
+    # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 4.9
+    deps = -0.5 * ((dxhat * xhat).sum(axis=0) @ (1 / (var + eps)))
     # line 11: out = gamma * xhat + beta · step 5.4
     dbeta = dout.sum(axis=0)
     # line 11: out = gamma * xhat + beta · step 6.4

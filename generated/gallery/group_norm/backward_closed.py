@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+deps: 2 G c n s + G n s + 3 G n + G + 1 operations in 5 passes; one by one 3 G c n s + G c n + 4 G n
++ n + 1 operations in 5 passes. The search ended: no rule leads to another line.
 dx: 7 G c n s + 2 G n s + 4 G n operations in 5 passes; one by one 9 G c n s + 3 G c n + 11 G n
 operations in 9 passes. The search ended: no rule leads to another line.
 """
@@ -83,7 +85,7 @@ def forward(x, gamma, beta, eps=1e-05):
     xhat = (x - mu) * (var + eps) ** -0.5  # line 10
     out = gamma[:, :, None] * xhat + beta[:, :, None]  # line 11
 
-    cache = {"x": x, "gamma": gamma, "eps": eps, "mu": mu, "var": var, "xhat": xhat}
+    cache = {"gamma": gamma, "eps": eps, "var": var, "xhat": xhat}
     return out, cache
 
 
@@ -93,16 +95,17 @@ def backward(cache, upstream=None):
     `upstream`: the gradient arriving at out, required.
         out: (n, G, c, s)
     """
-    x, gamma, eps, mu, var = cache["x"], cache["gamma"], cache["eps"], cache["mu"], cache["var"]
-    xhat = cache["xhat"]
-    n, G, c, s = x.shape
-    dtype = x.dtype
+    gamma, eps, var, xhat = cache["gamma"], cache["eps"], cache["var"], cache["xhat"]
+    G, c = gamma.shape
+    n = var.shape[0]
+    s = xhat.shape[3]
+    dtype = gamma.dtype
     (dout,) = _upstreams(upstream, {"out": (n, G, c, s)}, dtype)
 
     # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 1.4
     dxhat = dout * gamma[:, :, None]
-    # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 4.9
-    deps = -0.5 * ((var[:, :, 0, 0] + eps) ** -1.5 * (dxhat * (x - mu)).sum(axis=(2, 3))).sum()
+    # line 10: xhat = (x - mu) / np.sqrt(var + eps) · step 4.11
+    deps = -0.5 * ((dxhat * xhat).sum(axis=(2, 3)) / (var[:, :, 0, 0] + eps)).sum()
     # line 11: out = gamma[:, :, None] * xhat + beta[:, :, None] · step 5.4
     dbeta = dout.sum(axis=(0, 3))
     # line 11: out = gamma[:, :, None] * xhat + beta[:, :, None] · step 6.4

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dmask: 3 n operations in 2 passes; one by one 6 n + 1 operations in 3 passes. The search ended: no
+rule leads to another line.
 """
 
 import numpy as np
@@ -100,7 +102,7 @@ def forward(logits, y, mask):
     logp = logits[np.arange(n), y] - _logsumexp(logits, axis=1)  # line 11
     loss = -(mask @ logp) / mask.sum()  # line 12
 
-    cache = {"y": y, "mask": mask, "probs": probs, "logp": logp}
+    cache = {"y": y, "mask": mask, "probs": probs, "logp": logp, "loss": loss}
     return loss, cache
 
 
@@ -109,12 +111,12 @@ def backward(cache, upstream=None):
 
     `upstream`: the gradient arriving at loss, a number; None means 1.
     """
-    y, mask, probs, logp = cache["y"], cache["mask"], cache["probs"], cache["logp"]
+    y, mask, probs, logp, loss = cache["y"], cache["mask"], cache["probs"], cache["logp"], cache["loss"]
     C = probs.shape[1]
 
-    # line 12: loss = -(mask * logp).sum() / mask.sum() · step 4.5
+    # line 12: loss = -(mask * logp).sum() / mask.sum() · step 4.9
     part = mask.sum()
-    dmask = (mask @ logp - logp * part) / part**2
+    dmask = -1 / part * (logp + loss)
     # line 9: counts = np.exp(logits - logits.max(axis=1, keepdims=True)) · step 5.21
     dlogits = 1 / part * mask[:, None] * (probs - (y[:, None] == np.arange(C)))
 

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dtau: 2 n n + n + 1 operations in 3 passes; one by one 2 d n n + 2 n n + n + 2 operations in 4
+passes. The search ended: no rule leads to another line.
 dB: 2 d n n + 6 d n + 2 n n + n operations in 4 passes; one by one 2 d n n + 8 d n + 2 n operations
 in 5 passes. The search ended: no rule shortens it.
 dA: 2 d n n + 6 d n + 2 n n + n operations in 4 passes; one by one 2 d n n + 8 d n + 2 n operations
@@ -106,8 +108,8 @@ def backward(cache, upstream=None):
     # line 10: logits = U @ W.T / tau · step 3.21
     dlogits = 1 / n * probs
     dlogits[np.arange(n), np.arange(n)] -= 1 / n
-    # line 10: logits = U @ W.T / tau · step 6.5
-    dtau = -1 / tau**2 * (dlogits * (U @ W.T)).sum()
+    # line 10: logits = U @ W.T / tau · step 6.7
+    dtau = -1 / tau * (dlogits * logits).sum()
     # line 9: W = B / np.sqrt((B ** 2).sum(axis=1, keepdims=True)) · step 7.16
     dB = (B**2).sum(axis=1, keepdims=True) ** -0.5 * (1 / tau * (dlogits.T @ U) - W
         * (dlogits * logits).sum(axis=0)[:, None])

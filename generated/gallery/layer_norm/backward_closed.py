@@ -3,6 +3,10 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dstd: 2 d n + n operations in 2 passes; one by one 2 d n + 2 n operations in 2 passes. The search
+ended: no rule shortens it.
+deps: 2 n + 1 operations in 2 passes; one by one 4 n + 1 operations in 2 passes. The search ended:
+no rule leads to another line.
 dx: 7 d n + 2 n operations in 3 passes; one by one 7 d n + 8 n operations in 7 passes. The search
 ended: no rule shortens it.
 """
@@ -82,7 +86,7 @@ def forward(x, g, b, eps=1e-05):
     xhat = xc / std  # line 12
     y = g * xhat + b  # line 13
 
-    cache = {"g": g, "eps": eps, "xc": xc, "var": var, "std": std, "xhat": xhat}
+    cache = {"g": g, "std": std, "xhat": xhat}
     return y, cache
 
 
@@ -92,28 +96,25 @@ def backward(cache, upstream=None):
     `upstream`: the gradient arriving at y, required.
         y: (n, d)
     """
-    g, eps, xc, var, std = cache["g"], cache["eps"], cache["xc"], cache["var"], cache["std"]
-    xhat = cache["xhat"]
+    g, std, xhat = cache["g"], cache["std"], cache["xhat"]
     d = g.shape[0]
-    n = xc.shape[0]
+    n = std.shape[0]
     dtype = g.dtype
     (dy,) = _upstreams(upstream, {"y": (n, d)}, dtype)
 
     # line 12: xhat = xc / std · step 1.4
     dxhat = dy * g
-    # line 11: std = np.sqrt(var + eps) · step 2.5
-    dstd = -1 / std**2 * (dxhat * xc).sum(axis=1, keepdims=True)
-    # line 11: std = np.sqrt(var + eps) · step 6.5
-    deps = 0.5 * (dstd[:, 0] @ (var[:, 0] + eps) ** -0.5)
+    # line 11: std = np.sqrt(var + eps) · step 2.6
+    part = (dxhat * xhat).sum(axis=1, keepdims=True)
+    dstd = -1 / std * part
+    # line 11: std = np.sqrt(var + eps) · step 6.6
+    deps = 0.5 * (dstd[:, 0] @ (1 / std)[:, 0])
     # line 13: y = g * xhat + b · step 7.4
     db = dy.sum(axis=0)
     # line 13: y = g * xhat + b · step 8.4
     dg = (dy * xhat).sum(axis=0)
     # line 8: mean = x.mean(axis=-1, keepdims=True) · step 9.10
-    dx = (
-        1 / std * (dxhat - 1 / d * dxhat.sum(axis=1, keepdims=True) - 1 / d * xhat
-        * (dxhat * xhat).sum(axis=1, keepdims=True))
-    )
+    dx = 1 / std * (dxhat - 1 / d * dxhat.sum(axis=1, keepdims=True) - 1 / d * xhat * part)
 
     gradients = {"x": dx, "g": dg, "b": db, "eps": deps}
     return gradients

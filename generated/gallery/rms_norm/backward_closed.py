@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+deps: 4 n + 1 operations in 2 passes; one by one 4 n + 1 operations in 2 passes. The search ended:
+no rule leads to another line.
 dx: 6 d n + n operations in 2 passes; one by one 6 d n + 5 n operations in 5 passes. The search
 ended: no rule shortens it.
 """
@@ -79,7 +81,7 @@ def forward(x, g, eps=1e-06):
     xhat = x * r  # line 10
     y = g * xhat  # line 11
 
-    cache = {"x": x, "g": g, "eps": eps, "ms": ms, "r": r, "xhat": xhat, "y": y}
+    cache = {"x": x, "g": g, "r": r, "xhat": xhat, "y": y}
     return y, cache
 
 
@@ -89,8 +91,7 @@ def backward(cache, upstream=None):
     `upstream`: the gradient arriving at y, required.
         y: (n, d)
     """
-    x, g, eps, ms, r = cache["x"], cache["g"], cache["eps"], cache["ms"], cache["r"]
-    xhat, y = cache["xhat"], cache["y"]
+    x, g, r, xhat, y = cache["x"], cache["g"], cache["r"], cache["xhat"], cache["y"]
     n, d = x.shape
     dtype = x.dtype
     (dy,) = _upstreams(upstream, {"y": (n, d)}, dtype)
@@ -99,8 +100,8 @@ def backward(cache, upstream=None):
     dxhat = dy * g
     # line 9: r = 1 / np.sqrt(ms + eps) · step 2.4
     dr = (dxhat * x).sum(axis=1, keepdims=True)
-    # line 9: r = 1 / np.sqrt(ms + eps) · step 4.5
-    deps = -0.5 * (dr[:, 0] @ (ms[:, 0] + eps) ** -1.5)
+    # line 9: r = 1 / np.sqrt(ms + eps) · step 4.6
+    deps = -0.5 * (dr[:, 0] @ r[:, 0] ** 3)
     # line 11: y = g * xhat · step 5.4
     dg = (dy * xhat).sum(axis=0)
     # line 8: ms = (x * x).mean(axis=-1, keepdims=True) · step 6.16

@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dT: 2 C n + C + 1 operations in 3 passes; one by one 2 C n + n + 2 operations in 3 passes. The
+search ended: no rule leads to another line.
 dlogits: 2 C n + 1 operations in 1 pass; one by one 5 C n operations in 3 passes. The search ended:
 no rule leads to another line.
 """
@@ -102,7 +104,7 @@ def forward(logits, y, T):
     probs = _softmax(z, axis=1)  # line 11
     loss = -1 / n * (z[np.arange(n), y] - _logsumexp(z, axis=1)).sum()  # line 12
 
-    cache = {"logits": logits, "y": y, "T": T, "probs": probs}
+    cache = {"y": y, "T": T, "z": z, "probs": probs}
     return loss, cache
 
 
@@ -111,14 +113,15 @@ def backward(cache, upstream=None):
 
     `upstream`: the gradient arriving at loss, a number; None means 1.
     """
-    logits, y, T, probs = cache["logits"], cache["y"], cache["T"], cache["probs"]
-    n, C = logits.shape
+    y, T, z, probs = cache["y"], cache["T"], cache["z"], cache["probs"]
+    C = z.shape[1]
+    n = y.shape[0]
 
     # line 9: z = logits / T · step 3.21
     dz = 1 / n * probs
     dz[np.arange(n), y] -= 1 / n
-    # line 9: z = logits / T · step 4.5
-    dT = -1 / T**2 * (dz * logits).sum()
+    # line 9: z = logits / T · step 4.7
+    dT = -1 / T * (dz * z).sum()
     # line 9: z = logits / T · step 5.5
     dlogits = 1 / n * (probs - (y[:, None] == np.arange(C))) / T
 

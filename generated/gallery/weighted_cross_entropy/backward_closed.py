@@ -3,6 +3,8 @@
 """Gradients of forward, derived in index notation.
 
 Cancelled and shifted forms: finite wherever the true gradient is representable.
+dw: 3 n operations in 2 passes; one by one 6 n + 1 operations in 3 passes. The search ended: no rule
+leads to another line.
 """
 
 import numpy as np
@@ -101,7 +103,7 @@ def forward(logits, y, weight):
     logp = logits[np.arange(n), y] - _logsumexp(logits, axis=1)  # line 12
     loss = -(w @ logp) / w.sum()  # line 13
 
-    cache = {"logits": logits, "y": y, "weight": weight, "probs": probs, "w": w, "logp": logp}
+    cache = {"logits": logits, "y": y, "weight": weight, "probs": probs, "w": w, "logp": logp, "loss": loss}
     return loss, cache
 
 
@@ -111,13 +113,13 @@ def backward(cache, upstream=None):
     `upstream`: the gradient arriving at loss, a number; None means 1.
     """
     logits, y, weight, probs = cache["logits"], cache["y"], cache["weight"], cache["probs"]
-    w, logp = cache["w"], cache["logp"]
+    w, logp, loss = cache["w"], cache["logp"], cache["loss"]
     C = probs.shape[1]
     dtype = np.result_type(logits, weight)
 
-    # line 11: w = weight[y] · step 2.5
+    # line 11: w = weight[y] · step 2.9
     part = w.sum()
-    dw = (w @ logp - logp * part) / part**2
+    dw = -1 / part * (logp + loss)
     # line 11: w = weight[y] · step 5.2
     dweight = np.zeros(C, dtype=dtype)
     np.add.at(dweight, y, dw)
