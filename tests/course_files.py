@@ -209,6 +209,211 @@ def forward_and_backward(inp, targ):
     relu_grad(l1, l2)
     lin_grad(inp, l1, w1, b1)
 ''',
+    'planar_classifier': '''
+import numpy as np
+# shapes: X (n_x, m) · Y (1, m) · parameters['W1'] (n_h, n_x) · parameters['b1'] (n_h, 1) · parameters['W2'] (1, n_h) · parameters['b2'] (1, 1)
+def sigmoid(x):
+    return 1/(1+np.exp(-x))
+
+def forward_propagation(X, parameters):
+    W1 = parameters["W1"]
+    b1 = parameters["b1"]
+    W2 = parameters["W2"]
+    b2 = parameters["b2"]
+    Z1 = np.dot(W1, X) + b1
+    A1 = np.tanh(Z1)
+    Z2 = np.dot(W2, A1) + b2
+    A2 = sigmoid(Z2)
+    assert(A2.shape == (1, X.shape[1]))
+    cache = {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2}
+    return A2, cache
+
+def compute_cost(A2, Y):
+    m = Y.shape[1] # number of examples
+    logprobs = np.multiply(np.log(A2), Y) + np.multiply(np.log(1 - A2), 1 - Y)
+    cost = -np.sum(logprobs) / m
+    cost = float(np.squeeze(cost))
+    return cost
+
+def backward_propagation(parameters, cache, X, Y):
+    m = X.shape[1]
+    W1 = parameters["W1"]
+    W2 = parameters["W2"]
+    A1 = cache["A1"]
+    A2 = cache["A2"]
+    dZ2 = A2 - Y
+    dW2 = 1 / m * np.dot(dZ2, A1.T)
+    db2 = 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+    dZ1 = np.dot(W2.T, dZ2) * (1 - np.power(A1, 2))
+    dW1 = 1 / m * np.dot(dZ1, X.T)
+    db1 = 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+    grads = {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}
+    return grads
+
+def update_parameters(parameters, grads, learning_rate=1.2):
+    W1 = parameters["W1"]
+    W1 = W1 - learning_rate * grads["dW1"]
+    return {"W1": W1}
+''',
+    'gradient_check': '''
+import numpy as np
+def forward_propagation_n(X, Y, parameters):
+    # shapes: X (n0, m) · Y (n3, m) · parameters['W1'] (n1, n0) · parameters['b1'] (n1, 1) · parameters['W2'] (n2, n1) · parameters['b2'] (n2, 1) · parameters['W3'] (n3, n2) · parameters['b3'] (n3, 1)
+    m = X.shape[1]
+    W1 = parameters["W1"]
+    b1 = parameters["b1"]
+    W2 = parameters["W2"]
+    b2 = parameters["b2"]
+    W3 = parameters["W3"]
+    b3 = parameters["b3"]
+    # LINEAR -> RELU -> LINEAR -> RELU -> LINEAR -> SIGMOID
+    Z1 = np.dot(W1, X) + b1
+    A1 = np.maximum(0, Z1)
+    Z2 = np.dot(W2, A1) + b2
+    A2 = np.maximum(0, Z2)
+    Z3 = np.dot(W3, A2) + b3
+    A3 = 1/(1+np.exp(-Z3))
+    log_probs = np.multiply(-np.log(A3),Y) + np.multiply(-np.log(1 - A3), 1 - Y)
+    cost = 1. / m * np.sum(log_probs)
+    cache = (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3)
+    return cost, cache
+
+def backward_propagation_n(X, Y, cache):
+    m = X.shape[1]
+    (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3) = cache
+    dZ3 = A3 - Y
+    dW3 = 1. / m * np.dot(dZ3, A2.T)
+    db3 = 1. / m * np.sum(dZ3, axis=1, keepdims=True)
+    dA2 = np.dot(W3.T, dZ3)
+    dZ2 = np.multiply(dA2, np.int64(A2 > 0))
+    dW2 = 1. / m * np.dot(dZ2, A1.T)
+    db2 = 1. / m * np.sum(dZ2, axis=1, keepdims=True)
+    dA1 = np.dot(W2.T, dZ2)
+    dZ1 = np.multiply(dA1, np.int64(A1 > 0))
+    dW1 = 1. / m * np.dot(dZ1, X.T)
+    db1 = 1. / m * np.sum(dZ1, axis=1, keepdims=True)
+    gradients = {"dZ3": dZ3, "dW3": dW3, "db3": db3, "dA2": dA2, "dZ2": dZ2, "dW2": dW2, "db2": db2,
+                 "dA1": dA1, "dZ1": dZ1, "dW1": dW1, "db1": db1}
+    return gradients
+''',
+    'layers_in_a_loop': '''
+import numpy as np
+# shapes: X (n0, m) · Y (n2, m) · parameters['W1'] (n1, n0) · parameters['b1'] (n1, 1) · parameters['W2'] (n2, n1) · parameters['b2'] (n2, 1)
+def forward(X, Y, parameters):
+    m = X.shape[1]
+    L = 2
+    caches = []
+    A = X
+    for l in range(1, L + 1):
+        A_prev = A
+        Z = parameters["W" + str(l)] @ A_prev + parameters["b" + str(l)]
+        A = 1 / (1 + np.exp(-Z)) if l == L else np.tanh(Z)
+        caches.append((A_prev, parameters["W" + str(l)], parameters["b" + str(l)], Z, A))
+    cost = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+    return cost, caches
+
+def backward(Y, caches, parameters):
+    m = Y.shape[1]
+    L = len(caches)
+    grads = {}
+    A_prev, W, b, Z, A = caches[L - 1]
+    dZ = (A - Y) / m
+    grads["dW" + str(L)] = dZ @ A_prev.T
+    grads["db" + str(L)] = dZ.sum(axis=1, keepdims=True)
+    grads["dA" + str(L - 1)] = W.T @ dZ
+    for l in reversed(range(L - 1)):
+        A_prev, W, b, Z, A = caches[l]
+        dZ = grads["dA" + str(l + 1)] * (1 - A ** 2)
+        grads["dW" + str(l + 1)] = dZ @ A_prev.T
+        grads["db" + str(l + 1)] = dZ.sum(axis=1, keepdims=True)
+        grads["dA" + str(l)] = W.T @ dZ
+    return grads
+''',
+    'deep_network': '''
+import numpy as np
+# shapes: X (n0, m) · Y (1, m) · parameters['W1'] (n1, n0) · parameters['b1'] (n1, 1) · parameters['W2'] (n2, n1) · parameters['b2'] (n2, 1) · parameters['W3'] (1, n2) · parameters['b3'] (1, 1)
+def sigmoid(Z):
+    A = 1/(1+np.exp(-Z))
+    cache = Z
+    return A, cache
+def relu(Z):
+    A = np.maximum(0,Z)
+    assert(A.shape == Z.shape)
+    cache = Z
+    return A, cache
+def relu_backward(dA, cache):
+    Z = cache
+    dZ = np.array(dA, copy=True) # just converting dz to a correct object.
+    dZ[Z <= 0] = 0
+    assert (dZ.shape == Z.shape)
+    return dZ
+def sigmoid_backward(dA, cache):
+    Z = cache
+    s = 1/(1+np.exp(-Z))
+    dZ = dA * s * (1-s)
+    assert (dZ.shape == Z.shape)
+    return dZ
+def linear_forward(A, W, b):
+    Z = np.dot(W, A) + b
+    cache = (A, W, b)
+    return Z, cache
+def linear_activation_forward(A_prev, W, b, activation):
+    if activation == "sigmoid":
+        Z, linear_cache = linear_forward(A_prev, W, b)
+        A, activation_cache = sigmoid(Z)
+    elif activation == "relu":
+        Z, linear_cache = linear_forward(A_prev, W, b)
+        A, activation_cache = relu(Z)
+    cache = (linear_cache, activation_cache)
+    return A, cache
+def L_model_forward(X, parameters):
+    caches = []
+    A = X
+    L = len(parameters) // 2
+    for l in range(1, L):
+        A_prev = A
+        A, cache = linear_activation_forward(A_prev, parameters['W' + str(l)], parameters['b' + str(l)], activation = "relu")
+        caches.append(cache)
+    AL, cache = linear_activation_forward(A, parameters['W' + str(L)], parameters['b' + str(L)], activation = "sigmoid")
+    caches.append(cache)
+    return AL, caches
+def compute_cost(AL, Y):
+    m = Y.shape[1]
+    cost = (-1/ m) * np.sum(np.multiply(Y, np.log(AL)) + np.multiply(1 - Y, np.log( 1 - AL)))
+    cost = np.squeeze(cost)
+    return cost
+def linear_backward(dZ, cache):
+    A_prev, W, b = cache
+    m = A_prev.shape[1]
+    dW = (1/m) * np.dot(dZ, A_prev.T)
+    db = (1/m) * np.sum(dZ, axis = 1, keepdims = True)
+    dA_prev = np.dot(W.T, dZ)
+    return dA_prev, dW, db
+def linear_activation_backward(dA, cache, activation):
+    linear_cache, activation_cache = cache
+    if activation == "relu":
+        dZ = relu_backward(dA, activation_cache)
+        dA_prev, dW, db = linear_backward(dZ, linear_cache)
+    elif activation == "sigmoid":
+        dZ = sigmoid_backward(dA, activation_cache)
+        dA_prev, dW, db = linear_backward(dZ, linear_cache)
+    return dA_prev, dW, db
+def L_model_backward(AL, Y, caches):
+    grads = {}
+    L = len(caches) # the number of layers
+    m = AL.shape[1]
+    Y = Y.reshape(AL.shape)
+    dAL = - (np.divide(Y, AL) - np.divide(1 - Y, 1 - AL))
+    current_cache = caches[L-1]
+    grads["dA" + str(L-1)], grads["dW" + str(L)], grads["db" + str(L)] = linear_activation_backward(dAL, current_cache, activation = "sigmoid")
+    for l in reversed(range(L-1)):
+        current_cache = caches[l]
+        dA_prev_temp, dW_temp, db_temp = linear_activation_backward(grads["dA" + str(l + 1)], current_cache, activation = "relu")
+        grads["dA" + str(l)] = dA_prev_temp
+        grads["dW" + str(l + 1)] = dW_temp
+        grads["db" + str(l + 1)] = db_temp
+    return grads
+''',
 }
 
 MISTAKES = (
@@ -224,10 +429,18 @@ MISTAKES = (
     ("propagate", "np.sum(A - Y)", "np.sum(A)", "db ="),
     ("min_char_rnn", "dy[targets[t]] -= 1", "dy[targets[t]] += 1", "dWhy +="),
     ("min_char_rnn", "(1 - hs[t] * hs[t])", "(1 - hs[t])", "dbh +="),
-    ("min_char_rnn", "+ dhnext #", "#", "dbh +="),
     ("min_char_rnn", "hs[t-1].T", "hs[t].T", "dWhh +="),
     ("fastai_lin_grad", "inp.t() @ out.g", "-inp.t() @ out.g", "w.g ="),
     ("fastai_lin_grad", "(l1>0)", "(l1<0)", "l1.g ="),
     ("fastai_three_grads", "2. * (inp.squeeze()", "(inp.squeeze()", "inp.g = (inp"),
     ("fastai_three_grads", "b.g = out.g.sum(0)", "b.g = out.g.mean(0)", "b.g ="),
+    ("planar_classifier", "np.sum(dZ1, axis=1", "np.sum(dZ1, axis=0", "db1 ="),
+    ("planar_classifier", "(1 - np.power(A1, 2))", "(1 - A1)", "dZ1 ="),
+    ("planar_classifier", "dW1 = 1 / m * np", "dW1 = np", "dW1 ="),
+    ("gradient_check", "np.dot(dZ2, A1.T)", "np.dot(dZ2, A1.T) * 2", "dW2 ="),
+    ("gradient_check", "db1 = 1. / m", "db1 = 4. / m", "db1 ="),
+    ("layers_in_a_loop", "(1 - A ** 2)", "(1 - A)", "dZ ="),
+    ("layers_in_a_loop", "= W.T @ dZ\n    for", "= W.T @ dZ * 2\n    for", "grads[\"dA\""),
+    ("deep_network", "dZ[Z <= 0] = 0", "dZ[Z > 0] = 0", "grads[\"dW\" + str(l + 1)]"),
+    ("deep_network", "dA_prev = np.dot(W.T, dZ)", "dA_prev = 2 * np.dot(W.T, dZ)", "grads[\"dW\" + str(l + 1)]"),
 )

@@ -1,4 +1,4 @@
-"""`derive check` on files that hold both passes in one function, as courses write them."""
+"""`derive check` on files that hold both passes in one function or one file, as courses write them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from course_files import FILES, MISTAKES
 from derive.checker.code import check_code
 
 LEAST = {"two_layer_net": 5, "svm_loss_vectorized": 1, "softmax_loss_vectorized": 1, "propagate": 2, "min_char_rnn": 5,
-         "fastai_lin_grad": 8, "fastai_three_grads": 8}  # fmt: skip
+         "fastai_lin_grad": 8, "fastai_three_grads": 8, "planar_classifier": 4, "gradient_check": 6, "layers_in_a_loop": 8,
+         "deep_network": 6}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_right(name):
     found = check_code(FILES[name], "b.py").verdicts
-    assert {v.verdict for v in found} <= {"right", "no-claim"}, found
+    assert all(v.verdict in ("right", "no-claim") or v.kind == "convention" for v in found), found
     assert sum(v.verdict == "right" for v in found) >= LEAST[name]
 
 

@@ -116,7 +116,7 @@ class _Claims:
         others = [n for n, v in self.values.items() if v == internal and n != name and self._is_gradient(n)]
         meant = meanings(self.reading, name, step)
         return bool(others) and (
-            not meant or any(meanings(self.reading, n, step)[:1] in ([], meant[:1]) for n in others)
+            not meant or any(meanings(self.reading, n, step)[:1] == meant[:1] for n in others)
         )
 
     def _close(self, name: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from derive.checker.attributes import begin, with_named_gradients
 from derive.checker.both import read_both
+from derive.checker.chained import chained
 from derive.checker.cut import Court
 from derive.checker.generated import without_guards
 from derive.checker.names import spelled
@@ -23,7 +24,7 @@ from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, Unreadable
 from derive.judges.evaluate import Undecided
 from derive.program import Program
-from derive.readers.python import parsed
+from derive.readers.python import parsed, uncalled
 
 
 def check_code(source: str, path: str = "", *, forward: Program | str | None = None, forward_path: str = "",
@@ -110,6 +111,8 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
         rest = [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
         if chosen or any(_sets_gradient(n) for n in rest):
             return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source, "forward"
+    if chosen is not None and (whole := chained(source, [f for f in functions if f is not chosen])):
+        return Back(source, path, tree, tuple(chosen.body), chosen), *whole
     found = _in_a_class(source, path, tree) or split_together(source, path, tree) or (None if chosen else _in_a_cell(source, path, tree))
     if found is None:
         raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
@@ -159,9 +162,9 @@ def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.Fun
         lambda n: "backprop" in n,
         lambda n: "grad" in n,
     ):
-        found = next((f for f in functions if wanted(f.name)), None)
-        if found is not None:
-            return found
+        found = [f for f in functions if wanted(f.name)]
+        if found:
+            return next(iter(uncalled(found)), found[0])
     others = [f for f in functions if f.name != "forward"]
     return others[0] if alone and len(others) == 1 and any(_sets_gradient(n) for n in others[0].body) else None
 

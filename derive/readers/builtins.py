@@ -61,6 +61,8 @@ def _len(run: Run, args: list, _) -> object:
         return len(value)
     if isinstance(value, Range):
         return plain(range_length(value))
+    if isinstance(value, Parameter) and run.entries is not None and (count := run.entries(value)):
+        return count
     if isinstance(value, Parameter):
         value = guessed(run, value, 2)
     a = as_array(run, value)

@@ -167,6 +167,7 @@ class Inputs:
     def attach(self, run: Run) -> None:
         """Let the reading ask for inputs that it meets on the way."""
         run.inner = lambda owner, key, span: self.inner(run, owner, key, span)
+        run.entries = self.entries
         run.member = lambda owner, name, span: self.member(run, owner, name, span)
         run.leaf = lambda structure, shape: self.leaf(run, structure, shape)
         self.leaves: dict[tuple, object] = {}
@@ -339,6 +340,12 @@ class Inputs:
         if structure not in self.leaves:
             self.leaves[structure] = self.value_of(run, self._leaf_name(structure[:-1], key), structure, _MISSING)
         return self.leaves[structure]
+
+    def entries(self, owner: Parameter) -> int:
+        """How many entries are declared of a container: `params['W1'] (d, h) · params['b1'] (h,)` are two; 0: unknown."""
+        here = len(owner.structure)
+        return len({d.path[here] for d in self.declared.values()
+                    if len(d.path) > here and d.path[:here] == owner.structure})  # fmt: skip
 
     def leaf(self, run: Run, structure: tuple, shape: Shape) -> object:
         """The parameter of a layer, `fc_weight` for fc.weight: an input of a known shape."""

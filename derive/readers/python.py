@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 from derive import expr as x
@@ -186,7 +187,7 @@ def chosen_function(tree: ast.Module, function: str | None, path: str, source: s
         return methods[0]
     elif _has_cell(tree):
         return None, None
-    elif not classes and len(outer := _uncalled(functions)) == 1:
+    elif not classes and len(outer := uncalled(functions.values())) == 1:
         return outer[0], None
     names = [*functions, *(f"{c}.{n.name}" for c, node in classes.items() for n in node.body
                            if getattr(n, "name", "__init__") != "__init__")]  # fmt: skip
@@ -199,10 +200,10 @@ def chosen_function(tree: ast.Module, function: str | None, path: str, source: s
                       span)  # fmt: skip
 
 
-def _uncalled(functions: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
-    """The functions that no other one mentions: not the helpers."""
-    used = {name: {n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for name, f in functions.items()}
-    return [f for name, f in functions.items() if not any(name in used[other] for other in used if other != name)]
+def uncalled(functions: Collection[ast.FunctionDef]) -> list[ast.FunctionDef]:
+    """The functions that no other one of them mentions: not the helpers."""
+    used = {f.name: {n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for f in functions}
+    return [f for f in functions if not any(f.name in names for other, names in used.items() if other != f.name)]
 
 
 def _forward_methods(classes: dict[str, ast.ClassDef]) -> list:
@@ -459,4 +460,4 @@ def _fact_span(text: str, program: Program) -> Span | None:
 
 
 __all__ = ["Instance", "ROUNDS", "Variable", "chosen_function", "parsed", "read_python", "read_round", "renamed_sizes", "shapes_missing",
-           "with_facts"]  # fmt: skip
+           "uncalled", "with_facts"]  # fmt: skip

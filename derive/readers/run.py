@@ -113,6 +113,7 @@ class Run:
     free_names: Callable | None = None
     member: Callable | None = None
     inner: Callable | None = None
+    entries: Callable | None = None
     leaf: Callable | None = None
     tree: ast.Module | None = None
     cut: dict[str, ast.AST] = field(default_factory=dict)
