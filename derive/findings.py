@@ -41,7 +41,11 @@ def _route(gradients: Gradients, route: str, names: tuple[str, ...]) -> Finding:
 
 
 def _in_one_go(gradients: Gradients, names: tuple[str, ...]) -> Finding:
-    return direct(gradients.forward, gradients.of[0], names[0] if names else gradients.wrt[0])
+    name = names[0] if names else gradients.wrt[0]
+    try:
+        return _route(gradients, "in one go", (name,))
+    except Usage:  # the route gives up where the derivation goes on without the comparison
+        return direct(gradients.forward, gradients.of[0], name)
 
 
 def _chain(gradients: Gradients, names: tuple[str, ...]) -> Finding:

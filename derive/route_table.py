@@ -140,9 +140,8 @@ def routed(gradients: Gradients, route: str, name: str, seed: int = 0) -> Routed
         raise Usage(f"the route `{route}` does not apply to `{name}`", str(why), f"routes that do: {others}") from None
     judged = tuple(_judged(leg, task, seed) for leg in found)
     agrees = _agreement(task, result, seed)
-    said = f"{chosen.sentence} It ends where the gradient above does: {agrees}."
-    finding = Finding(chosen.title, said, gradients.program, tuple(leg.left for leg in found),
-                      judged, about=(name,))  # fmt: skip
+    finding = Finding(chosen.title, chosen.sentence, gradients.program, tuple(leg.left for leg in found),
+                      judged, about=(name,), agrees=agrees)  # fmt: skip
     return Routed(route, name, finding, result, agrees)
 
 

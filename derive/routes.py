@@ -30,6 +30,7 @@ class Finding:
     `program` is what the derivations' steps rely on; `left` gives each derivation's left side.  `matrix` is an entry
     formula over two indices to be set out as a matrix with dots, `name` says of what.  `system`: the linear system
     (systems.System) whose solution is shown in matrix form.  `square`: a second derivative over two indices, to be shown so as well.
+    `agrees`: of a route, how it is known that it ends at the gradient.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Finding:
     about: tuple[str, ...] = ()
     system: object = None
     square: Equation | None = None
+    agrees: str = ""
 
 
 def unfold(e: Expr, program: Program, only: Iterable[str] | None = None) -> Expr:

@@ -1,5 +1,7 @@
 """Routes: the same gradient as people derive it, each proved to end where the engine does, on programs of many kinds."""
 
+from dataclasses import replace
+
 import pytest
 from test_generated import ROOT
 
@@ -10,6 +12,15 @@ from derive.errors import Refuted, Usage
 from derive.notation import text
 from derive.program import parse_program
 from derive.route_table import ROUTES, routed, routes_for, wanted_route
+from derive.writers.asides import lemmas
+from derive.writers.columns import EQUALS, in_rows
+from derive.writers.document import Lemma, Line
+from derive.writers.latex import report_files
+from derive.writers.layout import Num, width
+from derive.writers.pdf import compile_tex, find_tex
+from derive.writers.text import report_text
+from derive.writers.text_formula import text as plain
+from derive.writers.typst import compile_typst, report_typst
 
 PROGRAMS = {
     "ratio": "input a[n]\ninput b[n]\nL[] = sum[i:n] a[i]/(1 + b[i]^2)\noutput L",
@@ -143,6 +154,88 @@ def test_routes_stand_beside_each_other_in_the_report():
     assert d["Z"].route("log trick").expr == d["Z"].expr or "log trick" in d["Z"].routes
     d.add_route("log trick")
     d.add_route("quotient rule: Z")
-    titles = [lemma.title for lemma in d.as_report(verified=False).lemmas]
-    assert titles[-2:] == ["The logarithm trick", "The quotient rule"]
-    assert "proved" in d.as_report(verified=False).lemmas[-1].text
+    told = d.as_report(verified=False).lemmas[-1]
+    assert [way.title for way in told.ways] == ["The logarithm trick", "The quotient rule"]
+    assert "proved for all sizes" in plain(told.closing)
+
+
+# ---------------------------------------------------------------- two beside each other
+
+
+def _way(*ems):
+    """A way whose lines are as wide, without the equals sign."""
+    lines = tuple(Line(str(n), None, Num("7" * round((em - width(EQUALS)) / 0.51)), "rule", "") for n, em in enumerate(ems))
+    return Lemma("way", "", (), lines=lines)
+
+
+# fmt: off
+BESIDE = [  # the widths of the lines of each way · the rooms of two columns, by size · how many stand in each row, in which size
+    ([(10, 20), (20,)],         (45, 50), [(2, 0)]),
+    ([(20,), (30,)],            (45, 50), [(2, 1)]),   # the next size, the columns not alike
+    ([(20,), (40,)],            (45, 50), [(1, 0), (1, 0)]),
+    ([(20,), (20,), (20,)],     (45, 50), [(2, 0), (1, 0)]),
+    ([(40,), (20,), (20,)],     (45, 50), [(1, 0), (2, 0)]),
+    ([(20,)] * 4,               (45, 50), [(2, 0), (2, 0)]),
+    ([(2,), (42,)],             (45, 50), [(1, 0), (1, 0)]),  # a column too narrow for its words
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("ways, rooms, expected", BESIDE, ids=[str(row[0]) for row in BESIDE])
+def test_which_ways_stand_beside_each_other(ways, rooms, expected):
+    rows = in_rows([_way(*ems) for ems in ways], rooms)
+    assert [(len(across.ways), across.size) for across in rows] == expected
+
+
+@pytest.fixture(scope="module")
+def two():
+    d = derive.differentiate(ROOT / "examples" / "softmax_cross_entropy.py", wrt="x")
+    for route in ("log trick: x", "quotient rule: x"):
+        d.add_route(route)
+    return d
+
+
+def test_two_routes_stand_under_one_heading_with_how_they_agree(two):
+    told = next(lemma for lemma in two.as_report().lemmas if lemma.ways)
+    assert (told.title, [way.title for way in told.ways]) == ("Two routes", ["The logarithm trick", "The quotient rule"])
+    assert [way.lines[-1].rhs for way in told.ways] == [told.ways[0].lines[-1].rhs] * 2
+    said = plain(told.closing)
+    assert said.startswith("Both end at") and f"step {told.used_in[0]}: proved for all sizes" in said
+
+
+@pytest.mark.parametrize("write, pair", [
+    (lambda report: report_files(report)["report.tex"], r"\dvpair{\dvwayhead{The logarithm trick}"),
+    (report_typst, '#dvways('),
+    (report_text, "Two routes."),
+])  # fmt: skip
+def test_every_writer_prints_both_and_the_agreement(two, write, pair):
+    printed = write(two.as_report())
+    assert pair in printed
+    assert printed.index("The logarithm trick") < printed.index("The quotient rule") < printed.index("Both end at")
+    assert "proved for all sizes" in printed
+
+
+def test_where_a_line_is_too_wide_they_stand_one_after_the_other(two, monkeypatch):
+    monkeypatch.setattr("derive.writers.latex._WAYS", 60)
+    printed = report_files(two.as_report())["report.tex"]
+    assert r"\dvpair{\dvway" not in printed
+    assert printed.index("The logarithm trick") < printed.index("The quotient rule") < printed.index("Both end at")
+
+
+def test_the_weakest_agreement_is_the_one_that_is_told(two):
+    found = [r.finding for r in two._routes]
+    weak = [found[0], replace(found[1], agrees="tested")]
+    assert "tested, equal in exact arithmetic" in plain(lemmas(weak, two.gradients)[0].closing)
+
+
+def test_the_columns_compile_within_their_edges(two):
+    if find_tex("pdflatex") is None:
+        pytest.skip("pdflatex with its packages is not installed")
+    for reasons in ("margin", "below", "none"):
+        compiled = compile_tex(report_files(two.as_report(), reasons=reasons), "pdflatex")
+        assert compiled.pdf is not None and "Overfull" not in compiled.log, reasons
+
+
+def test_typst_sets_the_columns(two):
+    pytest.importorskip("typst", reason="the embedded PDF engine is not installed")
+    assert compile_typst(report_typst(two.as_report())).startswith(b"%PDF")

@@ -19,10 +19,11 @@ from derive.theorems import Theorem
 from derive.writers.cards import CLOSED, card_lines, step_numbers
 from derive.writers.document import Card, Lemma, Line
 from derive.writers.formula import formula
-from derive.writers.layout import Fence, Frac, Grid, Node, Num, Op, Script, row, width
+from derive.writers.layout import Fence, Frac, Grid, Node, Num, Op, Script, Text, row, width
 from derive.writers.letters import EQ, Letters, Spelling, array, letters_for, spelling, symbol
 from derive.writers.matrix import Form, Matrices
 from derive.writers.reasons import Setting
+from derive.writers.words import count
 
 FUEL = 60
 
@@ -32,7 +33,42 @@ def lemmas(found: Sequence[Finding], gradients: Gradients, detail: str = "key") 
 
     At detail `key` the softmax lemma is told in full only where the softmax is what the forward pass is about.
     """
-    return tuple(_lemma(f, chr(ord("A") + k), gradients, detail) for k, f in enumerate(found))
+    told: list[Lemma] = []
+    letters = {id(f): chr(ord("A") + k) for k, f in enumerate(found)}
+    for f in found:
+        ways = [other for other in found if f.agrees and other.agrees and other.about == f.about]
+        if len(ways) > 1 and f is ways[0]:
+            told.append(_routes(ways, [_lemma(w, letters[id(w)], gradients, detail) for w in ways], gradients))
+        elif len(ways) < 2:
+            lemma = _lemma(f, letters[id(f)], gradients, detail)
+            ends = f" It ends where the gradient above does: {f.agrees}." * bool(f.agrees)
+            told.append(replace(lemma, text=lemma.text + ends))
+    return tuple(told)
+
+
+AGREEMENT = {
+    "proved": "proved for all sizes, the normal form of the difference is zero",
+    "tested": "tested, equal in exact arithmetic at small sizes",
+    "open": "open, neither proved nor refuted",
+}
+
+
+def _routes(found: Sequence[Finding], ways: Sequence[Lemma], gradients: Gradients) -> Lemma:
+    """Several routes to one gradient under one heading, with what is known of where they end."""
+    name = found[0].about[0]
+    both = "Both" if len(ways) == 2 else f"All {count(len(ways))}"
+    weakest = max((f.agrees for f in found), key=tuple(AGREEMENT).index)
+    step = ways[0].used_in
+    end = gradients.closed.get(name, gradients.derivations[name])
+    spelled = spelling(gradients.program, gradients)
+    letters = letters_for([end.target, end.result], spelled, end.indices)
+    shown = row(formula(end.target, spelled, letters), EQ, formula(end.result, spelled, letters)) if gradients.loss else None
+    start = f"{both} end at " if shown is not None else f"{both} lead to the gradient"
+    where = f" of step {step[0]}" * bool(step)
+    words = (Text(start), *((shown, Text(",")) if shown is not None else ()), Text(f"{' the result' * (shown is not None)}{where}: {AGREEMENT[weakest]}."))
+    said = f"The gradient at {spelled.word(name)} in {count(len(ways))} ways."
+    plain = tuple(replace(w, used_in=()) for w in ways)
+    return Lemma(f"{count(len(ways)).capitalize()} routes", said, (), step, (), plain, row(*words))
 
 
 def theorem_lemma(gradients: Gradients, detail: str = "key") -> tuple[Lemma, ...]:

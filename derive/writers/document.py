@@ -118,13 +118,18 @@ class Card:
 
 @dataclass(frozen=True)
 class Lemma:
-    """A result derived once and cited: title, sentence, displayed formulas, the steps that it is about."""
+    """A result derived once and cited: title, sentence, displayed formulas, the steps that it is about.
+
+    `ways`: derivations of the same thing, printed beside each other where they fit, with the `closing` words below.
+    """
 
     title: str
     text: str
     displays: tuple[Node, ...]
     used_in: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
+    ways: tuple[Lemma, ...] = ()
+    closing: Node | str = ""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
+from derive.writers.columns import in_rows, on_one_line
 from derive.writers.document import Answer, Badge, Card, Check, ForwardLine, Graph, Lemma, Line, Report, RuleUse
 from derive.writers.latex_graph import PAGE, tikz
 from derive.writers.latex_hand import hand_parts
@@ -29,6 +30,8 @@ _MONO = 5.25 * 0.3515  # millimetres of a letter in \small mono
 _BADGES = {"proved": ("dvok", "dvoktint"), "tested": ("dvaccent", "dvtint"), "open": ("dvbad", "dvbadtint"),
            "plain": ("dvaccent", "dvtint")}  # fmt: skip
 _CERTAINTY = {"proved": r"\dvtick", "tested": r"\dvstate{dvaccent}{tested}", "open": r"\dvstate{dvbad}{open}"}
+_WAYS = 171 - 3 * 7  # mm of the lines of two derivations beside each other, without numbers and gap
+_WAY_SIZES = ((r"\normalsize", 11), (r"\small", 10), (r"\footnotesize", 9))
 _CODE_SIZES = ((r"\small", 88), (r"\footnotesize", 98))
 
 Reasons = Literal["margin", "below", "none"]
@@ -247,7 +250,28 @@ def _lemma(lemma: Lemma, room: float) -> dict[str, Any]:
         "displays": [_broken(display, 1.08 * room) for display in lemma.displays],  # they shrink to fit
         "used": ", ".join(lemma.used_in),
         "lines": [_line(line, room, _side(lemma.lines)) for line in lemma.lines],
+        "ways": _ways(lemma.ways, room),
+        "closing": _words(lemma.closing, room) if lemma.closing else "",
     }
+
+
+def _ways(ways: Sequence[Lemma], room: float) -> list[dict[str, Any]]:
+    """Rows of the ways: two beside each other, or one as any lemma."""
+    rows: list[dict[str, Any]] = []
+    for across in in_rows(ways, [_WAYS / EM / (points / 11) for _, points in _WAY_SIZES]):
+        if len(across.ways) == 1:
+            rows.append({"one": _lemma(across.ways[0], room)})
+            continue
+        steps = list(zip_longest(*(map(_way_step, way.lines) for way in across.ways)))
+        left = Ready(f"{across.share * _WAYS + 7:.1f}")
+        size = Ready(_WAY_SIZES[across.size][0])
+        rows.append({"one": None, "size": size, "left": left, "heads": across.ways, "steps": steps})
+    return rows
+
+
+def _way_step(line: Line) -> dict[str, Any]:
+    formula = Ready(latex(on_one_line(line)))
+    return {"number": line.number, "formula": formula, "rule": _rule(line), "instance": _instance(line)}
 
 
 # ---------------------------------------------------------------- tables

@@ -214,7 +214,10 @@ class Page:
         for display in lemma.displays:
             lines += ["", *self.formula(display, 4)]
         lines += [""] if lemma.lines else []
-        return [*lines, *self.steps(lemma.lines), ""]
+        lines += [*self.steps(lemma.lines), ""]
+        lines += [line for way in lemma.ways for line in self.lemma(way)]
+        closing = lemma.closing if isinstance(lemma.closing, str) else text(lemma.closing)
+        return [*lines, *self.prose(closing), ""] if closing else lines
 
     def verification(self, verification: Verification) -> list[str]:
         rows = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
+from derive.writers.columns import in_rows, on_one_line
 from derive.writers.document import Answer, Card, Check, ForwardLine, Lemma, Line, Report, RuleUse, Verification
 from derive.writers.layout import HANG, Node, Op, Row, Text, break_lines, row, width
 from derive.writers.templating import Ready, environment
@@ -24,6 +25,8 @@ _PAGE, _STEP, _INDENT = 171.0, 116.0, 8.0  # the text, the column of the steps, 
 _REASON = 43 / EM / (7.4 / 11)  # the column of the rules, in em of its own size
 _LOOSE = 1.15  # widths are estimated from above, and what is a little too wide shrinks
 _MONO = 1.9  # millimetres of a letter of code in a table
+_WAYS = _PAGE - 3 * 7  # mm of the lines of two derivations beside each other, without numbers and gap
+_WAY_SIZES = (11, 10, 9)
 _ASIDE = 121.0  # the text where something stands beside it
 _CODE_COLUMNS = 94
 _EQUALS = Op("eq")
@@ -221,7 +224,7 @@ def _step(line: Line, side: float) -> dict[str, Any]:
         "above": _flag(above),
         "rhs": sequence(shown),
         "rule": _rule(line),
-        "instance": sequence([*([_words(line.instance)] if line.instance else []), *map(prose, line.conditions)]),
+        "instance": _instance(line),
     }
 
 
@@ -238,7 +241,38 @@ def _lemma(lemma: Lemma) -> dict[str, Any]:
         "used": ", ".join(lemma.used_in),
         "displays": [_lines(display, (_PAGE - _INDENT) / EM) for display in lemma.displays],
         "steps": [_step(line, max(sides, default=0.0)) for line in lemma.lines],
+        "ways": _ways(lemma.ways),
+        "closing": _words(lemma.closing, _PAGE / EM) if lemma.closing else "",
     }
+
+
+def _ways(ways: Sequence[Lemma]) -> list[dict[str, Any]]:
+    """Rows of the ways: two beside each other, or one as any lemma."""
+    rows: list[dict[str, Any]] = []
+    rooms = [_WAYS / EM / (points / 11) for points in _WAY_SIZES]
+    for across in in_rows(ways, rooms):
+        if len(across.ways) == 1:
+            rows.append({"one": _lemma(across.ways[0])})
+            continue
+        heads = [(way.title, Ready(prose(way.text))) for way in across.ways]
+        shares = (across.share, 1 - across.share)
+        columns = [[_way_step(line, share * rooms[across.size]) for line in way.lines]
+                   for way, share in zip(across.ways, shares, strict=True)]  # fmt: skip
+        rows.append({
+            "one": None, "size": Ready(f"{_WAY_SIZES[across.size]}pt"), "heads": heads,
+            "rooms": [_mm(share * _WAYS) for share in shares], "steps": list(zip_longest(*columns)),
+        })  # fmt: skip
+    return rows
+
+
+def _way_step(line: Line, room: float) -> dict[str, Any]:
+    node = on_one_line(line)
+    formula = Ready(fitted(_display(node), width(node), room))
+    return {"number": line.number, "formula": formula, "rule": _rule(line), "instance": _instance(line)}
+
+
+def _instance(line: Line) -> Ready:
+    return sequence([*([_words(line.instance)] if line.instance else []), *map(prose, line.conditions)])
 
 
 def _rule_use(use: RuleUse) -> dict[str, Any]:
