@@ -631,3 +631,5 @@ def test_a_training_script(old, new, wrong):
     found = check_code(SCRIPT.replace(old, new)).verdicts
     said = {v.text.split(" = ")[0].strip(): v.verdict for v in found if v.verdict != "no-claim"}
     assert said == {"dscores": "right", "dpre": "right"} | wrong
+    (note,) = [v for v in found if v.kind == "one-round"]
+    assert (note.verdict, note.text) == ("no-claim", "for _ in range(1000):")

@@ -152,7 +152,7 @@ def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tupl
     lines = source.splitlines()
     before = lines[: loop.lineno - 1] + [""] * (loop.body[0].lineno - loop.lineno)
     round_ = textwrap.dedent("\n".join(lines[loop.body[0].lineno - 1 : begin(inner) - 1])).splitlines()
-    return Back(source, path, tree, tuple(loop.body[first:])), "\n".join([*before, *round_]) + "\n", None
+    return Back(source, path, tree, tuple(loop.body[first:]), loop=loop), "\n".join([*before, *round_]) + "\n", None
 
 
 def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.FunctionDef | None:

@@ -71,6 +71,7 @@ CODES: Mapping[str, tuple[str, str, str]] = {
     "N101": ("definition", "A definition, nothing to check.", r"s_i := e^{x_i}/\sum_j e^{x_j}"),
     "N102": ("assumption", "An assumption or a condition imposed.", r"\sum_i y_i = 1"),
     "N104": ("waived", "A line that the author told the checker to leave out.", 'ignore line "s_i = 42" known typo'),
+    "N105": ("one-round", "A training loop: one round of it is read.", "for epoch in range(1000):"),
     "N103": ("expression", "A bare expression, nothing to check.", r"x + 1"),
 }  # fmt: skip
 KIND_CODES: Mapping[str, str] = {name: code for code, (name, _, _) in CODES.items()}

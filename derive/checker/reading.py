@@ -27,7 +27,8 @@ INNER = (RecursionError, ArithmeticError, LookupError, ValueError, TypeError, At
 class Back:
     """The backward code: its text, its statements, and the function that holds them (None: a script).
 
-    `assumed`: gradients that it may use without setting them; `breaks`: lines where one listing ends.
+    `assumed`: gradients that it may use without setting them; `breaks`: lines where one listing ends; `loop`: the
+    training loop of which it is one round.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Back:
     function: ast.FunctionDef | None = None
     assumed: tuple[str, ...] = ()
     breaks: tuple[int, ...] = ()
+    loop: ast.stmt | None = None
 
     @property
     def lines(self) -> list[str]:

@@ -14,6 +14,7 @@ from derive.checker.codes import CODES
 from derive.claim import WORDS, Checked, Verdict, summary
 
 WIDE = 110  # letters of a source line that are shown around the carets
+TOLD = ("one-round",)  # kinds without a verdict that the reader should know of
 LOUD = ("wrong", "carried", "unreadable", "unknown", "right-if")
 
 
@@ -33,6 +34,8 @@ def _full(files: list[Checked], texts: Mapping[str, str], columns: int = WIDE) -
         for v in checked.verdicts:
             if v.verdict in LOUD:
                 lines += ["", *_told(checked.path, v, texts.get(checked.path, ""), columns)]
+        notes = [_note(checked.path, v) for v in checked.verdicts if v.kind in TOLD]
+        lines += ["", *notes] if notes else []
     lines += ["", *(coverage(checked) for checked in files)]
     return "\n".join(lines) + "\n"
 
@@ -40,6 +43,7 @@ def _full(files: list[Checked], texts: Mapping[str, str], columns: int = WIDE) -
 def _concise(files: list[Checked], texts: Mapping[str, str]) -> str:
     lines = [headline(files)]
     lines += [_head(c.path, v) for c in files for v in c.verdicts if v.verdict in LOUD]
+    lines += [_note(c.path, v) for c in files for v in c.verdicts if v.kind in TOLD]
     return "\n".join([*lines, *(coverage(c) for c in files)]) + "\n"
 
 
@@ -151,6 +155,10 @@ def _sentence(v: Verdict) -> str:
 
 def _head(path: str, v: Verdict) -> str:
     return f"{_place(path, v)}: {v.code + ' ' if v.code else ''}{_sentence(v)}"
+
+
+def _note(path: str, v: Verdict) -> str:
+    return f"{_place(path, v)}: {v.code} {v.reason}"
 
 
 def _told(path: str, v: Verdict, text: str, columns: int = WIDE) -> list[str]:

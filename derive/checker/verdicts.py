@@ -33,8 +33,18 @@ class Checker(Explainer):
         self._unread()
         extra = {f.line: f for f in reversed(self.extra)}.values()
         self.shown = [(f, v) for f in [*self.findings, *extra] for v in self._shown(f)]
-        found = [v for _, v in self.shown]
+        found = [v for _, v in self.shown] + self._rounds()
         return sorted(found, key=lambda v: (v.place.end_line, v.place.line, v.place.column))
+
+    def _rounds(self) -> list[Verdict]:
+        """The training loop of which one round was read, said once."""
+        loop, lines = self.reading.back.loop, self.reading.back.lines
+        if loop is None:
+            return []
+        text = lines[loop.lineno - 1]
+        place = Place(loop.lineno, _column(lines, loop), loop.lineno, len(text) + 1)
+        reason = "the training loop is read as one round"
+        return [Verdict(place, text.strip(), "no-claim", kind="one-round", reason=reason, code=KIND_CODES["one-round"])]
 
     # -- conventions and leftovers
 
