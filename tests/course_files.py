@@ -414,6 +414,104 @@ def L_model_backward(AL, Y, caches):
         grads["db" + str(l + 1)] = db_temp
     return grads
 ''',
+    'layers_of_functions': '''
+from builtins import range
+import numpy as np
+
+def affine_forward(x, w, b):
+    """x: A numpy array containing input data, of shape (N, d_1, ..., d_k)"""
+    # shapes: x (N, p, q) · w (p*q, M) · b (M,)
+    out = x.reshape(x.shape[0], -1).dot(w) + b
+    cache = (x, w, b)
+    return out, cache
+
+def affine_backward(dout, cache):
+    x, w, b = cache
+    dx, dw, db = None, None, None
+    dx = dout.dot(w.T).reshape(x.shape)
+    dw = x.reshape(x.shape[0], -1).T.dot(dout)
+    db = dout.sum(axis=0)
+    return dx, dw, db
+
+def relu_forward(x):
+    out = np.maximum(0, x)
+    cache = x
+    return out, cache
+
+def relu_backward(dout, cache):
+    dx, x = None, cache
+    dx = dout * (x > 0)
+    return dx
+
+# shapes: x (N, C) · y int (N,)
+def softmax_loss(x, y):
+    shifted_logits = x - np.max(x, axis=1, keepdims=True)
+    Z = np.sum(np.exp(shifted_logits), axis=1, keepdims=True)
+    log_probs = shifted_logits - np.log(Z)
+    probs = np.exp(log_probs)
+    N = x.shape[0]
+    loss = -np.sum(log_probs[np.arange(N), y]) / N
+    dx = probs.copy()
+    dx[np.arange(N), y] -= 1
+    dx /= N
+    return loss, dx
+
+def svm_loss(x, y):
+    N = x.shape[0]
+    correct_class_scores = x[np.arange(N), y]
+    margins = np.maximum(0, x - correct_class_scores[:, np.newaxis] + 1.0)
+    margins[np.arange(N), y] = 0
+    loss = np.sum(margins) / N
+    num_pos = np.sum(margins > 0, axis=1)
+    dx = np.zeros_like(x)
+    dx[margins > 0] = 1
+    dx[np.arange(N), y] -= num_pos
+    dx /= N
+    return loss, dx
+''',
+    'layers_of_classes': '''
+import numpy as np
+# shapes: x (n, d) · W (d, h) · b (h,)
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out) * 0.01
+        self.b = np.zeros(n_out)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = dout.sum(axis=0)
+        return dout @ self.W.T
+
+class ReLU:
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+    def backward(self, dout):
+        return dout * self.mask
+
+class Sigmoid:
+    def forward(self, x):
+        self.out = 1 / (1 + np.exp(-x))
+        return self.out
+    def backward(self, dout):
+        dx = dout * (1.0 - self.out) * self.out
+        return dx
+
+class SoftmaxWithLoss:
+    # shapes: x (n, d) · t (n, d)
+    def forward(self, x, t):
+        self.t = t
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y = e / e.sum(axis=1, keepdims=True)
+        self.loss = -np.sum(t * np.log(self.y)) / x.shape[0]
+        return self.loss
+    def backward(self, dout=1):
+        batch_size = self.t.shape[0]
+        dx = (self.y * self.t.sum(axis=1, keepdims=True) - self.t) / batch_size
+        return dx
+''',
 }
 
 MISTAKES = (
@@ -443,4 +541,10 @@ MISTAKES = (
     ("layers_in_a_loop", "= W.T @ dZ\n    for", "= W.T @ dZ * 2\n    for", "grads[\"dA\""),
     ("deep_network", "dZ[Z <= 0] = 0", "dZ[Z > 0] = 0", "grads[\"dW\" + str(l + 1)]"),
     ("deep_network", "dA_prev = np.dot(W.T, dZ)", "dA_prev = 2 * np.dot(W.T, dZ)", "grads[\"dW\" + str(l + 1)]"),
+    ("layers_of_functions", "(x > 0)", "(x < 0)", "dx = dout * (x < 0)"),
+    ("layers_of_functions", "dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] += 1", "dx = probs"),
+    ("layers_of_functions", "-= num_pos", "-= 1", "dx = np.zeros"),
+    ("layers_of_classes", "return dout * self.mask", "return dout * self.mask * 2", "return dout"),
+    ("layers_of_classes", "(1.0 - self.out) * self.out", "self.out", "dx = dout"),
+    ("layers_of_classes", "- self.t) /", "+ self.t) /", "dx = (self.y"),
 )

@@ -190,7 +190,16 @@ class _Reader:
                 scope[name] = self._upstream(output)
                 left.remove(output)
         for name, output in zip(unmatched, left, strict=False):
-            scope[name] = self._upstream(output)
+            one = self._default(name) == 1 and self._shape(output) == ()  # `backward(self, dout=1)`
+            scope[name] = 1 if one else self._upstream(output)
+
+    def _default(self, name: str) -> object:
+        """The plain value that a parameter of backward has by default; None for none."""
+        spec = self.back.function.args
+        positional = [*spec.posonlyargs, *spec.args]
+        pairs = zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+        found = next((d for a, d in pairs if a.arg == name), None)
+        return found.value if isinstance(found, ast.Constant) and not isinstance(found.value, bool) else None
 
     def _upstream(self, output: str) -> Array:
         """The gradient that arrives at an output, as an input of its own."""
@@ -434,7 +443,10 @@ class _Reader:
                           self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
         made = tuple(reading.renamed(e) for e in made)
         reading.defaults = self.inputs.numbers()
-        reading.copies, reading.sizes = renamed_copies(made), self._sizes()
+        kept = {n: v for n, v in renamed_copies(forward.equations).items()
+                if not forward.uses(n) and n not in forward.outputs}  # fmt: skip  # `cache = x`
+        reading.copies = kept | {n: kept.get(v, v) for n, v in renamed_copies(made).items()}
+        reading.sizes = self._sizes()
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading

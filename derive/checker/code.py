@@ -18,7 +18,7 @@ from derive.checker.names import spelled
 from derive.checker.reading import Back
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
-from derive.checker.together import split_together
+from derive.checker.together import losses, split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, Unreadable
@@ -36,7 +36,15 @@ def check_code(source: str, path: str = "", *, forward: Program | str | None = N
     escapes: a file that cannot be read is a verdict `unreadable` with its line.
     """
     options = {"forward_path": forward_path, "function": function, "shapes": shapes, "sample": sample, "facts": facts}
-    return judged_code(source, path, forward=forward, **options)[0]
+    try:
+        several = layers(source, path) if forward is None and function is None and not declared(source, "forward") else []
+    except Problem:
+        several = []
+    if not several:
+        return judged_code(source, path, forward=forward, **options)[0]
+    parts = [judged_code(source, path, **options | {"function": name})[0] for name in several]
+    every = (v for part in parts for v in part.verdicts)
+    return Checked(path, tuple(sorted(every, key=lambda v: (v.place.end_line, v.place.line, v.place.column))))
 
 
 def judged_code(source: str, path: str = "", *, forward: Program | str | None = None, forward_path: str = "",
@@ -51,7 +59,7 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
     try:
         source = without_guards(source) if isinstance(source, str) else source
         forward = _named_forward(source, path) if forward is None else forward
-        back, text, own = _split(source, path, forward)
+        back, text, own = _split(source, path, forward, function)
         function = function or own
         known, declares = said(source, text)
         options = _options(forward, {**known, **(shapes or {})}, sample, (*declares, *facts))
@@ -74,6 +82,30 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
     ) as error:
         problem = Problem("this backward pass could not be judged", f"{type(error).__name__}: {error}")
         return Checked(path, (_refused(problem, source, path),)), None
+
+
+def layers(source: str, path: str = "") -> list[str]:
+    """The forward passes of a file that holds several layers: `affine_forward`, `Linear.forward`; else nothing.
+
+    A layer is a class with the methods forward and backward, a pair of functions that no other pair calls, or one
+    function with both passes.
+    """
+    tree = parsed(without_guards(source), path)
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    forwards = [f for f in functions if partner(f.name, functions) is not None]
+    paired = [f.name for f in forwards] if len(uncalled(forwards)) == len(forwards) else []
+    if any(f.name == "forward" for f in functions) or not paired and _backward_function(functions, alone=False):
+        return []
+    owners = [n for n in tree.body if isinstance(n, ast.ClassDef)
+              if {"forward", "backward"} <= {m.name for m in n.body if isinstance(m, ast.FunctionDef)}]  # fmt: skip
+    found = [*paired, *(f"{n.name}.forward" for n in owners), *losses(with_named_gradients(tree))]
+    return found if len(found) > 1 else []
+
+
+def partner(name: str, functions: list[ast.FunctionDef]) -> ast.FunctionDef | None:
+    """`affine_backward` for `affine_forward`."""
+    wanted = name.replace("forward", "backward")
+    return next((f for f in functions if f.name == wanted != name), None)
 
 
 def _refused(problem: Problem, source: str, path: str) -> Verdict:
@@ -99,11 +131,15 @@ def _named_forward(source: str, path: str) -> str | None:
     return file.read_text(encoding="utf-8") if file is not None and file.is_file() else None
 
 
-def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back, str, str | None]:
+def _split(
+    source: str, path: str, forward: Program | str | None, function: str | None = None
+) -> tuple[Back, str, str | None]:
     """The backward code, the text of the forward pass, and the name of its function where that is known."""
     tree = with_named_gradients(parsed(source, path))
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     chosen = _backward_function(functions, alone=forward is not None)
+    if forward is None and function and (other := partner(function, functions)):
+        return Back(source, path, tree, tuple(other.body), other), source, function
     if forward is not None:
         text = forward.source if isinstance(forward, Program) else forward
         return Back(source, path, tree, tuple((chosen or tree).body), chosen), text, None
@@ -113,16 +149,18 @@ def _split(source: str, path: str, forward: Program | str | None) -> tuple[Back,
             return Back(source, path, tree, tuple(chosen.body if chosen else rest), chosen), source, "forward"
     if chosen is not None and (whole := chained(source, [f for f in functions if f is not chosen])):
         return Back(source, path, tree, tuple(chosen.body), chosen), *whole
-    found = _in_a_class(source, path, tree) or split_together(source, path, tree) or (None if chosen else _in_a_cell(source, path, tree))
+    found = _in_a_class(source, path, tree, function) or split_together(source, path, tree, function)
+    found = found or (None if chosen else _in_a_cell(source, path, tree))
     if found is None:
         raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
                       "give it: --forward forward.py, or a comment `# check: forward F.py`", path=path)  # fmt: skip
     return found
 
 
-def _in_a_class(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str | None] | None:
-    """A class with the methods forward and backward."""
-    for owner in (n for n in tree.body if isinstance(n, ast.ClassDef)):
+def _in_a_class(source: str, path: str, tree: ast.Module, function: str | None) -> tuple[Back, str, str | None] | None:
+    """A class with the methods forward and backward: the first, or the one whose forward is named."""
+    named = function.rpartition(".")[0] if function else ""
+    for owner in (n for n in tree.body if isinstance(n, ast.ClassDef) and named in ("", n.name)):
         methods = {m.name: m for m in owner.body if isinstance(m, ast.FunctionDef)}
         if {"forward", "backward"} <= methods.keys():
             back = methods["backward"]

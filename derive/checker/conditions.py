@@ -29,12 +29,12 @@ class Condition:
     parameter: str = ""
 
     def concerns(self, f: Finding, court: Court) -> bool:
-        """Whether a claim, or what it reads on its way, writes the number out instead of the parameter."""
+        """Whether the code writes the number out, and a claim does not read the parameter on its way."""
         if self.literal is None or f.word == "carried":
             return True
         names = {f.claim.array, *(f.cut.inner if f.cut is not None else ())} - court.reading.forward.by_name.keys()
         own = [e for n in names if (e := court.program.equation(n)) is not None]
-        return not any(self.parameter in e.rhs.names for e in own) and any(isinstance(t, x.Num) and t.value == self.literal for e in own for t in x.walk(e.rhs))
+        return self.literal in court.reading.literals and not any(self.parameter in e.rhs.names for e in own)
 
 
 def conditions(court: Court, findings: list[Finding]) -> Iterator[Condition]:

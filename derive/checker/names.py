@@ -16,6 +16,8 @@ def spelled(name: str) -> str | None:
     for mark in ("grad_", "d_"):
         if name.startswith(mark) and len(name) > len(mark):
             return name[len(mark) :]
+    if name.startswith("grad") and name[4:5].isupper():
+        return name[4:]
     for mark in ("_grad", "_bar"):
         if name.endswith(mark) and len(name) > len(mark):
             return name[: -len(mark)]

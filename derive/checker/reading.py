@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 from derive import expr as x
 from derive.checker.statements import Uses
@@ -118,6 +119,12 @@ class Reading:
     copies: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
     defaults: Mapping[str, Fraction] = field(default_factory=dict)
+
+    @cached_property
+    def literals(self) -> frozenset[Fraction]:
+        """The numbers that the backward code writes out."""
+        found = (n.value for s in self.steps for n in ast.walk(s.node) if isinstance(n, ast.Constant))
+        return frozenset(Fraction(str(v)) for v in found if type(v) in (int, float) and abs(v) < 1e300)
 
     def array(self, internal: str) -> str:
         return self.names.get(internal, internal)

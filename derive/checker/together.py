@@ -27,14 +27,22 @@ class Both:
     backward: tuple[ast.stmt, ...]
 
 
-def split_together(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str] | None:
-    """The backward code, the text of the forward pass and the name of its function; None where no function has both."""
+def split_together(source: str, path: str, tree: ast.Module, wanted: str | None = None) -> tuple[Back, str, str] | None:
+    """The backward code, the text of the forward pass and the name of its function; None where no function has both.
+
+    `wanted`: the function to be split; None: the first that has both.
+    """
     for function, name in _functions(tree):
-        both = both_passes(function, name)
+        both = both_passes(function, name) if wanted in (None, name) else None
         if both is not None:
             body = tuple(s for n in both.backward for s in _without_loss(n, both.loss))
             return Back(source, path, tree, body), _forward_text(source, both), name
     return None
+
+
+def losses(tree: ast.Module) -> list[str]:
+    """The functions and methods that hold both passes."""
+    return [name for function, name in _functions(tree) if both_passes(function, name) is not None]
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
@@ -52,7 +60,7 @@ def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
     known |= {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
     loss = _loss(function, body)
     first = next((k for k, n in enumerate(body) if _gradients(n, known)), None)
-    if loss is None or first is None or not any(isinstance(n, ast.BinOp) for s in body[first:] for n in ast.walk(s)):
+    if loss is None or first is None or not any(isinstance(n, (ast.BinOp, ast.AugAssign)) for s in body[first:] for n in ast.walk(s)):
         return None
     if loss is None or _filled(body) & {spelled(n) for s in body for n in _writes(s)}:
         return None
@@ -133,4 +141,4 @@ def _forward_text(source: str, both: Both) -> str:
     return "\n".join(lines) + "\n"
 
 
-__all__ = ["Both", "both_passes", "split_together"]
+__all__ = ["Both", "both_passes", "losses", "split_together"]

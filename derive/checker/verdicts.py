@@ -124,6 +124,9 @@ class Checker(Explainer):
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
         for f in self.nameless.values():
+            if not f.word and "grad" in f.claim.name.split("[")[0].lower():
+                f.word = "unknown"
+                f.reason = f"of which array `{f.claim.name}` is the gradient, its name does not tell; it equals none"
             if f.word == "open":
                 f.word = "no-claim"
                 if f.claim.name.startswith("grads[returned"):

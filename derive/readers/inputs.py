@@ -59,6 +59,7 @@ class Source:
         found = S.comments(self.text)
         self.letters, self.index_letters = S.written(found)
         inside = self._span_of_function()
+        own: dict[str, Declared] = {}
         for line, column, text in found:
             if match := re.match(r"^facts?\s*:\s*(.*)$", text, re.I):
                 self.facts += tuple(p.strip() for p in re.split(r"[·;]", match[1]) if p.strip())
@@ -67,13 +68,16 @@ class Source:
                 continue
             said = S.from_comment(text, Span(line, column, line, column + 1 + len(text), self.lines[line - 1], self.path))
             code = self.lines[line - 1][: column - 1].strip()
-            near = inside is None or inside[0] - 6 <= line <= inside[1] or text.lower().startswith("shape")
-            if said and near:
+            near = inside is None or inside[0] - 6 <= line <= inside[1]
+            if said and near and inside is not None and text.lower().startswith("shape"):
+                own |= said
+            if said and (near or text.lower().startswith("shape")):
                 self.declared = (
                     {**said, **self.declared} if not text.lower().startswith("shape") else self.declared | said
                 )
             elif code:
                 self._end_of_line(line, text)
+        self.declared |= own  # what is said at this function goes before what is said at others
 
     def _end_of_line(self, line: int, text: str) -> None:
         shape = S.bare_shape(text)

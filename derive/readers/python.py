@@ -342,6 +342,7 @@ def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
         node.elts if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(value) else [None] * len(value)
     )
     kept = [(n, v) for n, v in zip(nodes, value, strict=True) if _is_output(v)]
+    kept = [(n, v) for n, v in kept if n is None or not _is_cache(n)] or kept  # `cache = x` is kept, not an output
     names = [_output(run, v, _hint(n, "out")) for n, v in kept]
     return names, "tuple" if len(names) > 1 else "bare"
 
