@@ -414,6 +414,20 @@ def L_model_backward(AL, Y, caches):
         grads["db" + str(l + 1)] = db_temp
     return grads
 ''',
+    'blog_network': '''import numpy as np
+# shapes: X (n, d) · y (n, c) · W1 (d, h) · W2 (h, c)
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+def sigmoid_derivative(s):
+    return s * (1 - s)
+hidden = sigmoid(X @ W1)
+output = sigmoid(hidden @ W2)
+loss = 0.5 * np.sum((output - y)**2)
+d_output = (output - y) * sigmoid_derivative(output)
+d_W2 = hidden.T @ d_output
+d_hidden = d_output @ W2.T * sigmoid_derivative(hidden)
+d_W1 = X.T @ d_hidden
+''',
     'layers_of_functions': '''
 from builtins import range
 import numpy as np
@@ -541,6 +555,10 @@ MISTAKES = (
     ("layers_in_a_loop", "= W.T @ dZ\n    for", "= W.T @ dZ * 2\n    for", "grads[\"dA\""),
     ("deep_network", "dZ[Z <= 0] = 0", "dZ[Z > 0] = 0", "grads[\"dW\" + str(l + 1)]"),
     ("deep_network", "dA_prev = np.dot(W.T, dZ)", "dA_prev = 2 * np.dot(W.T, dZ)", "grads[\"dW\" + str(l + 1)]"),
+    ("blog_network", "s * (1 - s)", "s * (1 + s)", "d_output ="),
+    ("blog_network", "d_output = (output - y)", "d_output = (y - output)", "d_output ="),
+    ("blog_network", "hidden.T @ d_output", "2 * hidden.T @ d_output", "d_W2 ="),
+    ("blog_network", "W2.T * sigmoid_derivative(hidden)", "W2.T", "d_W1 ="),
     ("layers_of_functions", "(x > 0)", "(x < 0)", "dx = dout * (x < 0)"),
     ("layers_of_functions", "dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] += 1", "dx = probs"),
     ("layers_of_functions", "-= num_pos", "-= 1", "dx = np.zeros"),

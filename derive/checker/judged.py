@@ -9,7 +9,7 @@ from derive.checker.claims import Claim
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.mending import equals
 from derive.checker.reading import Reading
-from derive.checker.recomputed import parts_of
+from derive.checker.recomputed import arguments_of, parts_of
 from derive.claim import Verdict, combined
 from derive.errors import Problem, ShapeMismatch, UnknownName
 from derive.expr import Entry, Expr
@@ -82,6 +82,8 @@ class Judge:
             return
         if f.word == "wrong" and len(claim.versions) > 1:
             self._carried_inward(f)
+        if f.word == "wrong" and self._before_activation(f):
+            return
         f.claim.meant[:] = [f.meant]
         self.claimed[claim.array] = f.meant
         self.by_array[claim.array] = f
@@ -137,6 +139,21 @@ class Judge:
                 f.holds = f.follows = True
                 f.meant = meant
                 return
+
+    def _before_activation(self, f: Finding) -> bool:
+        """`d_out = (out - y) * out * (1 - out)`: not the gradient at out, but at what its activation is applied to."""
+        court, line = self.court, self.reading.forward.equation(f.meant)
+        shape, array = court.shape(f.meant), f.claim.array
+        if line is None or court.shape(array) != shape:
+            return False
+        for t, own in arguments_of(line, self.reading.forward):
+            part, indices = court.part(f.meant, court.truth_array(f.meant), t, own), court.indices(shape)
+            if court.agrees_now(court.written(array, indices), Entry(part, indices)):
+                said = f"right if `{f.claim.name}` means the gradient at `{t}`, before the activation of "
+                f.word, f.kind, f.certainty, f.where = "right-if", "reading", "tested", None
+                f.holds, f.follows, f.reason = True, True, f"{said}`{base_name(f.meant)}`"
+                return True
+        return False
 
     def _is_true(self, array: str, meant: str) -> bool:
         court = self.court

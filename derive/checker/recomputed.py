@@ -119,6 +119,18 @@ def parts_of(e: Equation, forward: Program) -> list[tuple[Expr, tuple[Index, ...
     return found
 
 
+def arguments_of(e: Equation, forward: Program) -> list[tuple[Expr, tuple[Index, ...]]]:
+    """The nameless part of a line that all of it is a function of: `hidden @ W` of `output = sigmoid(hidden @ W)`."""
+    found = []
+    for t, own in parts_of(e, forward):
+        held = Entry("argument", own)
+        rhs = x.rewrite(e.rhs, lambda u, t=t, held=held: held if isinstance(u, Expr) and u.key == t.key else None)
+        curved = any(isinstance(u, (x.Call, x.Cases)) and "argument" in u.names for u in x.walk(rhs))
+        if own == tuple(e.indices) and rhs.names == {"argument"} and curved and any(isinstance(u, x.Reduce) for u in x.walk(t)):
+            found.append((t, own))
+    return found
+
+
 def _negated(t: Expr) -> bool:
     """Whether a part is another one with its sign turned."""
     return isinstance(t, x.Mul) and t.factors[0].key == x.MINUS_ONE.key
