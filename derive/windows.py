@@ -210,8 +210,9 @@ def widest_saving(windows: Windows, found: Derivation) -> Derivation | None:
             inner = windows.between(own, far)
             if len(inner) > WIDEST or idle >= PATIENCE:
                 break
-            hopeful = not inner or windows.private(own, far) or windows.vanishes(own, inner)
-            made = windows.collapse(found, far, FEW) if hopeful else None
+            if inner and not windows.private(own, far) and not windows.vanishes(own, inner):
+                continue
+            made = windows.collapse(found, far, FEW)
             if made is None:
                 break
             saved = _saved(windows, own, far, made.result)

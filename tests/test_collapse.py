@@ -39,6 +39,44 @@ def forward(S, V):
     O = P @ V
     return O
 """, "S", "P[i, k]*((sum[b:e] ∂O[i, b]*V[k, b]) - sum[b:e] ∂O[i, b]*O[i, b])"),
+    "a second name with the other sign": (NORM.format(ddof="").replace("(x - mu) /", "(x + minus) /").replace("    var", "    minus = -mu\n    var"), "x",
+                   "(var[j] + eps[])^(-1/2)*gamma[j]*(∂out[i, j] - 1/n*(sum[i2:n] ∂out[i2, j])"
+                   " - 1/n*xhat[i, j]*sum[i2:n] ∂out[i2, j]*xhat[i2, j])"),
+    "the same line under two names": ("""
+def forward(x):
+    # shapes: x (n,)
+    a = np.exp(x)
+    b = np.exp(x)
+    t = (a - 1 / b) / (a + 1 / b)
+    return t
+""", "x", "∂t[i]*(1 - t[i]^2)"),
+    "a complement with a name": ("""
+def forward(z, y):
+    # shapes: z (n,) · y (n,)
+    s = 1 / (1 + 1 / np.exp(z))
+    r = 1 - s
+    return -(y * np.log(s) + (1 - y) * np.log(r)).sum()
+""", "z", "s[i] - y[i]"),
+    "a share without a name": ("""
+def forward(x, y):
+    # shapes: x (n, C) · y int (n,)
+    e = np.exp(x)
+    return -np.log((e / e.sum(axis=1, keepdims=True))[np.arange(len(y)), y]).sum()
+""", "x", "e[i, j]/(sum[k:C] e[i, k]) - [y[i] = j]"),
+    "a factor that some terms share": ("""
+def forward(x, Y, a):
+    # shapes: x (n, C) · Y (n, C) · a ()
+    # facts: onehot Y
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    return -(((1 - a) * Y + a / x.shape[1]) * np.log(p)).sum()
+""", "x", "Y[i, j]*(a[] - 1) + p[i, j] - a[]/C"),
+    "its own line": ("""
+def forward(a, b):
+    # shapes: a (n, d) · b (n, d)
+    u = a / np.sqrt((a ** 2).sum(axis=1, keepdims=True))
+    c = (u * (b / np.sqrt((b ** 2).sum(axis=1, keepdims=True)))).sum(axis=1)
+    return c
+""", "b", "∂c[i]*(sum[k:d] b[i, k]^2)^(-1/2)*(u[i, j] - b[i, j]*(sum[k:d] b[i, k]^2)^(-1/2)*c[i])"),
 }  # fmt: skip
 
 
