@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from derive import expr as x
-from derive.collapsing import factored
 from derive.counting import count
 from derive.derivation import Derivation, Rewriter, Step
 from derive.engine import Gradients
 from derive.expr import Entry, Expr
-from derive.monomials import TooLong, spread
+from derive.factoring import bracketed
 from derive.program import Equation, Program, gradient_name
 from derive.rule import RULES, Context
 from derive.rules.scalars import coefficient
@@ -97,17 +96,13 @@ def _collapse(gradients: Gradients, found: Derivation, known: Mapping[str, Expr]
     short = measure(steps[-1].line) <= LONG
     if short and any(_opens(t) for s in steps for t in x.walk(s.line)):
         steps = min(steps, _simplified(found, known, indices, context, True), key=lambda s: measure(s[-1].line))
-    return Derivation(found.name, found.target, found.indices, tuple(bracketed(steps)), kind="closed")
+    return Derivation(found.name, found.target, found.indices, tuple(_bracketed(steps)), kind="closed")
 
 
-def bracketed(steps: list[Step]) -> list[Step]:
+def _bracketed(steps: list[Step]) -> list[Step]:
     """The steps with one more, where a factor that only some terms share saves an operation before a bracket."""
-    before = steps[-1].line
-    try:
-        after = positive_first(factored(spread(before)))
-    except TooLong:
-        return steps
-    if count(after).at_nominal >= count(before).at_nominal:
+    after = positive_first(bracketed(steps[-1].line))
+    if count(after).at_nominal >= count(steps[-1].line).at_nominal:
         return steps
     return [*steps, Step("factor out", after)]
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from derive import expr as x
 from derive.counting import count
 from derive.expr import Entry, Expr
+from derive.factoring import factored
 from derive.index import Index
 from derive.matching import assigned
 from derive.monomials import Monomial, collected, counted, gathered, merged, product, raised, single, spread
@@ -21,7 +22,7 @@ from derive.refining import HIDDEN, Atoms, Definition
 from derive.rule import Context, Move, rule
 from derive.rules.deltas import contract
 from derive.rules.recognise import one_hot_sum, use_fact
-from derive.rules.scalars import cancel_beside_a_delta, factor_out
+from derive.rules.scalars import cancel_beside_a_delta
 
 WIDTH = 3  # lines kept from round to round
 ROUNDS = 12
@@ -393,38 +394,4 @@ def write_out(e: Entry, context: Context) -> Move | None:
     return Move(equation.instance(e.slots), uses=(e.name,))
 
 
-# ---------------------------------------------------------------- how a sum of products is best written
-
-
-def factored(terms: Sequence[Monomial], deep: bool = True) -> Expr:
-    """The terms with what they share before a bracket; `deep`: also what only some share, where that saves something."""
-    if len(terms) <= 1:
-        return gathered(terms)
-    best = _common(gathered(terms))
-    if deep and len(terms) > 2:
-        for group in _groups(terms):
-            rest = [m for m in terms if not any(m is g for g in group)]
-            e = _common(x.add(_common(gathered(group)), factored(rest)))
-            best = min(best, e, key=lambda e: count(e).cost)
-    return best
-
-
-def _common(e: Expr) -> Expr:
-    if not isinstance(e, x.Add):
-        return e
-    move = factor_out.apply(e, None)
-    return e if move is None else move.after
-
-
-def _groups(terms: Sequence[Monomial]) -> list[list[Monomial]]:
-    """The terms that share a factor which not all of them have."""
-    found: dict[str, list[Monomial]] = {}
-    for m in terms:
-        for b, n in m.powers:
-            if not isinstance(b, x.Whole) and not b.free & set(m.binders):
-                found.setdefault(f"{b.key}{n > 0}", []).append(m)
-    groups = {tuple(id(m) for m in g): g for g in found.values() if 1 < len(g) < len(terms)}
-    return sorted(groups.values(), key=len, reverse=True)[:3]
-
-
-__all__ = ["Found", "Line", "Search", "factored", "opaque"]
+__all__ = ["Found", "Line", "Search", "opaque"]

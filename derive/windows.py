@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from derive import expr as x
-from derive.collapsing import Found, Line, Search, factored
+from derive.collapsing import Found, Line, Search
 from derive.counting import count, work_text
 from derive.derivation import Derivation, Step
 from derive.engine import Gradients
 from derive.expr import Entry, Expr
+from derive.factoring import factored
 from derive.monomials import MOST_TERMS, Monomial, TooLong, counted, gathered, spread
 from derive.program import Equation
 from derive.recurrence import recurrences
@@ -230,7 +231,7 @@ def _saved(windows: Windows, own: str, far: frozenset[str], result: Expr) -> tup
     held = windows.equations[own].rhs
     after = count(result)
     if held is windows.lets[own].rhs:
-        operations = windows.work[own] + sum(windows.work[g] for g in private) - after.at_nominal
+        operations = count(held, *(windows.equations[g].rhs for g in private)).at_nominal - after.at_nominal
         whole = windows.substituted(own, inner)
     else:
         operations = windows.alone(own, held) - windows.alone(own, result)

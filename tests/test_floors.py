@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "derive"
 FLOORS = [
     "errors", "index", "expr", "notation", "ops", "program", "recurrence", "claim", "definitions", "exchange", "symbolic", "judges", "rows",
-    "matching", "rule", "derivation", "rules", "engine", "counting", "monomials", "refining", "collapsing", "windows", "closing", "judging", "symmetry", "theorems", "conjectures", "jacobians", "routes", "route_table", "solving", "stable", "through_time", "findings", "readers", "arrays", "matrices",
+    "matching", "rule", "derivation", "rules", "engine", "counting", "monomials", "factoring", "refining", "collapsing", "windows", "closing", "judging", "symmetry", "theorems", "conjectures", "jacobians", "routes", "route_table", "solving", "stable", "through_time", "findings", "readers", "arrays", "matrices",
     "writers", "verifying", "spans", "checker", "scratch", "tables", "api", "cli", "magics", "__init__", "__main__",
 ]  # fmt: skip
 # Upward glances that carry no meaning: printing for __str__, and slopes that a row leaves to SymPy.

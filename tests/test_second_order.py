@@ -32,6 +32,18 @@ def forward(X, w, y):
     p = 1 / (1 + np.exp(-z))
     return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum()
 """
+INLINE = """
+# shapes: X (n, d) · w (d,) · y (n,)
+def forward(X, w, y):
+    p = 1 / (1 + np.exp(-(X @ w)))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+"""
+BIASED = """
+# shapes: X (n, d) · w (d,) · b () · y (n,)
+def forward(X, w, b, y):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    return -(np.log(p) * y + np.log(1 - p) * (1 - y)).sum() / len(y)
+"""
 LOGITS = """
 # shapes: X (n, d) · w (d,) · y (n,)
 def forward(X, w, y):
@@ -90,6 +102,8 @@ HESSIANS = [
     (CROSS_ENTROPY, "x",    "ij",   "s[i]*([i = j] - s[j])",                              "diag(s) − ssᵀ: Boyd, Convex Optimization 3.1.5"),
     (LABELS,        "Z",    "ijkl", "[i = k]*P[i,j]*([j = l] - P[i,l])/N",                "block diagonal of the same: Bishop, PRML 4.3.4"),
     (LOGISTIC,      "w",    "ij",   "sum[m:n] X[m,i]*p[m]*(1 - p[m])*X[m,j]",             "XᵀRX: Bishop, PRML (4.97); Murphy, MLPP 8.3.1"),
+    (INLINE,        "w",    "ij",   "1/n*sum[m:n] X[m,i]*p[m]*(1 - p[m])*X[m,j]",         "XᵀRX with the product inside the exponential, a mean: PRML (4.97)"),
+    (BIASED,        "w",    "ij",   "1/n*sum[m:n] X[m,i]*p[m]*(1 - p[m])*X[m,j]",         "XᵀRX with a bias, a sum over the length: PRML (4.97)"),
     (LOGITS,        "w",    "ij",   "sum[m:n] X[m,i]*sigmoid(z[m])*(1 - sigmoid(z[m]))*X[m,j]", "XᵀRX: Bishop, PRML (4.97)"),
     (LEAST_SQUARES, "w",    "ij",   "2*sum[m:n] X[m,i]*X[m,j]",                           "2XᵀX: Boyd 1.2.1; Goodfellow 4.5"),
     (RENAMED,       "beta", "ij",   "2*sum[k:m] A[k,i]*A[k,j]",                           "2XᵀX with other names, as a mean times n"),
@@ -120,6 +134,7 @@ def test_the_hessian_is_the_textbooks(source, wrt, letters, expected, who):
 MATRICES = [
     (CROSS_ENTROPY, "x",  "∇² L = diag(s) − s sᵀ"),
     (LOGISTIC,      "w",  "∇² L = Xᵀ diag(p ⊙ (1 − p)) X"),
+    (INLINE,        "w",  "∇² L = (1/n) Xᵀ diag(p ⊙ (1 − p)) X"),
     (LEAST_SQUARES, "w",  "∇² L = 2 Xᵀ X"),
     (RIDGE,         "w",  "∇² L = 2 lam I + 2 Xᵀ X"),
     (QUADRATIC,     "x",  "∇² L = A + Aᵀ"),

@@ -89,14 +89,30 @@ class Prover:
     def is_zero(self, e: Expr) -> bool | None:
         """Whether the normal form of e is zero, if need be after clearing denominators."""
         left = self.collect(self.expand(e))
-        for _ in range(4):
+        opened = False
+        for _ in range(5):
             if not left:
                 return True
             base = self._denominator(left)
-            if base is None:
+            if base is not None:
+                if opened:
+                    self._refuse_zero_anywhere(base[0])
+                left = self._cleared(left, base)
+            elif opened or (under := self._under_one_sum(left)) is None:
                 return None
-            left = self._cleared(left, base)
+            else:
+                left, opened = under, True
         return True if not left else None
+
+    def _under_one_sum(self, left: Mapping[str, Term]) -> dict[str, Term] | None:
+        """Where all terms are sums over the same indices, what they sum: if that is zero for every index, they are."""
+        binders = {frozenset(t.binders) for t in left.values()}
+        if len(binders) != 1 or not (own := next(iter(binders))):
+            return None
+        new = {i: i.fresh() for i in own}
+        free = [Term(t.coefficient, [(x.substitute(b, new), n) for b, n in t.powers], [x.substitute(c, new) for c in t.conds], [])
+                for t in left.values()]  # fmt: skip
+        return self.collect(free)
 
     def _denominator(self, left: Mapping[str, Term]) -> tuple[Expr, Fraction] | None:
         """A sum that stands below a fraction line outside all binders, with its most negative exponent."""
