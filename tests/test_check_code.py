@@ -338,6 +338,26 @@ def test_a_default_written_out(old, new, said):
     assert "right-if" not in {v.verdict for v in none}
 
 
+FIXED = """import numpy as np
+# shapes: X (n, 3)
+def loss_of(X):
+    W = {}
+    z = X @ W
+    loss = (z ** 2).sum() + (W ** 4).sum()
+    dz = 2 * z
+    dW = X.T @ dz + 4 * W ** {}
+    return loss, dW
+"""
+
+
+@pytest.mark.parametrize("start", ["np.zeros((3, 2))", "np.ones((3, 2)) * 1.0", "np.eye(3)[:, :2]", "np.full((3, 2), 1.0)"])
+@pytest.mark.parametrize("power, word", [(3, "right"), (2, "wrong")])
+def test_a_constant_is_any_array(start, power, word):
+    """W² is W³ at W = 0 and at W = 1: a gradient must be right for every W, not for its first value."""
+    found = check_code(FIXED.format(start, power), "b.py").verdicts
+    assert [v.verdict for v in found] == ["right", word]
+
+
 # ---------------------------------------------------------------- values that are none, ties, lines that cannot run
 
 SQUARE = "# shapes: x (n,)\ndef forward(x):\n    y = x ** 2\n    return y\n"

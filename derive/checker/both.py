@@ -430,9 +430,19 @@ class _Reader:
 
     # -- the result
 
+    def _freed(self, forward: Program) -> Program:
+        """The pass with inputs for the constants whose gradients are claimed: `W = np.ones((3, 2)) * 0.1` is any W."""
+        names = {n for s in self.steps for n in (*s.uses.writes, *stored_keys(s.node))}
+        meant = {self.final.get(m, m) for n in names if (m := self.meant(n)) is not None}
+        fixed = [e for e in forward.equations if e.name in meant and not e.rhs.names and e.sort == "real"]
+        fixed = [e for e in fixed if e.name not in forward.outputs]
+        given = tuple(Variable(e.name, e.shape) for e in fixed)
+        rest = tuple(e for e in forward.equations if e not in fixed)
+        return replace(forward, inputs=(*forward.inputs, *given), equations=rest) if fixed else forward
+
     def reading(self, facts: tuple[str, ...]) -> Reading:
         forward = finished(self.source, self.inputs, self.mark, self.outputs, self.kind)
-        forward = with_facts(forward, (*facts, *self.source.facts))
+        forward = with_facts(self._freed(forward), (*facts, *self.source.facts))
         run, names = self.run, dict(self.final)
         made = run.equations[len(self.mark.equations) :]
         for e in made:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Back
-from derive.checker.statements import fills, stored_keys, uses
+from derive.checker.statements import stored_keys, uses
 from derive.readers.cells import LOSS
 
 
@@ -62,8 +62,6 @@ def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
     first = next((k for k, n in enumerate(body) if _gradients(n, known)), None)
     if loss is None or first is None or not any(isinstance(n, (ast.BinOp, ast.AugAssign)) for s in body[first:] for n in ast.walk(s)):
         return None
-    if loss is None or _filled(body) & {spelled(n) for s in body for n in _writes(s)}:
-        return None
     wanted, kept = {loss}, set()
     for k in reversed(range(len(body))):
         if _writes(body[k]) & wanted:
@@ -74,12 +72,6 @@ def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
     kept |= {k for k, n in enumerate(body[:first]) if not isinstance(n, ast.Return)}
     parts = [n for k, n in enumerate(body) if k in kept], [n for k, n in enumerate(body) if k not in kept]
     return Both(function, name, loss, tuple(parts[0]), tuple(parts[1]))
-
-
-def _filled(body: list[ast.stmt]) -> set[str]:
-    """Names that hold nothing but what `np.zeros` gave them: there a gradient is judged at one point alone."""
-    made = {n: [s for s in body if n in _writes(s)] for s in body for n in _writes(s)}
-    return {n for n, steps in made.items() if len(steps) == 1 and fills(steps[0]) and isinstance(steps[0].value, ast.Call)}
 
 
 def _writes(node: ast.stmt) -> frozenset[str]:
