@@ -526,6 +526,30 @@ class SoftmaxWithLoss:
         dx = (self.y * self.t.sum(axis=1, keepdims=True) - self.t) / batch_size
         return dx
 ''',
+    'training_function': '''import numpy as np
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+# shapes: X (m, n) · y (m,)
+def train(X, y, lr=0.1, epochs=1000):
+    m, n = X.shape
+    w = np.zeros(n)
+    b = 0.0
+    losses = []
+    for epoch in range(epochs):
+        z = X @ w + b
+        p = sigmoid(z)
+        loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+        losses.append(loss)
+        dz = p - y
+        dw = X.T @ dz / m
+        db = dz.sum() / m
+        w -= lr * dw
+        b -= lr * db
+        if epoch % 100 == 0:
+            print(epoch, loss)
+    return w, b, losses
+''',
 }
 
 MISTAKES = (
@@ -565,4 +589,6 @@ MISTAKES = (
     ("layers_of_classes", "return dout * self.mask", "return dout * self.mask * 2", "return dout"),
     ("layers_of_classes", "(1.0 - self.out) * self.out", "self.out", "dx = dout"),
     ("layers_of_classes", "- self.t) /", "+ self.t) /", "dx = (self.y"),
+    ("training_function", "dz = p - y", "dz = y - p", "dz ="),
+    ("training_function", "db = dz.sum() / m", "db = dz.sum()", "db ="),
 )

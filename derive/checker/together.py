@@ -7,8 +7,9 @@ backward code.  Lines keep their numbers.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Back
@@ -25,6 +26,7 @@ class Both:
     loss: str
     forward: tuple[ast.stmt, ...]
     backward: tuple[ast.stmt, ...]
+    loop: ast.For | ast.While | None = None
 
 
 def split_together(source: str, path: str, tree: ast.Module, wanted: str | None = None) -> tuple[Back, str, str] | None:
@@ -36,7 +38,7 @@ def split_together(source: str, path: str, tree: ast.Module, wanted: str | None 
         both = both_passes(function, name) if wanted in (None, name) else None
         if both is not None:
             body = tuple(s for n in both.backward for s in _without_loss(n, both.loss))
-            return Back(source, path, tree, body), _forward_text(source, both), name
+            return Back(source, path, tree, body, loop=both.loop), _forward_text(source, both), name
     return None
 
 
@@ -54,7 +56,22 @@ def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
 
 
 def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
-    """The two parts of a function; None where it computes no loss or no gradient, or both in one statement."""
+    """The two parts of a function; None where it computes no loss or no gradient, or both in one statement.
+
+    Where a loop of it holds both, the function is read with one round in the place of that loop.
+    """
+    found = _parts(function, name)
+    for k, loop in enumerate(function.body if found is None else ()):
+        if isinstance(loop, (ast.For, ast.While)):
+            round_ = copy.copy(function)
+            round_.body = [*function.body[:k], *loop.body]
+            found = _parts(round_, name)
+            if found is not None:
+                return replace(found, loop=loop)
+    return found
+
+
+def _parts(function: ast.FunctionDef, name: str) -> Both | None:
     body = [n for n in function.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
     known = {a.arg for a in function.args.args} | _attributes(function)
     known |= {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
@@ -95,7 +112,9 @@ def _gradients(node: ast.stmt, known: set[str]) -> bool:
 def _loss(function: ast.FunctionDef, body: list[ast.stmt]) -> str | None:
     """The name of the loss: the one that is returned, else the last that is set."""
     made = [n for s in body for n in sorted(uses(s).writes if not isinstance(s, ast.Return) else ()) if LOSS.search(n)]
-    made = [n for n in made if not spelled(n)]
+    lists = {n.value.id for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in ("append", "extend")
+             and isinstance(n.value, ast.Name)}  # fmt: skip
+    made = [n for n in made if not spelled(n) and n not in lists]
     returned = [n.id for r in ast.walk(function) if isinstance(r, ast.Return) and r.value is not None
                 for n in (r.value.elts if isinstance(r.value, ast.Tuple) else [r.value]) if isinstance(n, ast.Name)]  # fmt: skip
     return next((n for n in returned if n in made), made[-1] if made else None)
@@ -113,6 +132,14 @@ def _without_loss(node: ast.stmt, loss: str) -> list[ast.stmt]:
     return [ast.fix_missing_locations(ast.copy_location(ast.Return(value), node))]
 
 
+def _number(node: ast.stmt) -> str | None:
+    """The name that a statement sets to a plain number."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float())):
+            return name
+    return None
+
+
 def _forward_text(source: str, both: Both) -> str:
     """The source with the backward statements left blank, and the loss returned at the end of the function."""
     lines = source.splitlines()
@@ -121,6 +148,13 @@ def _forward_text(source: str, both: Both) -> str:
     own |= {k for n in both.function.body if isinstance(n, ast.FunctionDef) for k in range(n.lineno, n.end_lineno + 1)}
     for k in range(both.function.body[0].lineno, both.function.end_lineno + 1):
         lines[k - 1] = lines[k - 1] if k in own else ""
+    if both.loop is not None:
+        shift = both.loop.body[0].col_offset - both.function.body[0].col_offset
+        for k in range(both.loop.lineno, both.loop.end_lineno + 1):
+            lines[k - 1] = lines[k - 1][shift:]
+    for node in both.forward:  # `b = 0.0` whose gradient is claimed: any number
+        if (name := _number(node)) in {spelled(n) for s in both.backward for n in _writes(s)} - {None}:
+            lines[node.lineno - 1] = f"{indent}# shapes: {name} ()"
     last = max(n.end_lineno for n in both.forward)
     end = both.function.end_lineno
     if end > last:
