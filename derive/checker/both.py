@@ -20,7 +20,7 @@ from derive.checker.recomputed import renamed_copies, with_recomputed
 from derive.checker.statements import copied_gradient, declared, one_by_one, packed, stored_keys, uses, without_branches
 from derive.errors import Problem, Unsupported
 from derive.index import Size
-from derive.program import Equation, Variable, base_name, gradient_name
+from derive.program import Equation, Program, Variable, base_name, gradient_name
 from derive.readers.convert import iterated, truth
 from derive.readers.evaluate import evaluate
 from derive.readers.finish import final_names, finished
