@@ -127,9 +127,9 @@ def test_long_code_is_wrapped_and_nothing_is_lost():
 
 def test_templates_escape_what_no_printer_made(tmp_path):
     (tmp_path / "latex").mkdir()
-    (tmp_path / "latex" / "part.tex").write_text("%%<%= source %>|<%= card.gradient %>")
+    (tmp_path / "latex" / "part.tex").write_text("%%<%= source %>|<%= card.number %>")
     part = environment(escape, tmp_path).get_template("latex/part.tex")
-    assert part.render(source="a_b", card={"gradient": Ready("x_{i}")}) == r"%%a\_b|x_{i}"
+    assert part.render(source="a_b", card={"number": Ready("x_{i}")}) == r"%%a\_b|x_{i}"
     assert "dvnotes" in report_files(sample_report(), templates=tmp_path)["report.tex"]
     assert (templates_folder() / "latex" / "report.tex").is_file()
     with pytest.raises(Exception, match="undefined"):

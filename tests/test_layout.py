@@ -87,6 +87,13 @@ def test_a_long_formula_is_split_and_nothing_is_lost(node, room, count):
     assert lost == [leaf for leaf in leaves(node) if leaf not in ("directly", "N", "1")]
 
 
+def test_a_bracket_within_a_bracket_stays_whole_where_that_takes_no_more_lines():
+    inner = Fence(row(entry("a"), Op("plus"), entry("b")))
+    node = row(entry("g"), Fence(row(*(entry("u"),) * 4, Op("plus"), *(entry("v"),) * 4, inner)), Frac(Num("1"), entry("w")))
+    lines = break_lines(node, 0.8 * width(node))
+    assert len(lines) == 2 and repr(lines).count("sides='left'") == 1
+
+
 def test_a_broken_bracket_stands_as_two_halves():
     first, *_, last = break_lines(row(Sym("P"), Fence(sum_of(20))), 20)
     assert first.items[-1].sides == "left" and last.sides == "right"

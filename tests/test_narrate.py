@@ -104,7 +104,13 @@ TITLES = (
     ("# shapes: Z (N, C)\n", "Softmax xent", "How L changes with Z"),
     ('def forward(Z, y):\n    """Mean loss.\n\n    More."""\n', "Mean loss", "How L changes with Z"),
     ("def forward(Z y", "Softmax xent", "How L changes with Z"),
-)
+    ('"""InfoNCE: every anchor against its own positive and all of the others"""', "InfoNCE",
+     "Every anchor against its own positive and all of the others"),
+    ('"""The divergence of two softmaxes that have the same shape, by their logits"""',
+     "The divergence of two softmaxes that have the same shape", "By their logits"),
+    ('"""Logits, probabilities and the loss of a network with three layers and many parameters"""', "Softmax xent",
+     "Logits, probabilities and the loss of a network with three layers and many parameters"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "title", "subtitle"), TITLES, ids=[row[1] for row in TITLES])

@@ -80,3 +80,23 @@ def test_a_long_report_tells_each_result_once(reports):
     assert any(any(c.startswith("then linearity") for c in card.lines[-1].conditions) for card in cards)
     short = reports("batch_cross_entropy").cards
     assert any(text(card.result).endswith(f"= {text(card.lines[-1].rhs)}") for card in short)
+
+
+APART = [  # report, gradient, whether the collapse to its closed form stands apart
+    ("batch_cross_entropy", "Z", True),
+    ("batch_cross_entropy", "E", False),  # not asked for, and short
+    ("batch_cross_entropy", "Q", False),  # no closed form
+    ("makemore", "hprebn", False),  # too many lines already
+]
+
+
+@pytest.mark.parametrize("name, key, apart", APART, ids=[" ".join(row[:2]) for row in APART])
+def test_the_collapse_stands_apart_from_the_chain(name, key, apart, reports):
+    from derive.writers.latex import report_files
+
+    card = next(c for c in reports(name).cards if c.key == key)
+    assert len(card.halves) == 1 + apart
+    assert [line.number for half in card.halves for line in half.lines] == [line.number for line in card.lines]
+    assert all(half.lines[0].lhs is not None for half in card.halves)
+    assert card.halves[-1].result == card.result
+    assert (r"\dvthen{" in report_files(reports(name))[f"parts/{key}.tex"]) == apart

@@ -11,7 +11,7 @@ from derive.engine import Gradients
 from derive.expr import Expr
 from derive.index import Index
 from derive.rules.scalars import SETTLED
-from derive.writers.document import Card, Crumb, Line
+from derive.writers.document import Card, Chained, Crumb, Line
 from derive.writers.eliding import LONG, elided
 from derive.writers.formula import formula, gradient_node
 from derive.writers.layout import Node, Op, Text, Under, row, width
@@ -23,6 +23,7 @@ from derive.writers.words import meaning_of, real_uses
 
 CERTAINTIES = ("proved", "tested", "open")
 LONG_CHAIN = 24  # names of a breadcrumb; of a longer one the ends and the neighbours are left
+LONG_COLLAPSE = 6  # steps from a gradient to its closed form that stand apart though nobody asked for that gradient
 MANY_NAMES = 9  # with more arrays than this a breadcrumb leaves out the other inputs
 # With more key lines than this a report joins these steps with the next one.
 JOINED = ((90, frozenset({"derivative of an entry", "derivative of a function", "power rule", "substitute", "cancel",
@@ -66,17 +67,33 @@ class Book:
         setting = Setting(self.gradients.program, self.spelling, letters, self.forward_numbers, self.results,
                           self.gradients.carried)  # fmt: skip
         target, result = formula(d.target, self.spelling, letters), formula(d.result, self.spelling, letters)
-        lines = card_lines(d, number, self.detail, setting, self.joined)
+        chain = self.gradients.derivations[name]
+        collapse = len(d.steps) - len(chain.steps)
+        apart = len(chain.steps) if collapse >= (2 if name in self.gradients.wrt else LONG_COLLAPSE) and not self.crowded else 0
+        lines = card_lines(d, number, self.detail, setting, self.joined, apart)
         if self.crowded:
             lines = _ended(lines, d)
+        chained = self.chained(chain, lines, formula(chain.result, self.spelling, letters)) if apart else None
+        if chained is not None:
+            lines = (*lines[: chained.lines], replace(lines[chained.lines], lhs=target), *lines[chained.lines + 1 :])
         self.seen.update(letters.seen)
         code = (self.numpy_lines.get(name + CLOSED) if name in self.closed else "") or self.numpy_lines.get(name, "")
         meaning = meaning_of(name, program, real_uses(name, program))
         return Card(
             number, name, gradient_node(name, self.spelling, flat=True), meaning, self.crumbs(name), lines,
             self.matrix(name) or row(target, EQ, result), code, shape_node(program.shape(name)), d.certainty,
-            f"Unfinished: {d.stuck}." if d.stuck else d.note,
+            f"Unfinished: {d.stuck}." if d.stuck else d.note, chained,
         )  # fmt: skip
+
+    def chained(self, chain: Derivation, lines: tuple[Line, ...], result: Node) -> Chained | None:
+        """The end of the chain of rules, where lines lead on from it to the closed form."""
+        count = sum(int(line.number.rpartition(".")[2]) <= len(chain.steps) for line in lines)
+        if not count or len(lines) == count:
+            return None
+        letters = letters_for([chain.target], self.spelling, chain.indices)
+        plain = row(formula(chain.target, self.spelling, letters), EQ, result)
+        form = self.matrices.form(chain.target.name, chain.indices, chain.result) if self.matrices else None
+        return Chained(count, plain if form is None else form.node, self.numpy_lines.get(chain.name, ""))
 
     def matrix(self, name: str) -> Node | None:
         """The gradient in matrix notation, from the gradients after it and then in closed form, where there is one."""
@@ -196,10 +213,14 @@ def groups(
 
 
 def card_lines(
-    d: Derivation, number: str, detail: str, setting: Setting, joined: frozenset[str] = frozenset()
+    d: Derivation, number: str, detail: str, setting: Setting, joined: frozenset[str] = frozenset(), apart: int = 0
 ) -> tuple[Line, ...]:
-    """The lines of a card: each with its marks, its reasons and the number that its last step has in the full list."""
-    shown, target = groups(d.steps, detail, joined), formula(d.target, setting.spelling, setting.letters)
+    """The lines of a card: each with its marks, its reasons and the number that its last step has in the full list.
+
+    No line stands for steps on both sides of the first `apart` ones.
+    """
+    later = [(apart + n, steps) for n, steps in groups(d.steps[apart:], detail, joined)]
+    shown, target = [*groups(d.steps[:apart], detail, joined), *later], formula(d.target, setting.spelling, setting.letters)
     lines: list[Line] = []
     for place, (position, steps) in enumerate(shown):
         before = shown[place - 1][1][-1].line if place else None

@@ -6,7 +6,7 @@ layout `Node`; every `str` is plain text that the target must escape (`code` str
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from derive.writers.layout import Node
@@ -100,8 +100,20 @@ class Crumb:
 
 
 @dataclass(frozen=True)
+class Chained:
+    """Where a card's chain of rules ends and its collapse begins: how many lines it has, its result and code."""
+
+    lines: int
+    result: Node
+    numpy: str
+
+
+@dataclass(frozen=True)
 class Card:
-    """The derivation of one gradient: heading, lines, and the tinted result bar.  `key` names its part file."""
+    """The derivation of one gradient: heading, lines, and the tinted result bar.  `key` names its part file.
+
+    With `chained` the lines after it lead on to a closed form, and stand apart under their own heading (`halves`).
+    """
 
     number: str
     key: str
@@ -114,6 +126,17 @@ class Card:
     shape: Node
     certainty: Certainty = "proved"
     note: str = ""
+    chained: Chained | None = None
+
+    @property
+    def halves(self) -> tuple[Card, ...]:
+        """The card as it is printed: the chain of rules, then the collapse to the closed form; else itself."""
+        first = self.chained
+        if first is None:
+            return (self,)
+        chain = replace(self, lines=self.lines[: first.lines], result=first.result, numpy=first.numpy, note="", chained=None)
+        collapse = replace(self, meaning="in closed form", crumbs=(), lines=self.lines[first.lines :], chained=None)
+        return chain, collapse
 
 
 @dataclass(frozen=True)

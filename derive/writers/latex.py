@@ -173,9 +173,13 @@ def _file_names(cards: Iterable[Card]) -> list[str]:
 
 
 def _card(card: Card, name: str, room: float) -> dict[str, Any]:
+    halves = [_half(half, name, room) for half in card.halves]
+    return {"file": Ready(name), "number": card.number, "label": halves[0]["label"], "halves": halves}
+
+
+def _half(card: Card, name: str, room: float) -> dict[str, Any]:
     certainty = Badge(card.certainty, card.certainty) if card.certainty != "proved" else None
     return {
-        "file": Ready(name),
         "label": Ready(f"dv:{name}"),
         "number": card.number,
         "gradient": _inline(card.gradient),
@@ -409,11 +413,11 @@ def _number(text: str) -> str:
 def _rules(rules: Sequence[RuleUse]) -> Ready | str:
     if not rules:
         return ""
-    columns = (Column("rule", 52), Column("in general", 72), Column("steps", PAGE - 52 - 72 - 3 * 4))
+    columns = (Column("rule", 48), Column("in general", 68), Column("steps", PAGE - 48 - 68 - 3 * 4))
     rows = (
         (
             rf"{{\small\itshape\color{{dvaccent}}{prose(rule.name)}}}",
-            rf"{{\small {_words(rule.law, 70 / EM)}}}",
+            rf"{{\small {_words(rule.law, 66 / EM)}}}",
             rf"{{\sffamily\scriptsize\color{{dvsoft}}{escape(', '.join(rule.steps))}}}",
         )
         for rule in rules

@@ -41,7 +41,7 @@ from derive.writers.text_formula import text
 from derive.writers.words import count, form_of, meaning_of, real_uses, words_of
 
 CERTAINTIES = ("proved", "tested", "open")
-LONG_TITLE, MANY_STEPS = 60, 5
+SHORT_TITLE, LONG_TITLE, MANY_STEPS = 24, 60, 5
 LONG_ANSWER = 110.0  # em of a formula that only its card shows
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
@@ -125,7 +125,8 @@ def titles(program: Program, gradients: Gradients, source_name: str = "") -> tup
     plain = re.sub(r"[_\W]+", " ", name.rpartition(".")[2]).strip()
     for sign in (": ", ", ") if len(said) > LONG_TITLE else ():
         topic, _, rest = said.partition(sign)
-        if said.count(sign) == 1 and len(topic) <= LONG_TITLE:
+        whole = sign == ": " or len(topic) >= SHORT_TITLE  # what stands before a comma may be the first of a list
+        if said.count(sign) == 1 and whole and len(topic) <= LONG_TITLE:
             return topic, rest[:1].upper() + rest[1:]
     title = said if said and len(said) <= LONG_TITLE else plain[:1].upper() + plain[1:]
     spelled = spelling(program)
@@ -181,7 +182,8 @@ def _headline(
     if len(gradients.wrt) != 1:
         numbers = card_numbers(gradients)
         cards = [numbers[n] for n in gradients.derivations if n in closed]
-        many = f"Multiplied out and simplified, {count(len(cards))} of the gradients have a short closed form (card"
+        verb = "have" if len(cards) > 1 else "has"
+        many = f"Multiplied out and simplified, {count(len(cards))} of the gradients {verb} a short closed form (card"
         return None, f"{many}{'s' * (len(cards) > 1)} {_and(cards)})." if cards else ""
     name = gradients.wrt[0]
     found = closed.get(name) or gradients.derivations.get(name)

@@ -107,7 +107,7 @@ class Page:
             lines += [*self.heading("Graph"), *self.graph(report.graph)]
         if report.cards:
             lines += [*self.heading("Backward pass"), *self.conventions(report.conventions, shading)]
-            lines += [line for card in report.cards for line in self.card(card)]
+            lines += [line for card in report.cards for half in card.halves for line in self.card(half)]
         if report.lemmas:
             lines += self.heading("Lemmas" if len(report.lemmas) > 1 else "Lemma")
             lines += [line for lemma in report.lemmas for line in self.lemma(lemma)]
@@ -177,7 +177,7 @@ class Page:
     def card(self, card: Card) -> list[str]:
         head = f"{card.number}  {text(card.gradient)}   {plain(card.meaning)}"
         crumbs = " ".join(f"[{text(c.label)}]" if c.current else text(c.label) for c in card.crumbs)
-        where = [crumbs] if len(crumbs) + len(head) + 2 <= self.columns else []
+        where = [crumbs] if crumbs and len(crumbs) + len(head) + 2 <= self.columns else []
         lines = ["", *(self.beside(head, where[0]) if where else self.prose(head)), ""]
         lines += self.steps(card.lines)
         result = [*self.formula(card.result, _NUMBER), *self.facts(card.numpy, card.shape, card.certainty, _NUMBER)]

@@ -128,7 +128,7 @@ def _report(report: Report) -> dict[str, Any]:
         "abbreviations": [(_code(name), _math(short)) for name, short in report.abbreviations],
         "graph": {"note": report.graph.note, **graph_words(report.graph)} if report.graph else None,
         "conventions": Ready(prose(report.conventions)),
-        "cards": [_card(card) for card in report.cards],
+        "cards": [half for card in report.cards for half in _halves(card)],
         "lemmas": [_lemma(lemma) for lemma in report.lemmas],
         "verification": report.verification and _verification(report.verification),
         "code": listing(report.code, _CODE_COLUMNS),
@@ -144,6 +144,13 @@ def _origin(report: Report) -> Ready:
 def _footer(report: Report) -> Ready:
     words = f"{report.source} · {report.notation} notation, "
     return Ready(f'{{ {quote(words)}; emph({quote(report.detail)}); " detail" }}')
+
+
+def _halves(card: Card) -> list[dict[str, Any]]:
+    """The chain of rules, and what leads on from it to the closed form: one bar at the end of both."""
+    halves = [_card(half) for half in card.halves]
+    first = halves[0]["numpy"]
+    return [{**half, "ends": _flag(half is halves[-1]), "chain": Ready("none") if half is halves[0] else first} for half in halves]
 
 
 def _card(card: Card) -> dict[str, Any]:
