@@ -550,6 +550,21 @@ def train(X, y, lr=0.1, epochs=1000):
             print(epoch, loss)
     return w, b, losses
 ''',
+    'training_script': '''import numpy as np
+X = np.random.randn(100, 3)
+y = np.random.randn(100)
+w = np.zeros(3)
+b = 0
+lr = 0.1
+for i in range(100):
+    y_pred = X @ w + b
+    loss = np.mean((y_pred - y) ** 2)
+    dy_pred = 2 * (y_pred - y) / len(y)
+    dw = X.T @ dy_pred
+    db = dy_pred.sum()
+    w -= lr * dw
+    b -= lr * db
+''',
 }
 
 MISTAKES = (
@@ -591,4 +606,6 @@ MISTAKES = (
     ("layers_of_classes", "- self.t) /", "+ self.t) /", "dx = (self.y"),
     ("training_function", "dz = p - y", "dz = y - p", "dz ="),
     ("training_function", "db = dz.sum() / m", "db = dz.sum()", "db ="),
+    ("training_script", "db = dy_pred.sum()", "db = dy_pred.mean()", "db ="),
+    ("training_script", "X.T @ dy_pred", "X.T @ dy_pred * w", "dw ="),
 )

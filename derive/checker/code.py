@@ -18,7 +18,7 @@ from derive.checker.names import spelled
 from derive.checker.reading import Back
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
-from derive.checker.together import losses, split_together
+from derive.checker.together import any_number, losses, split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, Unreadable
@@ -175,7 +175,9 @@ def _in_a_cell(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str
         return _in_a_loop(source, path, tree, loop)
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
         return None
-    head = source.splitlines()[: begin(tree.body[first]) - 1]
+    head = source.splitlines()
+    any_number(head, tree.body[:first], tree.body[first:])
+    head = head[: begin(tree.body[first]) - 1]
     return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
 
 
@@ -188,6 +190,7 @@ def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tupl
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in loop.body[:first]):
         return None
     lines = source.splitlines()
+    any_number(lines, [n for n in tree.body if n is not loop], loop.body[first:])
     before = lines[: loop.lineno - 1] + [""] * (loop.body[0].lineno - loop.lineno)
     round_ = textwrap.dedent("\n".join(lines[loop.body[0].lineno - 1 : begin(inner) - 1])).splitlines()
     return Back(source, path, tree, tuple(loop.body[first:]), loop=loop), "\n".join([*before, *round_]) + "\n", None

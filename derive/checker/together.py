@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from derive.checker.names import candidates, spelled
@@ -132,6 +132,16 @@ def _without_loss(node: ast.stmt, loss: str) -> list[ast.stmt]:
     return [ast.fix_missing_locations(ast.copy_location(ast.Return(value), node))]
 
 
+def any_number(lines: list[str], forward: Iterable[ast.stmt], backward: Iterable[ast.stmt]) -> None:
+    """`b = 0.0` becomes a declaration where the gradient of b is claimed: it is a first value, and b any number."""
+    claimed = {spelled(n) for s in backward for n in _writes(s)} - {None}
+    forward = [n for n in forward if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    for node in forward:
+        alone = sum(_number(node) in _writes(n) for n in forward) == 1
+        if _number(node) in claimed and alone and node.lineno == node.end_lineno:
+            lines[node.lineno - 1] = f"{' ' * node.col_offset}# shapes: {_number(node)} ()"
+
+
 def _number(node: ast.stmt) -> str | None:
     """The name that a statement sets to a plain number."""
     match node:
@@ -152,9 +162,7 @@ def _forward_text(source: str, both: Both) -> str:
         shift = both.loop.body[0].col_offset - both.function.body[0].col_offset
         for k in range(both.loop.lineno, both.loop.end_lineno + 1):
             lines[k - 1] = lines[k - 1][shift:]
-    for node in both.forward:  # `b = 0.0` whose gradient is claimed: any number
-        if (name := _number(node)) in {spelled(n) for s in both.backward for n in _writes(s)} - {None}:
-            lines[node.lineno - 1] = f"{indent}# shapes: {name} ()"
+    any_number(lines, both.forward, both.backward)
     last = max(n.end_lineno for n in both.forward)
     end = both.function.end_lineno
     if end > last:
@@ -167,4 +175,4 @@ def _forward_text(source: str, both: Both) -> str:
     return "\n".join(lines) + "\n"
 
 
-__all__ = ["Both", "both_passes", "losses", "split_together"]
+__all__ = ["Both", "any_number", "both_passes", "losses", "split_together"]
