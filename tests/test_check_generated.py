@@ -1,4 +1,6 @@
-"""The modules that derive writes, given to `derive check`: every gradient right, alone and against their source."""
+"""The modules that derive writes, given to `derive check`: every gradient right, alone and against their source.
+
+Every third module in the suite, all in the long run."""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ MODULES = sorted((ROOT / "generated").rglob("backward*.py"))
 SOURCES = {p.stem: p for p in (ROOT / "examples").rglob("*.py")}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+@pytest.mark.parametrize("module", [pytest.param(m, marks=[] if k % 3 == 0 else [pytest.mark.long])
+                                    for k, m in enumerate(MODULES)], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_alone(module):
     found = check_code(module.read_text(), module.name).verdicts
     assert any(v.verdict == "right" for v in found)
