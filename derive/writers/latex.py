@@ -341,7 +341,8 @@ def _forward(lines: Sequence[ForwardLine]) -> Ready | str:
     wanted = [source, max(16.0, _em(line.meaning for line in lines)), _words_width(line.words for line in lines)]
     shape = max(10.0, 0.75 * _em(line.shape for line in lines))
     fixed = 5 + shape + 4 * 4
-    widths = _shares(wanted, [min(w, m) for w, m in zip(wanted, (52, 48, 26), strict=True)], PAGE - fixed)
+    least = [min(wanted[0], 52), min(_whole(lines), 78), min(wanted[2], 26)]
+    widths = _shares(wanted, least, PAGE - fixed)
     columns = [Column("", 5), Column("source", widths[0]), Column("meaning", widths[1]), Column("shape", shape)]
     rows = (
         (
@@ -354,6 +355,12 @@ def _forward(lines: Sequence[ForwardLine]) -> Ready | str:
         for line in lines
     )
     return _table([*columns, Column("name", widths[2])], rows)
+
+
+def _whole(lines: Sequence[ForwardLine]) -> float:
+    """Millimetres in which the meanings stand at their own size: 48, more where one has no place to break."""
+    rows = [(width(node, 1) + HANG * bool(k)) for line in lines for k, node in enumerate(break_lines(line.meaning, 48 / EM))]
+    return min(_em(line.meaning for line in lines), max(48.0, EM * max(rows) + 1))
 
 
 def _answers(answers: Sequence[Answer]) -> Ready:

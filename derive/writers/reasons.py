@@ -205,6 +205,14 @@ _BETWEEN = {" = ": EQ, " is ": EQ, " over itself": Text(" over itself")}
 
 
 def _formulas(text: str, s: Setting) -> Node | None:
+    """Sentences of formulas with a semicolon between them, each told once; None where one does not read."""
+    nodes = list(dict.fromkeys(_formula(part, s) for part in text.split("; ")))
+    if None in nodes:
+        return None
+    return row(nodes[0], *(n for node in nodes[1:] for n in (Text("; "), node)))
+
+
+def _formula(text: str, s: Setting) -> Node | None:
     """`P = E[i, j]*r[i, 0]`, `E[i, j] over itself`: set as formulas, None where a part does not read."""
     word = next((w for w in _BETWEEN if w in text), None)
     if word is None:
