@@ -201,9 +201,18 @@ def held(run: Run, value: object, name: str | None) -> str | None:
             return e.name
     if name is None:
         return None
+    known = _last(run, name)
+    if known is not None and known.shape == value.shape and known.instance(slots).key == e.key:
+        return known.name  # what the name held before: nothing has changed it
     internal = run.new_internal(name, "")
     run.define(internal, value.detached())
     return internal
+
+
+def _last(run: Run, name: str) -> Equation | None:
+    """The last equation made for a name."""
+    made = run.local(name, "").internals[-1:]
+    return next((q for q in reversed(run.equations) if q.name in made), None)
 
 
 def _number(run: Run, value: int | Fraction | Size, name: str) -> str:
