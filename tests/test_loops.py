@@ -196,3 +196,53 @@ def test_right_backward_code_with_a_loop():
 def test_wrong_backward_code_with_a_loop(right, wrong):
     assert right in BACKWARD
     assert words(BACKWARD.replace(right, wrong))["wrong"] > 0
+
+
+# a loop whose gradients are made of each other from round to round
+COUPLED = """import numpy as np
+
+# shapes: X (T, d) · Wx (d, n) · Wh (n, n)
+def forward(X, Wx, Wh):
+    T, n = len(X), len(Wh)
+    hs_prev, hs = np.zeros((T, n)), np.zeros((T, n))
+    for t in range(T):
+        hs_prev[t] = 0 if t == 0 else hs[t - 1]
+        hs[t] = np.tanh(X[t] @ Wx + hs_prev[t] @ Wh)
+    return 0.5 * (hs ** 2).sum()
+"""
+GRADIENTS = """T, n = len(X), len(Wh)
+dhs = 1.0 * hs
+dhs_prev = np.zeros((T, n))
+for t in reversed(range(T)):
+    dhs[t] += dhs_prev[t + 1] if t + 1 < T else 0
+    dhs_prev[t] = Wh @ (dhs[t] * (1 - hs[t] ** 2))
+dWh = hs_prev.T @ (dhs * (1 - hs ** 2))
+dX = dhs * (1 - hs ** 2) @ Wx.T
+"""
+LINES = [  # a mistake; the lines of the first claim that is wrong, and of those that are only carried
+    ("= Wh @ (dhs", "= 2 * Wh @ (dhs", (6, 6), {5, 7, 8}),
+    ("Wh @ (dhs[t] * (1 - hs[t] ** 2))", "Wh @ dhs[t]", (6, 6), {5, 7, 8}),
+    ("dhs[t] += dhs_prev", "dhs[t] += 2 * dhs_prev", (2, 5), {6, 7, 8}),
+    ("dhs = 1.0 * hs", "dhs = -1.0 * hs", (2, 5), {6, 7, 8}),
+    ("dWh = hs_prev.T", "dWh = hs.T", (7, 7), set()),
+    ("(1 - hs ** 2) @ Wx.T", "(1 - hs ** 3) @ Wx.T", (8, 8), set()),
+]
+
+
+def test_gradients_made_of_each_other_are_right():
+    assert {v.verdict for v in check_code(GRADIENTS, "b.py", forward=COUPLED).verdicts} == {"right", "no-claim"}
+
+
+@pytest.mark.parametrize(("right", "wrong", "lines", "carried"), LINES, ids=[row[1] for row in LINES])
+def test_the_line_of_a_loop_that_is_wrong(right, wrong, lines, carried):
+    assert right in GRADIENTS
+    found = check_code(GRADIENTS.replace(right, wrong), "b.py", forward=COUPLED).verdicts
+    bad = [v.place for v in found if v.verdict == "wrong"]
+    assert [(p.line, p.end_line) for p in bad] == [lines]
+    assert {v.place.end_line for v in found if v.verdict == "carried"} == carried
+
+
+def test_a_loop_that_fails_names_its_line():
+    found = check_code(GRADIENTS.replace("= Wh @ (dhs", "= Wx @ (dhs"), "b.py", forward=COUPLED).verdicts
+    assert [v.place.line for v in found if v.verdict == "wrong"][:1] == [6]
+    assert any(v.verdict == "unknown" and "line 6 of the loop" in v.reason for v in found)

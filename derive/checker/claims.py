@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Reading, Step
-from derive.checker.statements import fills, stored_keys
+from derive.checker.statements import fills, stored_keys, uses
 from derive.errors import Problem
+from derive.expr import Entry
 from derive.program import base_name
 
 
@@ -35,6 +37,23 @@ class Claim:
     @property
     def last(self) -> Step:
         return self.steps[-1]
+
+
+def statements(claim: Claim) -> list[ast.stmt]:
+    """The statements of a claim; of a loop that was read as a whole, those that add to the gradient."""
+    nodes = [s.node for s in claim.steps]
+    if claim.steps and isinstance(claim.last.node, ast.For):
+        name = claim.name.split("[")[0]
+        plain = (n for n in ast.walk(claim.last.node) if isinstance(n, (ast.Assign, ast.AugAssign)))
+        inner = [n for n in plain if name in uses(n).writes]
+        return [*(n for n in nodes[:-1] if not _blank(n)), *inner] if inner else nodes
+    return nodes
+
+
+def _blank(node: ast.stmt) -> bool:
+    """Whether a statement only makes an array of zeros for a loop to fill."""
+    value = node.value if isinstance(node, ast.Assign) else None
+    return isinstance(value, ast.Call) and getattr(value.func, "attr", "") in ("zeros", "zeros_like", "empty", "empty_like")
 
 
 def claims_of(reading: Reading) -> list[Claim]:
@@ -158,8 +177,16 @@ def meanings(reading: Reading, name: str, step: Step) -> list[str]:
     if not found and len(reading.forward.outputs) == 1 and base in ("out", "output", "y", "scores"):
         found = list(reading.forward.outputs)
     versions = [v for f in found for v in forward.by_name if base_name(v) == base_name(f) and exact]
+    versions += [made for f in (*found, *versions) if (made := _made_in_rounds(reading, f)) is not None]
     inputs = [v for v in versions if forward.is_input(v)]
     return [n for n in dict.fromkeys([*inputs, *found, *versions]) if forward.sort(n) == "real"]
+
+
+def _made_in_rounds(reading: Reading, name: str) -> str | None:
+    """What the rounds of a loop store into an array, row by row: its gradient takes in what later rounds send back."""
+    e = reading.forward.equation(name)
+    made = e.rhs.name if e is not None and isinstance(e.rhs, Entry) and e.rhs.slots == e.indices else None
+    return made if made is not None and base_name(made) == f"{base_name(name)}_new" else None
 
 
 def _inner(name: str) -> str:

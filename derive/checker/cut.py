@@ -8,6 +8,7 @@ the author's dU, and equations of the arrays between X and the cut are kept.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -15,6 +16,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from derive import expr as x
+from derive.checker.claims import Claim
 from derive.checker.reading import Reading
 from derive.engine import Gradients, differentiate
 from derive.errors import Problem
@@ -28,6 +30,7 @@ from derive.judges.evaluate import Undecided
 from derive.judges.normal import prove_equal
 from derive.ops import OPS
 from derive.program import Equation, Program, base_name, gradient_name, program_text
+from derive.recurrence import recurrences
 
 SEEDS = (0, 1)
 ROUGH_SEEDS = range(2, 8)
@@ -142,6 +145,33 @@ class Court:
         return self.program.shape(array)
 
     # -- the cut
+
+    def base(self, array: str) -> str:
+        """The array that a name holds whole, through names that only repeat another."""
+        e = self.program.equation(array)
+        while e is not None and isinstance(e.rhs, Entry) and e.rhs.slots == e.indices and e.rhs.name not in self.reading.forward:
+            array = e.rhs.name
+            e = self.program.equation(array)
+        return array
+
+    def rings(self, claims: Iterable[Claim]) -> dict[str, dict[str, Claim]]:
+        """For claims that a loop makes of each other from round to round: the others, by the array that is read there."""
+        claims = [c for c in claims if c.meant and not c.fate and isinstance(c.last.node, ast.For)]
+        blocks = recurrences(self.program.equations) if len(claims) > 1 else {}
+        own = {c.array: self.base(c.array) for c in claims}
+        found = {}
+        for c in claims:
+            block = blocks.get(own[c.array])
+            others = {own[d.array]: d for d in claims if d is not c and blocks.get(own[d.array]) is block}
+            if block is not None and others:
+                found[c.array] = others
+                c.meant.sort(key=lambda n: n not in self.made_in_rounds)  # likelier what later rounds send back as well
+        return found
+
+    @cached_property
+    def made_in_rounds(self) -> frozenset[str]:
+        """The forward arrays that rounds of a loop make of each other."""
+        return frozenset(recurrences(self.reading.forward.equations))
 
     def cut(self, array: str, meant: str, claimed: Mapping[str, str]) -> Cut:
         """The author's gradients that the value of `array` reads; `claimed`: forward arrays by the claim's array."""

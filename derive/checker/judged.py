@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from derive.checker.claims import Claim
+from derive.checker.claims import Claim, statements
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.mending import equals
 from derive.checker.reading import Reading
@@ -51,6 +52,7 @@ class Judge:
         self.claimed: dict[str, str] = {}
         self.by_array: dict[str, Finding] = {}
         self.nameless: dict[str, Finding] = {}
+        self.rings: dict[str, dict[str, Claim]] = {}
         self.findings: list[Finding] = []
         self.extra: list[Finding] = []
         self.shown: list[tuple[Finding, Verdict]] = []
@@ -94,7 +96,8 @@ class Judge:
     def _against(self, f: Finding, meant: str) -> None:
         """The claim against the gradient of one forward array."""
         court, array = self.court, f.claim.array
-        f.meant, f.cut, f.shape = meant, court.cut(array, meant, self.claimed), court.shape(meant)
+        around = {other: claim.meant[0] for other, claim in self.rings.get(array, {}).items()}
+        f.meant, f.cut, f.shape = meant, court.cut(array, meant, around | self.claimed), court.shape(meant)
         f.indices = court.indices(f.shape)
         f.goal = court.true(meant, f.indices)
         if meant in court.doubted:
@@ -171,25 +174,42 @@ class Judge:
 
     def _follows(self, f: Finding, written: Expr, truth: Answer) -> bool | None:
         """Whether it is what the author's own gradients further up demand."""
-        if not f.cut.separates:
+        if not (f.cut.separates or f.cut.reached and truth.equal is False):
             return None if f.cut.reached else truth.equal
-        above = {u: self.by_array[a] for u, a in f.cut.reached.items() if not self.by_array[a].holds}
+        read = {u: self._known(f, u, a) for u, a in f.cut.reached.items()}
+        above = {u: g for u, g in read.items() if not g.holds}
         if not above:
-            return truth.equal
+            return truth.equal if f.cut.separates else None
         expected, equations = self.court.expected(f.cut, f.indices, f.cut.reached)
         self.court.add(equations)
         found = self.court.same(written, expected)
+        if not f.cut.separates:  # ways to the outputs that the author's gradients do not cut are taken as they are
+            return True if found.equal else None
         if found.equal is False and self._right_from_right(f, above):
             return True
         if found.equal is False:
             f.where, f.goal = found.where, expected
+            before = {u: a for u, a in f.cut.reached.items() if a not in self.rings.get(f.claim.array, {})}
+            if len(before) < len(f.cut.reached):  # a corrected line of a loop corrects the others in it
+                f.goal, equations = self.court.expected(f.cut, f.indices, before)
+                self.court.add(equations)
         return found.equal
+
+    def _known(self, f: Finding, meant: str, array: str) -> Finding:
+        """What is known of a gradient that a claim reads; one of the same loop, which is judged later, by its value."""
+        if array in self.by_array:
+            return self.by_array[array]
+        claim, court = self.rings[f.claim.array][array], self.court
+        indices = court.indices(court.shape(meant))
+        fit = fits(court.shape(claim.array), court.shape(meant)) != "other"
+        holds = fit and court.same(court.written(claim.array, indices), court.true(meant, indices)).equal
+        return Finding(claim, meant, holds=holds)
 
     def _right_from_right(self, f: Finding, above: dict[str, Finding]) -> bool:
         """Whether the value is right when the wrong gradients that it reads are put right."""
         court = self.court
-        swaps = {u.claim.array: court.truth_array(name) for name, u in above.items()
-                 if court.shape(u.claim.array) == court.shape(name)}  # fmt: skip
+        swaps = {f.cut.reached[name]: court.truth_array(name) for name in above
+                 if court.shape(f.cut.reached[name]) == court.shape(name)}  # fmt: skip
         if len(swaps) < len(above):
             return self._read_again(f, above)
         array, equations = court.variant(f.claim.array, swaps)
@@ -289,12 +309,21 @@ class Judge:
             f.shape = self.court.shape(f.meant)
             f.indices = self.court.indices(f.shape)
             f.goal = self.court.true(f.meant, f.indices)
-        if isinstance(problem, ShapeMismatch):
+        if isinstance(problem, ShapeMismatch) and self._of_another_line(f.claim, problem):
+            f.word, f.reason = "unknown", f"line {problem.span.line} of the loop could not be read: {problem.what}"
+        elif isinstance(problem, ShapeMismatch):
             f.word, f.kind, f.follows, f.holds, f.where = "wrong", "does-not-fit", False, False, problem.what
         elif "last one wins" in problem.why and f.meant is not None:
             self._last_wins(f)
         else:
             f.word = "unknown" if isinstance(problem, UnknownName) else "unreadable"
+
+    def _of_another_line(self, claim: Claim, problem: Problem) -> bool:
+        """Whether a loop failed on a line that another gradient is made on."""
+        span = problem.span
+        if span is None or not isinstance(claim.last.node, ast.For):
+            return False
+        return not any(n.lineno <= span.line <= n.end_lineno for n in statements(claim))
 
     def _copied(self, f: Finding) -> None:
         f.meant, f.word, f.kind = (f.claim.meant or [None])[0], "no-claim", "not-derived"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from derive.checker.claims import Claim, claims_of
+from derive.checker.claims import Claim, claims_of, statements
 from derive.checker.codes import KIND_CODES
 from derive.checker.conditions import Condition, conditions
 from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
-from derive.checker.statements import uses
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
 
@@ -20,7 +19,9 @@ class Checker(Explainer):
 
     def verdicts(self) -> list[Verdict]:
         """One verdict for every claim and every part of one, in the order in which they are complete."""
-        for claim in claims_of(self.reading):
+        claims = claims_of(self.reading)
+        self.rings = self.court.rings(claims)
+        for claim in claims:
             finding = Finding(claim)
             self._guarded(self._judge, finding)
             self.findings.append(finding)
@@ -156,7 +157,7 @@ class Checker(Explainer):
     def _shown(self, f: Finding) -> list[Verdict]:
         if not f.word:
             return []
-        lines, nodes = self.reading.back.lines, _where(f.claim)
+        lines, nodes = self.reading.back.lines, statements(f.claim)
         first, last = min(nodes, key=lambda n: n.lineno), max(nodes, key=lambda n: n.end_lineno)
         text = "\n".join(dict.fromkeys(_segment(lines, n) for n in nodes))
         reason = f.reason or self._side_effect(f)
@@ -188,16 +189,6 @@ class Checker(Explainer):
                 )
             )
         return list(dict.fromkeys(found))
-
-
-def _where(claim: Claim) -> list[ast.stmt]:
-    """The statements of a claim; of a loop that was read as a whole, those that add to the gradient."""
-    nodes = [s.node for s in claim.steps]
-    if claim.steps and isinstance(claim.last.node, ast.For):
-        name = claim.name.split("[")[0]
-        plain = (n for n in ast.walk(claim.last.node) if isinstance(n, (ast.Assign, ast.AugAssign)))
-        return [n for n in plain if name in uses(n).writes] or nodes
-    return nodes
 
 
 def _segment(lines: list[str], node: ast.stmt) -> str:
