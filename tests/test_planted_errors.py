@@ -1,10 +1,11 @@
 """Deliberate errors, planted one at a time; each must be noticed by the judges."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
-from derive import engine
+from derive import api, collapsing, engine, factoring, monomials, refining
 from derive import expr as x
 from derive.closing import close
 from derive.derivation import Rewriter
@@ -134,6 +135,111 @@ def test_planted_error_is_refuted(error, monkeypatch):
     ERRORS[error](monkeypatch)
     with pytest.raises(Refuted):
         derived()
+
+
+# ---------------------------------------------------------------- errors in the search for closed forms
+
+NORM = """import numpy as np
+
+
+def forward(x):
+    # shapes: x (n,)
+    mu = x.mean()
+    minus = -mu
+    var = ((x + minus) * (x - mu)).mean()
+    xhat = (x + minus) / np.sqrt(var + 1)
+    return xhat
+"""
+LOGISTIC = """import numpy as np
+
+
+def forward(X, w, y):
+    # shapes: X (n, d) · w (d,) · y (n,)
+    p = 1 / (1 + np.exp(-(X @ w)))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+"""
+SHARE = """import numpy as np
+
+
+def forward(x, y):
+    # shapes: x (n, C) · y int (n,)
+    e = np.exp(x)
+    return -np.log((e / e.sum(axis=1, keepdims=True))[np.arange(len(y)), y]).sum()
+"""
+SIGMOID = """import numpy as np
+
+
+def forward(z, y):
+    # shapes: z (n,) · y (n,)
+    e = np.exp(-z)
+    s = 1 / (1 + e)
+    r = 1 - s
+    return -(y * np.log(s) + (1 - y) * np.log(r)).sum()
+"""
+
+
+def bend(place, name: str, change):
+    """Replace a function or method by one that changes what it returns."""
+
+    def plant(monkeypatch):
+        plain = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given: change(plain(*given)))
+
+    return plant
+
+
+def doubled(terms):
+    return [m.scaled(Fraction(2)) for m in terms]
+
+
+def forget_the_length(monkeypatch):
+    """What does not vary under a sum is taken once, not as often as the sum has terms."""
+    plain = monomials.summed
+    monkeypatch.setattr(monomials, "summed", lambda m, i: plain(m, i) if any(i in b.free for b, _ in m.powers) else m)
+
+
+def call_anything_of_the_shape(monkeypatch):
+    """A bracket is called by the name of any other that holds as many parts."""
+    monkeypatch.setattr(refining, "_shape", lambda e: type(e).__name__)
+    plain = refining.match
+
+    def match(pattern, e, variables):
+        found = plain(pattern, e, variables)
+        loose = isinstance(pattern, x.Add) and isinstance(e, x.Add) and pattern.free == frozenset(variables)
+        letters = dict(zip(variables, sorted(e.free, key=lambda i: i.number), strict=False))
+        return letters if found is None and loose and len(letters) == len(variables) else found
+
+    monkeypatch.setattr(refining, "match", match)
+
+
+# fmt: off
+SEARCH_ERRORS = {
+    "a name comes with a factor":                (bend(collapsing.Search, "_put_name", lambda f: (doubled(f[0]), f[1]) if f[1] else f), NORM),
+    "a sum is called by the wrong name":         (bend(collapsing.Search, "_put_sum", lambda f: (f[0][:-1], f[1]) if f[1] else f), SIGMOID),
+    "a definition is written out twice over":    (bend(refining.Definition, "at", doubled), SHARE),
+    "a definition loses its last term":          (bend(refining.Definition, "at", lambda t: t[:-1] if len(t) > 1 else t), NORM),
+    "a constant sum comes to one more":          (bend(collapsing.Search, "sum_of", lambda f: f and ([*f[0], monomials.ONE], f[1])), NORM),
+    "a sum over nothing is taken once":          (forget_the_length, NORM.replace("(n,)", "(n, d)").replace("mean()", "mean(axis=0)")),
+    "the opposite under a second name":          (bend(refining.Atoms, "_first", lambda m: m and m.scaled(Fraction(-1))), NORM),
+    "a bracket called by another's name":        (call_anything_of_the_shape, LOGISTIC),
+    "equal factors as a cube":                   (bend(refining, "together", lambda e: x.power(e, x.num(3))), NORM),
+    "too much cancels beside a delta":           (bend(collapsing.Search, "_beside", lambda t: doubled(t) if len(t[0].powers) < 3 else t), SHARE),
+    "one sum comes with a factor":               (bend(factoring, "_summed", lambda e: x.mul(x.num(2), e)), LOGISTIC),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("source", [NORM, LOGISTIC, SHARE, SIGMOID], ids=["norm", "logistic", "share", "sigmoid"])
+def test_without_an_error_every_step_of_the_search_is_proved(source):
+    assert api.differentiate(source).certainty == "proved"
+
+
+@pytest.mark.parametrize("error", SEARCH_ERRORS, ids=list(SEARCH_ERRORS))
+def test_planted_error_in_the_search_is_refuted(error, monkeypatch):
+    plant, source = SEARCH_ERRORS[error]
+    plant(monkeypatch)
+    with pytest.raises(Refuted):
+        api.differentiate(source)
 
 
 # ---------------------------------------------------------------- errors that no judge of steps can see
