@@ -6,6 +6,7 @@ how the lines were cut.  Names that the author did not give are hidden: `Atoms.s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -87,7 +88,7 @@ class Atoms:
         try:
             resolved = self.resolved(e.rhs)
             inner = self._inner(resolved)
-            called = tuple(sorted(self.shown(inner).names - resolved.names))
+            called = called_by_name(resolved, self.shown(inner))
             found = self._enter(e.name, e.indices, inner, (*self.second_names(e.rhs), *called))
         except TooLong:
             return
@@ -283,6 +284,12 @@ class Atoms:
         return x.replace_entries(e, change)
 
 
+def called_by_name(before: Expr, after: Expr) -> tuple[str, ...]:
+    """The names that stand more often in the second expression: something in the first was called by them."""
+    old, new = (Counter(t.name for t in x.walk(e) if isinstance(t, Entry)) for e in (before, after))
+    return tuple(sorted(n for n in new if new[n] > old[n] and not n.startswith("∂")))
+
+
 def _one_power(t: x.Term) -> Expr | None:
     """Equal factors as one power, and the reciprocal of an exponential as an exponential."""
     if isinstance(t, x.Mul):
@@ -314,4 +321,4 @@ def _shape(e: Expr) -> str:
     return f"{type(e).__name__}{head}({','.join(inner)})"
 
 
-__all__ = ["HIDDEN", "Atoms", "Definition"]
+__all__ = ["HIDDEN", "Atoms", "Definition", "called_by_name"]

@@ -19,7 +19,7 @@ from derive.factoring import factored
 from derive.monomials import MOST_TERMS, Monomial, TooLong, counted, gathered, spread
 from derive.program import Equation
 from derive.recurrence import recurrences
-from derive.refining import Atoms
+from derive.refining import Atoms, called_by_name
 from derive.rule import Context
 
 WIDEST = 10  # gradients between the two ends
@@ -172,8 +172,8 @@ class Windows:
     def _steps(self, terms: list[Monomial], line: Line, before: Expr) -> list[Step]:
         """The moves of the search as steps; those that only regroup hidden names show no line."""
         atoms, steps = self.search.atoms, []
-        called = atoms.shown(gathered(terms)).names - before.names
-        moves = [Found("multiply out", "", (*atoms.second_names(before), *sorted(called)), tuple(terms)), *line.moves]
+        called = called_by_name(before, atoms.shown(gathered(terms)))
+        moves = [Found("multiply out", "", (*atoms.second_names(before), *called), tuple(terms)), *line.moves]
         shown = [(m, atoms.shown(gathered(m.terms))) for m in moves]
         shown.append((Found("factor out", "", (), line.terms), atoms.shown(factored(line.terms))))
         for move, after in shown:
