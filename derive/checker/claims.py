@@ -51,9 +51,13 @@ def statements(claim: Claim) -> list[ast.stmt]:
 
 
 def _blank(node: ast.stmt) -> bool:
-    """Whether a statement only makes an array of zeros for a loop to fill."""
+    """Whether a statement only makes arrays of zeros for a loop to fill."""
     value = node.value if isinstance(node, ast.Assign) else None
-    return isinstance(value, ast.Call) and getattr(value.func, "attr", "") in ("zeros", "zeros_like", "empty", "empty_like")
+    values = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(v, ast.Call) and getattr(v.func, "attr", "") in BLANK for v in values)
+
+
+BLANK = ("zeros", "zeros_like", "empty", "empty_like")
 
 
 def claims_of(reading: Reading) -> list[Claim]:
