@@ -229,6 +229,9 @@ def _verify(stages: Stages, d) -> bool:
     """
     judged = ", ".join(words for words in d.badges if not words.endswith("steps") and words != "0 open")
     found = stages.run("verifying", lambda: d.verification)
+    if found.broken:
+        stages.done("failed", judged, found.problem, good=False)
+        return False
     if not found.rows:
         stages.done("judged", judged, f"not compared with the source: {found.problem}")
         return True

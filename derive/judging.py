@@ -77,6 +77,8 @@ def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Der
     proved = by_law or prove_equal(before, step.line, program, step.uses) is True
     if verdict.equal and not proved:
         verdict = bench.elsewhere(before, step.line) or verdict
+    if verdict.equal is None and bench.loses(before, step.line):  # an entry beyond its array, a division by zero
+        raise Refuted(_refutation(before, step, found, verdict, bench))
     if verdict.equal is False and (proved or verdict.how == "value" or _confirmed(verdict)):
         raise Refuted(_refutation(before, step, found, verdict, bench))
     if proved:

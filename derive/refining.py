@@ -264,7 +264,7 @@ class Atoms:
         """The entry of a definition that says the same."""
         for d in self.shapes.get(_shape(inner), ()):
             found = match(d.rhs, inner, d.indices) if wanted(d) else None
-            if found is not None and all(i in found for i in d.indices if i.size.number != 1):
+            if found is not None and all(_within(found.get(i), i) for i in d.indices if i.size.number != 1):
                 return Entry(d.name, tuple(found.get(i, x.whole_slot(0)) for i in d.indices))
         return None
 
@@ -304,6 +304,11 @@ def _is_plain(e: Entry, indices: tuple[Index, ...]) -> bool:
     """Whether an entry has the axes of a definition and no others, each once."""
     own = [s for s in e.slots if isinstance(s, Index)]
     return len(own) == len(e.slots) and len(set(own)) == len(own) and set(own) == {i for i in indices if i.size.number != 1}
+
+
+def _within(s: x.Slot | None, i: Index) -> bool:
+    """Whether a slot runs over a whole axis: a definition says nothing of what lies beyond its array."""
+    return isinstance(s, Index) and s.size == i.size
 
 
 def _of_gradients(e: Expr) -> bool:

@@ -55,12 +55,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Findings:
-    """The rows, the sizes and data they were found with, or why there are none."""
+    """The rows, the sizes and data they were found with, or why there are none; `broken`: our own code did not run."""
 
     rows: tuple[Row, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     problem: str = ""
+    broken: bool = False
 
     @property
     def fine(self) -> bool:
@@ -167,6 +168,10 @@ def at(structure: tuple, name: str, value):
 # ---------------------------------------------------------------- comparison
 
 
+class _Broken(Exception):
+    """Our own code raised an error on data that fit the forward pass."""
+
+
 def verify(gradients: Gradients, ours: Callable | None = None, seed: int = 0) -> Findings:
     """Our gradients against the source's at one random point.
 
@@ -180,6 +185,8 @@ def verify(gradients: Gradients, ours: Callable | None = None, seed: int = 0) ->
         sizes = sample_sizes(program, seed)
         data = sample_data(program, sizes, seed)
         return Findings(_rows(gradients, ours or _evaluated(gradients, sizes), data, sizes, seed), sizes, seed)
+    except _Broken as broken:
+        return Findings(problem=str(broken), seed=seed, broken=True)
     except (Problem, Undecided) as problem:
         return Findings(problem=getattr(problem, "what", str(problem)), seed=seed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # what running it raised
@@ -200,7 +207,10 @@ def _rows(gradients: Gradients, ours: Callable, data: Mapping, sizes: Mapping[st
     upstream = {n: rng.normal(size=[s.at(sizes) for s in program.shape(n)]) for n in gradients.upstream}
     named = {v.name: v for v in program.inputs}
     wrt = [n for n in gradients.wrt if n in named and np.size(data[n])]
-    found = {**_evaluated(gradients, sizes)(data, upstream), **ours(data, upstream)}
+    try:
+        found = {**_evaluated(gradients, sizes)(data, upstream), **ours(data, upstream)}
+    except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError) as error:
+        raise _Broken(f"the derived code raised {type(error).__name__}: {error}") from error
     slopes = interpreter.Slopes(
         program.source, structured(program, data), _upstream(program, upstream), _function(program)
     )

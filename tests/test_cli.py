@@ -291,6 +291,15 @@ def test_a_gradient_that_fails_is_exit_1(run, monkeypatch):
     assert code == 1 and "✗ verified" in err
 
 
+def test_derived_code_that_does_not_run_is_exit_1(run, monkeypatch):
+    from derive import api
+
+    plain = api.WRITERS["numpy"]
+    monkeypatch.setitem(api.WRITERS, "numpy", lambda g, style: plain(g, style).replace("keepdims=True", "keepdims=False"))
+    code, out, err = run("code", "softmax.py", "-o", "b.py")
+    assert code == 1 and "✗" in err and "the source raised" not in err
+
+
 def test_tex_that_fails_leaves_the_tex_and_a_pdf(run, here, monkeypatch):
     from derive.writers import pdf
 

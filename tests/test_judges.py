@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import derive
 from derive import expr as x
 from derive.index import index
 from derive.judges import exact
@@ -478,3 +479,22 @@ def test_a_branch_that_one_draw_misses(seed):
     program = parse_program(text)
     left, right = program.equation("a"), program.equation("b")
     assert Bench(program, seed).same(left.rhs, right.instance(left.indices), everywhere=True).equal is False
+
+
+def test_a_step_that_reads_beyond_an_array_is_refuted():
+    """g[k] = tanh(a[k + n]) is tanh(a[r]) at r - n; f[r] would be that too, were it not beyond f."""
+    program = parse_program("input a[2*n]\ninput w[2*n]\nf[k:n] = tanh(a[k])\ng[k:n] = tanh(a[k + n])\n"
+                            "b[r:2*n] = {w[r]*g[r - n] if n <= r; 0}\nc[r:2*n] = {w[r]*f[r] if n <= r; 0}\noutput b")  # fmt: skip
+    left, right = program.equation("b"), program.equation("c")
+    here = Bench(program)
+    assert here.loses(left.rhs, right.instance(left.indices))
+    assert not here.loses(left.rhs, left.rhs * 2) and not here.loses(right.rhs, left.instance(right.indices))
+
+
+def test_gates_of_one_product_keep_their_names():
+    """Gates are slices of one array, under one function: none of them is another one's second name."""
+    pieces = {"i": "a[:, :H]", "f": "a[:, H:2 * H]", "o": "a[:, 2 * H:]"}
+    source = "import numpy as np\n\n# shapes: x (n, d) · W (d, 3*H) · c (n, H)\ndef forward(x, W, c):\n    H = c.shape[1]\n    a = x @ W\n"
+    source += "".join(f"    {g} = 1 / (1 + np.exp(-{part}))\n" for g, part in pieces.items()) + "    return o * np.tanh(f * c + i * c)\n"
+    d = derive.differentiate(derive.read(source))
+    assert d.verification.fine and d.certainty != "open"

@@ -57,7 +57,7 @@ def journalled(made: list[Mutant]) -> Iterator[tuple[Mutant, dict | None]]:
     journal = Path(tempfile.gettempdir()) / f"derive-mutations-{SEED}-{commit()}.jsonl"
     lines = journal.read_text(encoding="utf8").splitlines() if journal.is_file() else []
     known = {row["place"]: row["said"] for row in map(json.loads, lines)}
-    left = [k for k in range(len(made)) if k not in known]
+    left = sorted((k for k in range(len(made)) if k not in known), key=lambda k: made[k].case.name)  # derived once
     yield from ((made[k], known[k]) for k in known)
     with journal.open("a", encoding="utf8") as file, multiprocessing.get_context("fork").Pool(2) as pool:
         for k, found in zip(left, pool.imap(said, (made[k] for k in left), chunksize=8), strict=True):

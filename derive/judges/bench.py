@@ -291,6 +291,17 @@ class Bench:
         beyond = self._beyond(a, b)
         return Judgement(True, "exact", "the residues agree", None, self.sizes) if beyond is None else beyond
 
+    def loses(self, a: Expr, b: Expr) -> bool:
+        """Whether the second formula has entries without a value, positive data or not, where the first has none."""
+        for bench in (self,) if self.positive else (self, self.twin):
+            try:
+                axes = tuple(sorted(a.free | b.free, key=lambda i: i.number))
+                if not np.isfinite(bench.value(a, axes)).all() or np.isfinite(bench.value(b, axes)).all():
+                    return False
+            except (Undecided, Problem):
+                return False
+        return True
+
     def elsewhere(self, a: Expr, b: Expr) -> Judgement | None:
         """The difference of two formulas with branches on other draws: one draw may lie on one side of them all."""
         if self.positive or self.scale != 1 or not self._branching(a, b):
