@@ -22,6 +22,7 @@ from derive.program import Fact, Program
 
 MOST_TERMS = 400
 MOST_TIES = 24
+MOST_WORK = 20_000  # expressions that one proof may expand; those of the longest passes that are tested take some hundreds
 LARGEST_PRIME = 100  # roots of numbers are split over the primes up to here
 LARGEST_POWER = 64  # of a number that is multiplied out beside its root
 
@@ -83,6 +84,7 @@ class Prover:
         self.facts = [f for f in program.facts if f.kind in ("equation", "onehot")]
         self.signs: dict[str, x.Cond] = {}
         self.opposites: dict[str, Expr] = {}
+        self.work = 0
 
     # -- the question
 
@@ -152,6 +154,9 @@ class Prover:
 
     def expand(self, e: Expr) -> list[Term]:
         """The expression as a list of terms."""
+        self.work += 1
+        if self.work > MOST_WORK:
+            raise TooLarge
         terms = self._expand(e)
         if len(terms) > MOST_TERMS:
             raise TooLarge
