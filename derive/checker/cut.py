@@ -27,7 +27,7 @@ from derive.judges.balls import SEEDS as SEEDS_OF_BALLS
 from derive.judges.balls import CounterExample, counterexample, undefined_at
 from derive.judges.bench import Bench, judge_gradients
 from derive.judges.evaluate import Undecided
-from derive.judges.normal import prove_equal
+from derive.judges.normal import MOST_WORK, prove_equal
 from derive.ops import OPS
 from derive.program import Equation, Program, base_name, gradient_name, program_text
 from derive.recurrence import recurrences
@@ -438,9 +438,9 @@ class Court:
             facts=tuple(f for f in self.program.facts if f.array in needed),
         )
 
-    def proves(self, a: Expr, b: Expr, unfold: Iterable[str]) -> bool:
-        """Whether the normal form shows equality for all sizes."""
-        return prove_equal(a, b, self.program, unfold) is True
+    def proves(self, a: Expr, b: Expr, unfold: Iterable[str], work: int = MOST_WORK) -> bool:
+        """Whether the normal form shows equality for all sizes, with so much work."""
+        return prove_equal(a, b, self.program, unfold, work) is True
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from derive.program import Fact, Program
 
 MOST_TERMS = 400
 MOST_TIES = 24
-MOST_WORK = 20_000  # expressions that one proof may expand; those of the longest passes that are tested take some hundreds
+MOST_WORK = 8_000  # expressions that one proof may expand; those of the longest passes that are tested take some hundreds
 LARGEST_PRIME = 100  # roots of numbers are split over the primes up to here
 LARGEST_POWER = 64  # of a number that is multiplied out beside its root
 
@@ -49,17 +49,18 @@ class Term:
         )
 
 
-def prove_equal(a: Expr, b: Expr, program: Program, unfold: Iterable[str] = ()) -> bool | None:
+def prove_equal(a: Expr, b: Expr, program: Program, unfold: Iterable[str] = (), work: int = MOST_WORK) -> bool | None:
     """True when a = b is proved for all sizes; None when it is not (which says nothing).
 
-    `unfold`: the named arrays whose defining equations may be used, besides declared facts.
+    `unfold`: the named arrays whose defining equations may be used, besides declared facts.  `work`: how many
+    expressions a proof may expand.
     """
     if a.key == b.key:
         return True
     difference = _difference(a, b)
     for meanings in (False, True):
         try:
-            if Prover(program, frozenset(unfold), meanings).is_zero(difference):
+            if Prover(program, frozenset(unfold), meanings, work).is_zero(difference):
                 return True
         except (TooLarge, RecursionError):
             pass
@@ -79,17 +80,18 @@ def _difference(a: Expr, b: Expr) -> Expr:
 class Prover:
     """Normal forms under one program's facts, with some definitions unfolded; `meanings` also writes out functions."""
 
-    def __init__(self, program: Program, unfold: frozenset[str] = frozenset(), meanings: bool = False):
+    def __init__(self, program: Program, unfold: frozenset[str] = frozenset(), meanings: bool = False, work: int = MOST_WORK):
         self.program, self.unfold, self.meanings = program, unfold, meanings
         self.facts = [f for f in program.facts if f.kind in ("equation", "onehot")]
         self.signs: dict[str, x.Cond] = {}
         self.opposites: dict[str, Expr] = {}
-        self.work = 0
+        self.work = self.left = work
 
     # -- the question
 
     def is_zero(self, e: Expr) -> bool | None:
         """Whether the normal form of e is zero, if need be after clearing denominators."""
+        self.left = self.work
         left = self.collect(self.expand(e))
         opened = False
         for _ in range(5):
@@ -154,8 +156,8 @@ class Prover:
 
     def expand(self, e: Expr) -> list[Term]:
         """The expression as a list of terms."""
-        self.work += 1
-        if self.work > MOST_WORK:
+        self.left -= 1
+        if self.left < 0:
             raise TooLarge
         terms = self._expand(e)
         if len(terms) > MOST_TERMS:
