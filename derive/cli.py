@@ -157,8 +157,16 @@ def _load(stages: Stages, forward: str, function, shapes, sample, facts):
     program = stages.run("reading", lambda: read(given, function, shapes, _sample(sample), _facts(facts)))
     inputs = ", ".join(f"{v.name}: {'×'.join(map(str, v.shape)) or 'scalar'}" for v in program.inputs)
     made = f"{_count(len(program.equations), 'operation')}, {_count(len(program.inputs), 'input')} ({inputs})"
-    stages.done("read", "stdin" if forward == "-" else Path(forward).name, f"{made}, {_outputs(program)}")
+    stages.done("read", "stdin" if forward == "-" else Path(forward).name, f"{made}, {_outputs(program)}{_one_round(program)}")
     return program
+
+
+def _one_round(program) -> str:
+    """What is said of a script of which one round of its training loop was read."""
+    from derive.readers.cells import training_line
+
+    line = None if f"def {program.name.rpartition('.')[2]}(" in program.source else training_line(program.source)
+    return "" if line is None else f"; one round of the training loop on line {line}"
 
 
 def _options(templates: Path | None = None, **given: str) -> None:

@@ -56,6 +56,15 @@ def test_a_forward_pass_from_standard_input(run, here, monkeypatch):
     assert code == 0 and "stdin" in err and "report.pdf" in files(here / "stdin")
 
 
+TRAINED = "import numpy as np\n\nw = np.zeros(5)\nfor _ in range(9):\n    loss = ((x @ w - y) ** 2).mean()\n    w -= 0.1 * w\n"
+
+
+def test_a_training_loop_is_said_to_be_read_as_one_round(run, here):
+    (here / "train.py").write_text("# shapes: x (n, 5) · y (n,)\n" + TRAINED)
+    assert "one round of the training loop on line 5" in run("show", "train.py")[2]
+    assert "one round" not in run("show", "softmax.py")[2]
+
+
 @pytest.mark.parametrize("option", ["--engine", "--detail", "--templates"])
 def test_a_word_that_is_no_choice_is_told_before_any_work(run, option):
     code, out, err = run("report", "softmax.py", option, "nothing")

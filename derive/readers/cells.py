@@ -21,17 +21,33 @@ def one_step(tree: ast.Module) -> ast.Module:
     A training loop calls `loss.backward()`, or changes names that were set before it by `W -= …`, where no loss is
     computed after it: there the rounds belong to the forward pass.
     """
-    body: list[ast.stmt] = []
+    found = _training(tree)
+    if found is None:
+        return tree
+    place, step = found
+    rest = [n for n in tree.body[place + 1 :] if isinstance(n, DEFINITIONS)]
+    return ast.copy_location(ast.Module([*tree.body[:place], *step, *rest], tree.type_ignores), tree)
+
+
+def training_line(source: str) -> int | None:
+    """The line of the training loop of which a script's first round is read; None where there is none."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    found = _training(tree)
+    return None if found is None else tree.body[found[0]].lineno
+
+
+def _training(tree: ast.Module) -> tuple[int, list[ast.stmt]] | None:
+    """The place of a script's training loop, and the statements of one round."""
+    known: set[str] = set()
     for place, node in enumerate(tree.body):
-        known = set().union(*map(stored, body))
         step = _step(node, known) if isinstance(node, (ast.For, ast.While)) else None
-        if step is not None and not _is_backward(step[-1]) and any(map(_sets_a_loss, tree.body[place + 1 :])):
-            step = None
-        if step is not None:
-            rest = [n for n in tree.body[place + 1 :] if isinstance(n, DEFINITIONS)]
-            return ast.copy_location(ast.Module([*body, *step, *rest], tree.type_ignores), tree)
-        body.append(node)
-    return tree
+        if step is not None and (_is_backward(step[-1]) or not any(map(_sets_a_loss, tree.body[place + 1 :]))):
+            return place, step
+        known |= stored(node)
+    return None
 
 
 def _step(loop: ast.For | ast.While, known: set[str]) -> list[ast.stmt] | None:
@@ -134,4 +150,6 @@ def fetches(node: ast.stmt, data: set[str]) -> bool:
     return bool(names & data) and not names & LIBRARIES
 
 
-__all__ = ["fetches", "loaded", "loss_of", "needed", "one_step", "passes_on", "picks", "stored"]
+__all__ = [
+    "fetches", "loaded", "loss_of", "needed", "one_step", "passes_on", "picks", "stored", "training_line",
+]  # fmt: skip
