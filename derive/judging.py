@@ -77,6 +77,7 @@ def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Der
     proved = by_law or prove_equal(before, step.line, program, step.uses) is True
     if verdict.equal and not proved:
         verdict = bench.elsewhere(before, step.line) or verdict
+        proved = verdict.equal and _by_definitions(before, step, program)
     if verdict.equal is None and bench.loses(before, step.line):  # an entry beyond its array, a division by zero
         raise Refuted(_refutation(before, step, found, verdict, bench))
     if verdict.equal is False and (proved or verdict.how == "value" or _confirmed(verdict)):
@@ -85,6 +86,15 @@ def _judged(before: Expr, step: Step, bench: Bench, program: Program, found: Der
         return replace(step, certainty="proved", sure=True)
     tested = verdict.equal is True and verdict.how == "exact"
     return replace(step, certainty="tested" if tested else "open", sure=tested)
+
+
+FURTHER = 600  # expressions that a proof by further definitions may expand
+
+
+def _by_definitions(before: Expr, step: Step, program: Program) -> bool:
+    """A proof that also writes out what both lines mention: two arrays may be one by their definitions."""
+    names = frozenset(n for n in before.names | step.line.names if program.equation(n) is not None)
+    return not names <= {*step.uses} and prove_equal(before, step.line, program, {*step.uses, *names}, FURTHER) is True
 
 
 def _confirmed(verdict: Judgement) -> bool:

@@ -246,3 +246,11 @@ def test_a_loop_that_fails_names_its_line():
     found = check_code(GRADIENTS.replace("= Wh @ (dhs", "= Wx @ (dhs"), "b.py", forward=COUPLED).verdicts
     assert [v.place.line for v in found if v.verdict == "wrong"][:1] == [6]
     assert any(v.verdict == "unknown" and "line 6 of the loop" in v.reason for v in found)
+
+
+def test_a_loop_that_reads_beyond_the_end_is_wrong():
+    """`dhs_prev[T]` raises an IndexError; a place before the beginning is one from the end, which is not looked into."""
+    found = check_code(GRADIENTS.replace("if t + 1 < T", "if t - 1 < T"), "b.py", forward=COUPLED).verdicts
+    assert "wrong" in {v.verdict for v in found if v.place.end_line == 5}
+    found = check_code(GRADIENTS.replace("dhs_prev[t + 1] if t + 1 < T else 0", "dhs_prev[t - 1]"), "b.py", forward=COUPLED).verdicts
+    assert not any("nan" in (v.counterexample or "") for v in found)

@@ -473,12 +473,29 @@ def undefined_at(program: Program, a: Expr, b: Expr, known: Iterable[Expr]) -> C
     return None
 
 
+class _Bounded(Balls):
+    """Enclosures in which an entry beyond the end of its array is no number; what a negative place means stays open."""
+
+    def outside(self, inside: np.ndarray, data: np.ndarray) -> np.ndarray:
+        return self._each(lambda m, u: u if m else NAN, inside, data)
+
+    def _gather(self, array: Any, positions: list[Named]) -> Named:
+        found = super()._gather(array, positions)
+        before = False
+        for p in positions:
+            before = before | (spread(p, found.axes) < 0)
+        if np.any(before):
+            data = self._each(lambda m, u: UNCLEAR if m else u, np.broadcast_to(before, found.data.shape), found.data)
+            return Named(data, found.axes)
+        return found
+
+
 def _undefined(program: Program, a: Expr, b: Expr, known: tuple[Expr, ...], seed: int,
                sizes: Mapping[str, int] | None) -> CounterExample | None:  # fmt: skip
     """One draw of data of both signs; None where it shows nothing."""
     try:
         bench = RationalBench(program, seed, sizes, (a, b, *known))
-        balls = Balls(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
+        balls = _Bounded(World(bench.sizes, bench.world.equations, bench.world.is_whole), bench.fraction)
         if not all(_finite(balls, e, tuple(e.free)) for e in known):
             return None
         axes = _axes(a, b)
