@@ -74,7 +74,15 @@ class Windows:
         return frozenset({OUTPUTS, *inner} if len(inner) == 1 else {OUTPUTS})
 
     def _open(self, name: str) -> bool:
-        return name not in self.equations or bool(gradients_in(self.equations[name].rhs))
+        return name not in self.equations or bool(gradients_in(self.equations[name].rhs)) and not self._is_zero(name)
+
+    def _is_zero(self, name: str) -> bool:
+        """Whether a gradient is zero because those are that it is made of."""
+        e = self.equations.get(name)
+        if e is None or e.rhs.key == x.ZERO.key:
+            return e is not None
+        zero = {g for g in gradients_in(e.rhs) if self._is_zero(g)}
+        return bool(zero) and x.replace_entries(e.rhs, lambda t: x.ZERO if t.name in zero else None).key == x.ZERO.key
 
     def far_ends(self, own: str) -> list[str]:
         """The gradients through which all paths to one run, nearest first, the outputs last."""

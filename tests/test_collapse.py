@@ -199,3 +199,12 @@ def test_what_nothing_joins_is_refused(makemore, names):
 ])  # fmt: skip
 def test_windows_leave_odd_programs_right(source):
     assert derive.differentiate(source).certainty in ("proved", "tested")
+
+
+def test_what_is_zero_under_a_second_name_bars_no_window():
+    """∂base = 0, so ∂value = ∂base is zero too, and the path through the largest entry does not count."""
+    d = derive.differentiate(
+        "import numpy as np\ndef forward(x):\n    # shapes: x (n, C)\n    value = x.max(1)\n    base = value[:, None]\n"
+        "    e = np.exp(x - base)\n    total = e.sum(axis=1, keepdims=True)\n    return base + np.log(total)\n"
+    )
+    assert not any("argmax" in text(d[name].expr) for name in ("x", "value"))
