@@ -96,7 +96,7 @@ def _collapse(gradients: Gradients, found: Derivation, known: Mapping[str, Expr]
     short = measure(steps[-1].line) <= LONG
     if short and any(_opens(t) for s in steps for t in x.walk(s.line)):
         steps = min(steps, _simplified(found, known, indices, context, True), key=lambda s: measure(s[-1].line))
-    return Derivation(found.name, found.target, found.indices, tuple(_bracketed(steps)), kind="closed")
+    return Derivation(found.name, found.target, found.indices, tuple(_bracketed(steps) if short else steps), kind="closed")
 
 
 def _bracketed(steps: list[Step]) -> list[Step]:

@@ -32,7 +32,7 @@ def judge(outcomes: list[Outcome]) -> None:
 
 
 def test_five_hundred_mutants():
-    outcomes = [outcome(m) for m in sampled(500, SEED) if not equivalent(m)]
+    outcomes = [outcome(m) for m in sorted(sampled(500, SEED), key=lambda m: m.case.name) if not equivalent(m)]
     print(table(outcomes))
     judge(outcomes)
 

@@ -112,7 +112,7 @@ def operations(d, form: x.Expr, other: x.Expr) -> int:
     return count(form, *(d.program.equation(n).rhs for n in more)).at_nominal
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 @pytest.mark.parametrize("name", PASSES)
 def test_in_other_words_it_is_the_same_form(name, seed):
     for o in outcomes(name, seed):
