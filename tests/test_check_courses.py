@@ -32,3 +32,25 @@ def test_a_function_without_a_loss_is_not_split():
     text = "def f(x, w):\n    a = x @ w\n    da = 2 * a\n    return da\n"
     (found,) = check_code(text, "b.py").verdicts
     assert found.verdict == "unknown" and "--forward" in found.reason
+
+
+HEAD = ("import numpy as np\n# shapes: X (n, d) · y int (n,) · W (d, c)\ndef loss(X, y, W):\n"
+        "    p = np.exp(X @ W)\n    p = p / p.sum(1, keepdims=True)\n")  # fmt: skip
+LOSS = "    L = -np.log(p[np.arange(len(X)), y]).sum()\n"
+END = "    dW = X.T @ ds\n    return L, dW\n"
+ORDERS = [  # the gradient at the scores; whether it may stand before the loss
+    ("    ds = p.copy()\n    ds[np.arange(len(X)), y] -= 1\n", True),
+    ("    ds = 1 * p\n    ds[np.arange(len(X)), y] -= 1\n", True),
+    ("    ds = p\n    ds[np.arange(len(X)), y] -= 1\n", False),
+    ("    ds = p.T\n    ds[y, np.arange(len(X))] -= 1\n    ds = p\n", False),
+    ("    q = p[:]\n    ds = q\n    np.subtract.at(ds, (np.arange(len(X)), y), 1)\n", False),
+    ("    p[np.arange(len(X)), y] -= 1\n    ds = p\n", False),
+]
+
+
+@pytest.mark.parametrize("gradient, free", ORDERS)
+def test_a_loss_behind_backward_code(gradient, free):
+    """Never right where the loss is computed from what the backward code has changed."""
+    assert "right" in {v.verdict for v in check_code(HEAD + LOSS + gradient + END, "b.py").verdicts}
+    found = {v.verdict for v in check_code(HEAD + gradient + LOSS + END, "b.py").verdicts}
+    assert ("right" in found) is free

@@ -14,29 +14,33 @@ from dataclasses import dataclass, replace
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Back
 from derive.checker.statements import stored_keys, uses
+from derive.errors import Span, Unsupported
 from derive.readers.cells import LOSS
 
 
 @dataclass(frozen=True)
 class Both:
-    """A function with both passes: its statements, and the name of its loss."""
+    """A function with both passes: its statements in order and by pass, and the name of its loss."""
 
     function: ast.FunctionDef
     name: str
     loss: str
     forward: tuple[ast.stmt, ...]
     backward: tuple[ast.stmt, ...]
+    order: tuple[ast.stmt, ...] = ()
     loop: ast.For | ast.While | None = None
 
 
 def split_together(source: str, path: str, tree: ast.Module, wanted: str | None = None) -> tuple[Back, str, str] | None:
     """The backward code, the text of the forward pass and the name of its function; None where no function has both.
 
-    `wanted`: the function to be split; None: the first that has both.
+    `wanted`: the function to be split; None: the first that has both.  Raises a Problem where the two passes cannot
+    be taken apart.
     """
     for function, name in _functions(tree):
         both = both_passes(function, name) if wanted in (None, name) else None
         if both is not None:
+            _keep_meaning(both, source, path)
             body = tuple(s for n in both.backward for s in _without_loss(n, both.loss))
             return Back(source, path, tree, body, loop=both.loop), _forward_text(source, both), name
     return None
@@ -88,7 +92,72 @@ def _parts(function: ast.FunctionDef, name: str) -> Both | None:
             wanted |= uses(body[k]).reads
     kept |= {k for k, n in enumerate(body[:first]) if not isinstance(n, ast.Return)}
     parts = [n for k, n in enumerate(body) if k in kept], [n for k, n in enumerate(body) if k not in kept]
-    return Both(function, name, loss, tuple(parts[0]), tuple(parts[1]))
+    return Both(function, name, loss, tuple(parts[0]), tuple(parts[1]), tuple(body))
+
+
+# ---------------------------------------------------------------- whether the passes may be taken apart
+
+VIEWS = {"reshape", "view", "ravel", "squeeze", "unsqueeze", "transpose", "swapaxes", "permute", "asarray", "T"}
+
+
+def _keep_meaning(both: Both, source: str, path: str) -> None:
+    """Raises a Problem where a forward statement that stands behind backward code computes something else before it.
+
+    `ds = p; ds[rows, y] -= 1; loss = -np.log(p[rows, y]).mean()`: the loss is not that of the probabilities.
+    """
+    same = _one_array(both.order)
+    for place, later in enumerate(both.order):
+        for earlier in both.order[:place] if later in both.forward else ():
+            if earlier in both.forward:
+                continue
+            changed, changes = _touched(earlier, same), _touched(later, same)
+            clash = sorted(changed & (uses(later).reads | _own(later)) | changes & (uses(earlier).reads | _own(earlier)))
+            if clash:
+                text = source.splitlines()[later.lineno - 1]
+                span = Span(later.lineno, later.col_offset + 1, text=text, path=path)
+                raise Unsupported(f"`{both.loss}` rests on this line, and line {earlier.lineno} of the backward code stands before it",
+                                  f"both use `{clash[0]}`, and one of them changes it",
+                                  "compute the loss before the first gradient", span)  # fmt: skip
+
+
+def _touched(node: ast.stmt, same: dict[str, frozenset[str]]) -> frozenset[str]:
+    """What a statement writes; what it changes in place under all names that may be one array with it."""
+    return _own(node).union(*(same.get(n, ()) for n in uses(node).changes & _own(node)))
+
+
+def _own(node: ast.stmt) -> frozenset[str]:
+    """The names whose values a statement writes; `x.g = …` leaves x as it is."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return _writes(node) - {t.value.id for t in targets if isinstance(t, ast.Attribute) and isinstance(t.value, ast.Name)}
+
+
+def _one_array(body: Iterable[ast.stmt]) -> dict[str, frozenset[str]]:
+    """For every name those that may hold the same array: another name, a slice, a view of it."""
+    groups: dict[str, set[str]] = {}
+    for node in (n for s in body for n in ast.walk(s) if isinstance(n, ast.Assign)):
+        for target in node.targets:
+            both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts)
+            for name, value in zip(target.elts, node.value.elts, strict=True) if both else [(target, node.value)]:
+                root = _root(value)
+                if isinstance(name, ast.Name) and root is not None:
+                    group = groups.get(name.id, {name.id}) | groups.get(root, {root})
+                    groups |= {n: group for n in group}
+    return {n: frozenset(g) for n, g in groups.items()}
+
+
+def _root(value: ast.expr) -> str | None:
+    """The name whose array an expression may hold."""
+    while not isinstance(value, ast.Name):
+        match value:
+            case ast.Subscript(value=inner) | ast.Attribute(value=inner):
+                value = inner
+            case ast.Call(func=ast.Attribute(attr=attr, value=ast.Name(id="np" | "numpy" | "torch")), args=[first, *_]) if attr in VIEWS:
+                value = first
+            case ast.Call(func=ast.Attribute(attr=attr, value=inner)) if attr in VIEWS:
+                value = inner
+            case _:
+                return None
+    return value.id
 
 
 def _writes(node: ast.stmt) -> frozenset[str]:
