@@ -518,7 +518,7 @@ def run_module(source: str, name: str) -> dict:
     """The names of a generated module.
 
     This is the one place where something is executed, and it is our own printer's text: the printers write names,
-    numbers and operators of the checked Program, never a stretch of the user's source.
+    numbers and operators of the checked Program; of the user's source it holds lines in comments, each one line.
     """
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     path = f"<derive {name} {digest} {next(_compiled)}>"

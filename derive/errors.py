@@ -6,7 +6,9 @@ what the command line prints; nothing else escapes from bad input.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,14 @@ class ShapeMismatch(Problem):
 
 
 class ShapeUnknown(Problem):
-    """A shape that neither declaration nor use determines; the hint is the comment line to paste."""
+    """A shape that neither declaration nor use determines; the hint is the comment line to paste.
+
+    `shapes`: what the hint says of every input; `guessed`: the inputs of which it is a guess.
+    """
 
     code = "E105"
+    shapes: Mapping[str, str] = MappingProxyType({})
+    guessed: tuple[str, ...] = ()
 
 
 class NotDifferentiable(Problem):

@@ -21,6 +21,12 @@ X: n d; y: int n
 N, D = X.shape; p = X.copy(); p[range(N), y] -= 1; return p / N
 ---
 X: n d; y: int n
+rows = np.arange(len(X)); p = X.copy(); p[rows, y] -= 1; back = rows[::-1]; return p * p[back] + X[rows, y][:, None]
+---
+X: n d; y: int n
+rows = np.arange(len(X)); rows = rows + 0; cols = np.arange(3); p = X.copy(); p[rows[:, None], cols] *= 2; return p
+---
+X: n d; y: int n
 p = X * 2; q = p; q[np.arange(len(X)), y] -= 1; r = p + 1; return r, q
 ---
 X: n d; y: int n

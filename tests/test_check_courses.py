@@ -40,6 +40,7 @@ LOSS = "    L = -np.log(p[np.arange(len(X)), y]).sum()\n"
 END = "    dW = X.T @ ds\n    return L, dW\n"
 ORDERS = [  # the gradient at the scores; whether it may stand before the loss
     ("    ds = p.copy()\n    ds[np.arange(len(X)), y] -= 1\n", True),
+    ("    rows = np.arange(len(X))\n    ds = p.copy()\n    ds[rows, y] -= 1\n", True),
     ("    ds = 1 * p\n    ds[np.arange(len(X)), y] -= 1\n", True),
     ("    ds = p\n    ds[np.arange(len(X)), y] -= 1\n", False),
     ("    ds = p.T\n    ds[y, np.arange(len(X))] -= 1\n    ds = p\n", False),

@@ -14,10 +14,20 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
 
+from derive import expr as x
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
-from derive.checker.statements import copied_gradient, declared, one_by_one, packed, stored_keys, uses, without_branches
+from derive.checker.statements import (
+    copied_gradient,
+    declared,
+    fills,
+    one_by_one,
+    packed,
+    stored_keys,
+    uses,
+    without_branches,
+)
 from derive.errors import Problem, Unsupported
 from derive.index import Size
 from derive.program import Equation, Program, Variable, base_name, gradient_name
@@ -29,7 +39,7 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
 from derive.readers.run import Knowledge, Run, without_quotients
 from derive.readers.statements import Returned, assign, execute
-from derive.readers.values import Array, ByName, Function, Parameter, Restart, Rows, Scope
+from derive.readers.values import Array, ByName, Function, Instance, Parameter, Restart, Rows, Scope
 
 MOST_STEPS = 3000
 _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
@@ -78,6 +88,7 @@ class _Reader:
         self.variables: list[Variable] = []
         self.unread: dict[str, int] = {}
         self.returned: ast.Return | None = None
+        self.rooms: set[str] = set()
         self.given = self._values_returned()
         run = self.run
         self.mark = copy.copy(run)
@@ -101,7 +112,7 @@ class _Reader:
         run.lines, run.path, run.notes, run.line_shapes, run.free_names = self.back.lines, self.back.path, {}, {}, None
         run.unify, run.integers = _strict(run), {}
         scope = self._script() if self.back.function is None else self._function()
-        self.start = self._named(scope)
+        self.start = {n: v for n, v in self._named(scope).items() if n not in self.rooms}
         self._assume(scope)
         self._body(list(self.back.body))
 
@@ -136,6 +147,7 @@ class _Reader:
             elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 self.source.bind_import(node, module)
         scope = Scope("", module)
+        self._empty_gradients()
         spec = self.back.function.args
         parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         caches, gradients = self._state(), []
@@ -152,6 +164,20 @@ class _Reader:
         self._unpacked_by_name(scope, parameters)
         self.run.scopes.append(scope)
         return scope
+
+    def _empty_gradients(self) -> None:
+        """`self.dW = np.zeros_like(self.W)` in __init__ is room for a gradient, no input of the forward pass."""
+        owner, cls = self.outer.get("self"), self.source.owner
+        init = next((n for n in getattr(cls, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+        used = frozenset().union(*(e.rhs.names for e in self.mark.equations))
+        for node in ast.walk(init) if isinstance(owner, Instance) and init is not None else ():
+            match node:
+                case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)]) if fills(node) and name not in used:
+                    array = owner.attributes.get(spelled(name))
+                    if isinstance(array, Array):
+                        zeros = Array(array.shape, lambda _: x.ZERO)
+                        owner.attributes[name] = self.run.store(name, zeros)
+                        self.rooms.add(f"self[{name}]")
 
     def _unpacked_by_name(self, scope: Scope, names: Iterable[str] | None = None) -> None:
         """Containers that nothing of the forward pass is bound to: `cache["h"]` is its h."""

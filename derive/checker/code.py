@@ -18,10 +18,11 @@ from derive.checker.names import spelled
 from derive.checker.reading import Back
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
+from derive.checker.supposed import outlook, under_shapes
 from derive.checker.together import any_number, losses, split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
-from derive.errors import Problem, Unreadable
+from derive.errors import Problem, ShapeUnknown, Unreadable
 from derive.judges.evaluate import Undecided
 from derive.program import Program
 from derive.readers.python import parsed, uncalled
@@ -68,6 +69,16 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
         reading = read_both(text, back, path=where, function=function, **options)
         checker = Checker(reading, Court(reading))
         return Checked(path, tuple(checker.verdicts())), checker
+    except ShapeUnknown as problem:
+        found, checker = None, None
+        if problem.guessed and not problem.shapes.keys() <= (shapes or {}).keys():
+            found, checker = judged_code(source, path, forward=forward, forward_path=forward_path, function=function,
+                                         shapes={**problem.shapes, **(shapes or {})}, sample=sample, facts=facts,
+                                         assumed=assumed, breaks=breaks)  # fmt: skip
+        if found is not None and (supposed := under_shapes(found, problem)) is not None:
+            return supposed, checker
+        problem.hint = "; ".join(filter(None, (problem.hint, outlook(found) if found is not None else "")))
+        return Checked(path, (_refused(problem, source, path),)), None
     except Problem as problem:
         return Checked(path, (_refused(problem, source, path),)), None
     except (

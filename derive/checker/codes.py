@@ -40,7 +40,7 @@ CODES: Mapping[str, tuple[str, str, str]] = {
              r"-2\sum_n x_n(t_n - a)  instead of  -2\sum_n x_n(t_n - a - w x_n)"),
     "W101": ("reading", "Right under a reading that must be named.", r"y_j \text{ read as } y_{ij}"),
     "W102": ("side-condition", "Right under a side condition that nobody declared.", r"\sum_i y_i = 1"),
-    "W103": ("assumption-made", "Right under a definition that the checker assumed, since the document leaves it out.",
+    "W103": ("assumption-made", "Right under what the checker assumed, since the document leaves it out: a definition, a shape.",
              r"p = \mathrm{softmax}(z)"),
     "W110": ("missing-index", "Right if a missing index is filled in.", r"y_j \text{ for } y_{ij}"),
     "W111": ("alias", "Right if a name is another spelling of a known one.", r"Prob4 \text{ for } Probs"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from derive.checker.claims import Claim, statements
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.mending import equals
+from derive.checker.names import spelled
 from derive.checker.reading import Reading
 from derive.checker.recomputed import arguments_of, parts_of
 from derive.claim import Verdict, combined
@@ -276,7 +277,11 @@ class Judge:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-        if not self._another(f) and rooted:
+        if self._another(f) or not rooted:
+            return
+        if (meant := self._initial(f)) is not None:
+            self._against(f, meant)
+        else:
             f.word = "open"
 
     def _another(self, f: Finding) -> bool:
@@ -295,6 +300,15 @@ class Judge:
                     f.reason = f"the gradient at `{base_name(meant)}`"
                     return True
         return False
+
+    def _initial(self, f: Finding) -> str | None:
+        """`self.dw` for the gradient at `weights`: kept on the object, the initial of one input alone, of its shape."""
+        owner, _, key = f.claim.name.rstrip("]").partition("[")
+        base, forward = (spelled(key) or "").lower(), self.reading.forward
+        if owner != "self" or len(base) != 1:
+            return None
+        found = [v.name for v in forward.inputs if v.sort == "real" and base_name(v.name).lower().startswith(base)]
+        return found[0] if len(found) == 1 and forward.shape(found[0]) == self.court.shape(f.claim.array) else None
 
     def _parts(self, f: Finding) -> Iterator[tuple[str, str, bool | None]]:
         """Gradients at nameless parts of the lines whose gradients a claim reads, in its shape."""

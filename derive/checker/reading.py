@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -48,20 +48,22 @@ class Back:
 
 @dataclass
 class Snapshot:
-    """What names and buffers hold at one point of the reading, so that a statement can be read again, changed."""
+    """What names, objects and buffers hold at one point of the reading, so that a statement can be read again, changed."""
 
     scopes: list[tuple[Scope, dict, dict]]
+    objects: list[tuple[Scope, dict, dict]]
     buffers: list[tuple[Buffer, tuple]]
     inner: list[tuple[dict | list, dict | list]]
 
     @staticmethod
     def of(run: Run) -> Snapshot:
-        scopes = [(s, dict(s), dict(s.born)) for s in run.scopes]
-        values = [v for s in run.scopes for v in _leaves(s)]
+        scopes, objects = [[(s, dict(s), dict(s.born)) for s in group] for group in (run.scopes, _objects(run.scopes))]
+        every = [s for s, _, _ in (*scopes, *objects)]
+        values = [v for s in every for v in _leaves(s)]
         found = {id(v.view.buffer): v.view.buffer for v in values if isinstance(v, Array) and v.view is not None}
         held = [(b, (b.anchor, b.loops, b.stamp, set(b.versions))) for b in found.values()]
-        inner = [(v, copy.copy(v)) for s in run.scopes for v in s.values() if isinstance(v, (dict, list)) and not isinstance(v, ByName)]
-        return Snapshot(scopes, held, inner)
+        inner = [(v, copy.copy(v)) for s in every for v in s.values() if isinstance(v, (dict, list)) and not isinstance(v, ByName)]
+        return Snapshot(scopes, objects, held, inner)
 
     def names(self) -> set[str]:
         """The names in reach."""
@@ -69,7 +71,7 @@ class Snapshot:
 
     def restore(self, run: Run) -> None:
         run.scopes[:] = [s for s, _, _ in self.scopes]
-        for scope, values, born in self.scopes:
+        for scope, values, born in (*self.scopes, *self.objects):
             scope.clear(), scope.update(values)
             scope.born.clear(), scope.born.update(born)
         for buffer, (buffer.anchor, buffer.loops, buffer.stamp, versions) in self.buffers:
@@ -176,6 +178,17 @@ def flat(scope: Mapping) -> dict[str, object]:
         elif isinstance(value, dict) and not isinstance(value, ByName):
             found |= {f"{name}[{key}]": inner for key, inner in value.items() if isinstance(key, (str, int))}
     return found
+
+
+def _objects(scopes: Iterable[Scope]) -> list[Scope]:
+    """The attributes of the objects that names hold, and of the objects in these."""
+    found: dict[int, Scope] = {}
+    waiting = list(scopes)
+    while waiting:
+        inner = [v.attributes for v in waiting.pop().values() if isinstance(v, Instance)]
+        waiting += [s for s in inner if id(s) not in found]
+        found |= {id(s): s for s in inner}
+    return list(found.values())
 
 
 def _leaves(scope: Mapping) -> Iterator[object]:

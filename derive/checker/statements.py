@@ -41,6 +41,11 @@ class _Visitor(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         (self.reads if isinstance(node.ctx, ast.Load) else self.sets).add(node.id)
 
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if (name := of_self(node)) is not None:
+            self.reads.add(name)
+        self.generic_visit(node)
+
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
         self._place(node.target)
@@ -68,11 +73,20 @@ class _Visitor(ast.NodeVisitor):
         while isinstance(base, (ast.Subscript, ast.Attribute)):
             if isinstance(base, ast.Subscript):
                 self.visit(base.slice)
+                self.changes |= {n for n in [of_self(base)] if n is not None}
             base = base.value
         if isinstance(base, ast.Name):
             self.changes.add(base.id)
         else:
             self.visit(base)
+
+
+def of_self(node: ast.Subscript) -> str | None:
+    """`grads` of `self.grads["W"]`: a container that an object keeps is spoken of by its own name."""
+    match node.value:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return name
+    return None
 
 
 def fills(node: ast.stmt) -> bool:
@@ -92,7 +106,8 @@ def stored_keys(node: ast.stmt) -> list[str]:
     found = []
     for target in targets:
         match target:
-            case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant(value=str() as key)):
+            case ast.Subscript(value=ast.Name(id=owner) | ast.Attribute(value=ast.Name(id="self"), attr=owner),
+                               slice=ast.Constant(value=str() as key)):  # fmt: skip
                 found.append(f"{owner}[{key}]")
     return found
 

@@ -218,8 +218,23 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     try:
         for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
             _attribute(run, inputs, scope, attributes, node)
+        attributes.update(_to_be_filled(source.owner))
     finally:
         run.scopes.pop()
+
+
+def _to_be_filled(owner: ast.ClassDef) -> dict[str, dict]:
+    """`self.cache = {}`, into which nothing but the two passes stores, and they by key."""
+    methods = {m.name: [n for n in ast.walk(m) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "self"]
+               for m in owner.body if isinstance(m, ast.FunctionDef)}  # fmt: skip
+    passes = [n for m in owner.body if getattr(m, "name", "") in ("forward", "backward") for n in ast.walk(m)]
+    stored = {n.value.attr for n in passes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
+              and isinstance(n.value, ast.Attribute)}  # fmt: skip
+    others = [n.attr for name, found in methods.items() if name not in ("forward", "backward") for n in found]
+    init = next(m for m in owner.body if getattr(m, "name", "") == "__init__")
+    made = {n.targets[0].attr for n in init.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)
+            and not n.value.keys and isinstance(n.targets[0], ast.Attribute)}  # fmt: skip
+    return {name: {} for name in made & stored if others.count(name) == 1}
 
 
 def _settings(run: Run, init: ast.FunctionDef, name: str) -> Instance | None:

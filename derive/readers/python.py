@@ -425,13 +425,16 @@ def shapes_missing(source: Source, inputs: Inputs, knowledge: Knowledge, run: Ru
                 taken.add(str(names[letter]))
         return n.substitute(names)
 
-    items = []
+    shapes = {}
     for v in run.inputs.values():
         sort = "" if (sort := knowledge.sorts.get(v.name, v.sort)) == "real" else f"{sort} "
-        items.append(f"{v.name} {sort}{S.axes_text(tuple(readable(n) for n in v.shape))}")
-    unknown = [n for n in knowledge.guesses]
-    return ShapeUnknown(f"the shape of `{unknown[0]}` is not known", "neither a declaration nor its use determines it",
-                        "# shapes: " + " · ".join(items), knowledge.places.get(unknown[0]), source.path)  # fmt: skip
+        shapes[v.name] = f"{sort}{S.axes_text(tuple(readable(n) for n in v.shape))}"
+    unknown = list(knowledge.guesses)
+    hint = "# shapes: " + " · ".join(f"{name} {axes}" for name, axes in shapes.items())
+    problem = ShapeUnknown(f"the shape of `{unknown[0]}` is not known", "neither a declaration nor its use determines it",
+                           hint, knowledge.places.get(unknown[0]), source.path)  # fmt: skip
+    problem.shapes, problem.guessed = shapes, tuple(n for n in unknown if n in shapes)
+    return problem
 
 
 def with_facts(program: Program, facts: tuple[str, ...]) -> Program:

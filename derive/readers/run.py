@@ -413,7 +413,8 @@ class Run:
             buffer = Buffer(internal, array.shape, array.sort, {internal}, over, tuple(self.loops))
             view = whole_view(buffer)
         view.buffer.versions.add(internal)
-        return replace(entries(internal, array.shape, array.sort, over), view=view)
+        made = array.detached() if not over and _counts(array) else entries(internal, array.shape, array.sort, over)
+        return replace(made, view=view, cheap=True)
 
     def once(self, array: Array, name: str) -> Array:
         """An array that a definition mentions several times: given a name unless it is a plain entry."""
@@ -427,6 +428,15 @@ class Run:
         buffer = view.buffer
         whole = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
         return replace(array, body=lambda slots: whole.body(view.reach(slots)), view=replace(view, stamp=buffer.stamp))
+
+
+def _counts(array: Array) -> bool:
+    """`rows = np.arange(n)`: integers that follow from their place alone; as a subscript they are that place."""
+    if array.sort != "int" or not array.rank:
+        return False
+    places = tuple(Index("i", n) for n in array.shape)
+    slot = x.as_slot(array.body(places))
+    return isinstance(slot, Index) or (isinstance(slot, x.Term) and not slot.names and slot.free <= set(places))
 
 
 def same_slot(a: Slot, b: Slot) -> bool:
