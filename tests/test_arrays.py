@@ -209,6 +209,7 @@ GOLDEN = [
     ("out[i:n, j:C] = Z[i,j]/c1[i,0]", "out = Z / c1"),
     ("out[i:n, j:C] = sum[k:d] X[i,k]*w[k,j] + bias[j]", "out = X @ w + bias"),
     ("out[k:d, j:C] = sum[i:n] X[i,k]*Z[i,j]", "out = X.T @ Z"),
+    ("out[k:d, j:C] = sum[i:n] X[i,k]*(P[i,j] - [y[i] = j])", "out = X.T @ (P - (y[:, None] == np.arange(C)))"),
     ("out[i:n, k:d] = sum[j:C] Z[i,j]*w[k,j]", "out = Z @ w.T"),
     ("out[j:C] = sum[i:n] Z[i,j]", "out = Z.sum(axis=0)"),
     ("out[i:n, o:1] = sum[j:C] Z[i,j]*P[i,j]", "out = (Z * P).sum(axis=1, keepdims=True)"),

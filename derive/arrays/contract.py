@@ -169,10 +169,15 @@ def _contracted(low: Lowering, factors: list[Expr], bound: list[Index], want: Ax
 
 
 def _natural(factors: list[Expr], want: Axes, bound: list[Index]) -> Axes:
-    """The order of the axes in the largest array that occurs: what a sum over entries is laid out in."""
-    entries = [t for f in factors for t in x.walk(f) if isinstance(t, x.Entry)]
-    plain = [tuple(s for s in t.slots if isinstance(s, Index) and (s in want or s in bound)) for t in entries]
-    largest = max(plain, key=len, default=())
+    """The order of the axes in the largest array that occurs: what a sum over entries is laid out in.
+
+    A factor that is an array of its own has its layout; the others decide.
+    """
+    largest: Axes = ()
+    for group in ([f for f in factors if not isinstance(f, x.Entry)], factors):
+        entries = [t for f in group for t in x.walk(f) if isinstance(t, x.Entry)]
+        plain = [tuple(s for s in t.slots if isinstance(s, Index) and (s in want or s in bound)) for t in entries]
+        largest = largest if len(largest) > 1 else max(plain, key=len, default=())
     rest = [i for i in (*want, *bound) if i is not None and i not in largest]
     return (*rest, *largest)
 
