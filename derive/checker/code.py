@@ -16,6 +16,7 @@ from derive.checker.cut import Court
 from derive.checker.generated import without_guards
 from derive.checker.names import spelled
 from derive.checker.reading import Back
+from derive.checker.safeguards import forgiven
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
 from derive.checker.supposed import outlook, under_shapes
@@ -68,7 +69,10 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
         back = replace(back, assumed=assumed, breaks=breaks)
         reading = read_both(text, back, path=where, function=function, **options)
         checker = Checker(reading, Court(reading))
-        return Checked(path, tuple(checker.verdicts())), checker
+        given = {"forward_path": forward_path, "function": function, "shapes": shapes, "sample": sample, "facts": facts,
+                 "assumed": assumed, "breaks": breaks}  # fmt: skip
+        again = lambda plain, other: judged_code(plain, path, forward=other, **given)[0]  # noqa: E731
+        return forgiven(Checked(path, tuple(checker.verdicts())), source, forward, again), checker
     except ShapeUnknown as problem:
         found, checker = None, None
         if problem.guessed and not problem.shapes.keys() <= (shapes or {}).keys():
