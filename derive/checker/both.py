@@ -152,8 +152,8 @@ class _Reader:
         parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         caches, gradients = self._state(), []
         for name in parameters:
-            if name == "self" and "self" in self.outer:
-                scope[name] = self.outer["self"]
+            if isinstance(self.outer.get(name), Instance):
+                scope[name] = self.outer[name]
             elif name in self.outer and isinstance(self.outer[name], _STATE):
                 scope[name] = self.outer[name]
             elif spelled(name) is not None or name in ("upstream", "g", "grad", "grads"):
@@ -296,7 +296,7 @@ class _Reader:
         Where a gradient that was set is left out and its array returned instead, that array is what is claimed.
         """
         values = value.elts if isinstance(value, ast.Tuple) else [value]
-        inputs = [n for n, v in self.mark.inputs.items() if v.sort == "real"]
+        inputs, values = self._matched(values)
         spoken = [self._gradient_of(v.id, inputs) if isinstance(v, ast.Name) else None for v in values]
         returned = {v.id for v in values if isinstance(v, ast.Name)}
         left_out = {self._gradient_of(n, inputs) for n in self.run.scopes[-1] if n not in returned}
@@ -309,10 +309,26 @@ class _Reader:
             self._returned_as(inputs[odd[0]], values[odd[0]])
         for place, v in enumerate(values):
             if isinstance(v, ast.Name):
-                if spoken[place] is None and self.start.get(v.id) in left_out:
+                if spoken[place] is None and v.id in self.start and self.start[v.id] in left_out:
                     self._returned_as(v.id, v)
+                elif spoken[place] is None and in_order and isinstance(self.run.scopes[-1].get(v.id), Array):
+                    self._returned_as(inputs[place], v)
             elif not isinstance(v, (ast.Constant, ast.Dict, ast.Tuple, ast.List)):
                 self._returned_as(inputs[place] if in_order else f"returned{place}", v)
+
+    def _matched(self, values: list[ast.expr]) -> tuple[list[str], list[ast.expr]]:
+        """The inputs in order and the values returned for them: for forward's parameters, one each, else for all inputs.
+
+        Where there is one for every parameter, the None for labels and settings is left out.
+        """
+        inputs = [n for n, v in self.mark.inputs.items() if v.sort == "real"]
+        names = [a.arg for a in self.source.function.args.args] if self.source.function is not None else []
+        names = [n for n in names if not isinstance(self.outer.get(n), Instance)]
+        pairs = list(zip(names, values, strict=False)) if len(names) == len(values) else []
+        odd = [n for n, v in pairs if (n in inputs) == (isinstance(v, ast.Constant) and v.value is None)]
+        if not pairs or odd:
+            return inputs, values
+        return [n for n in names if n in inputs], [v for n, v in pairs if n in inputs]
 
     def _gradient_of(self, name: str, inputs: list[str]) -> str | None:
         """The forward array whose gradient a name is; an input also where backward does not bind it."""

@@ -19,7 +19,7 @@ from derive.checker.reading import Back
 from derive.checker.safeguards import forgiven
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
-from derive.checker.supposed import outlook, under_shapes
+from derive.checker.supposed import guesses, outlook, under_shapes
 from derive.checker.together import any_number, losses, split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
@@ -74,13 +74,13 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
         again = lambda plain, other: judged_code(plain, path, forward=other, **given)[0]  # noqa: E731
         return forgiven(Checked(path, tuple(checker.verdicts())), source, forward, again), checker
     except ShapeUnknown as problem:
-        found, checker = None, None
-        if problem.guessed and not problem.shapes.keys() <= (shapes or {}).keys():
+        found = None
+        for guess in guesses(problem) if not problem.shapes.keys() <= (shapes or {}).keys() else ():
             found, checker = judged_code(source, path, forward=forward, forward_path=forward_path, function=function,
-                                         shapes={**problem.shapes, **(shapes or {})}, sample=sample, facts=facts,
+                                         shapes={**guess, **(shapes or {})}, sample=sample, facts=facts,
                                          assumed=assumed, breaks=breaks)  # fmt: skip
-        if found is not None and (supposed := under_shapes(found, problem)) is not None:
-            return supposed, checker
+            if (supposed := under_shapes(found, guess, problem.guessed)) is not None:
+                return supposed, checker
         problem.hint = "; ".join(filter(None, (problem.hint, outlook(found) if found is not None else "")))
         return Checked(path, (_refused(problem, source, path),)), None
     except Problem as problem:

@@ -314,10 +314,11 @@ class Judge:
         """Gradients at nameless parts of the lines whose gradients a claim reads, in its shape."""
         court, want = self.court, self.court.shape(f.claim.array)
         above = dict(f.cut.reached)
-        above |= {u: n for u, n in self.reading.upstream.items() if n in f.cut.inner and u not in above}
+        arriving = {u: n if self.reading.forward.shape(u) else self.reading.scalar_upstream for u, n in self.reading.upstream.items()}
+        above |= {u: n for u, n in arriving.items() if n in f.cut.inner and u not in above}
         if not above:
             above = {g.meant: g.claim.array for g in self.findings if g.meant and g.claim.array in self.claimed}
-            above |= {u: n for u, n in self.reading.upstream.items() if u not in above}
+            above |= {u: n for u, n in arriving.items() if u not in above}
         above = above or {
             u: court.truth_array(u) for u in court.targets if self.reading.forward.equation(u) is not None
         }

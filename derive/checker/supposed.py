@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from derive.claim import Checked
@@ -10,7 +11,15 @@ from derive.errors import ShapeUnknown
 FINE = ("right", "right-if", "no-claim")
 
 
-def under_shapes(checked: Checked, problem: ShapeUnknown) -> Checked | None:
+def guesses(problem: ShapeUnknown) -> Iterator[Mapping[str, str]]:
+    """The shapes to suppose, one after the other: for functions of single numbers first whole arrays, entry by entry."""
+    if problem.guessed and set(problem.shapes.values()) == {"()"}:
+        yield dict.fromkeys(problem.shapes, "(n, d)")
+    if problem.guessed:
+        yield problem.shapes
+
+
+def under_shapes(checked: Checked, shapes: Mapping[str, str], guessed: Iterable[str]) -> Checked | None:
     """The verdicts found with the guessed shapes, the condition named; None unless every gradient is right with them.
 
     A wrong one may be right with other shapes (one sample for a batch), so that nothing is said of it.
@@ -18,11 +27,12 @@ def under_shapes(checked: Checked, problem: ShapeUnknown) -> Checked | None:
     words = {v.verdict for v in checked.verdicts}
     if not words & {"right", "right-if"} or not words <= set(FINE):
         return None
-    said = " and ".join(f"`{name}` has the shape {problem.shapes[name]}" for name in problem.guessed)
+    said = " and ".join(f"`{name}` has the shape {shapes[name]}" for name in guessed)
+    hint = "# shapes: " + " · ".join(f"{name} {axes}" for name, axes in shapes.items())
     found = [replace(v, verdict="right-if", reason="; ".join(filter(None, (said, v.reason))), kind=v.kind or "assumption-made",
                      code=v.code or "W103") if v.verdict in FINE[:2] else v for v in checked.verdicts]  # fmt: skip
     first = next(k for k, v in enumerate(found) if v.verdict == "right-if")
-    found[first] = replace(found[first], note="; ".join(filter(None, (found[first].note, f"to say so: {problem.hint}"))))
+    found[first] = replace(found[first], note="; ".join(filter(None, (found[first].note, f"to say so: {hint}"))))
     return replace(checked, verdicts=tuple(found))
 
 

@@ -17,6 +17,7 @@ from derive.index import Size
 from derive.program import Program, Variable, contradiction, parse_fact
 from derive.readers import cells, initialise
 from derive.readers import shapes as S
+from derive.readers.autograd import with_plain_context
 from derive.readers.callables import call_value
 from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
@@ -153,7 +154,7 @@ def parsed(source: str, path: str = "") -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            return with_plain_context(ast.parse(source))
     except SyntaxError as error:
         raise _syntax(error, source, path) from None
     except (ValueError, MemoryError) as error:
