@@ -54,7 +54,7 @@ def test_a_gradient_kept_on_the_object(row):
 def test_a_correction_in_a_buffer_of_the_object():
     """What a trial stores into the object is taken back before the next one."""
     checked = check_code(dense(ROOM, "pass", "self.dweights += self.x.T @ (2 * g)", f"self.dbias += {B}"), "b.py")
-    assert checked.verdicts[0].correction == "self.dweights += 0.5 * (self.x.T @ (2 * g))"
+    assert checked.verdicts[0].correction == "self.dweights += self.x.T @ (g)"
 
 
 def test_shapes_that_nobody_declared():

@@ -288,6 +288,7 @@ class _Reader:
         self.run.scopes[-1].setdefault("grads", {})
         place = ast.Subscript(ast.Name("grads", ast.Load()), ast.Constant(name), ast.Store())
         made = ast.copy_location(ast.Assign([place], value), value)
+        made.entry = f'grads["{name}"]'
         self._step(ast.fix_missing_locations(made), False)
 
     def _returned_in_order(self, value: ast.expr) -> None:

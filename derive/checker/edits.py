@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ REDUCTIONS = {
 }
 JOINS = {"concatenate", "cat", "stack", "hstack", "vstack", "concat"}
 PRODUCTS = {"dot", "matmul", "mm"}
+MOST_TERMS = 6
 LIBRARIES = ("np", "torch", "F", "numpy", "jnp")
 COMPARISONS = {
     ast.Gt: (">", "<=", "<"),
@@ -82,9 +84,12 @@ class Text:
 
 def edits(lines: list[str], node: ast.stmt, names: Names) -> Iterator[Edit]:
     """Every known change of a statement (of each simple statement inside a loop), the likeliest first."""
+    if isinstance(entry := getattr(node, "entry", None), str):
+        yield from _of_returned(lines, node, entry, names)
+        return
     text = Text(lines, node)
     simple = [n for n in ast.walk(node) if isinstance(n, (ast.Assign, ast.AugAssign, ast.Expr))]
-    makers: list[Callable] = [_statement, _whole, _inside, _exchanged, _paths, _factors]
+    makers: list[Callable] = [_statement, _plainer, _whole, _inside, _exchanged, _paths, _factors]
     for make in makers:
         for part in simple:
             for kind, start, end, new, said in make(text, part, names):
@@ -92,6 +97,18 @@ def edits(lines: list[str], node: ast.stmt, names: Names) -> Iterator[Edit]:
                 shift = len(whole.encode()) - len(text.source)
                 inner = whole.encode()[text.span(part)[0] : text.span(part)[1] + shift].decode()
                 yield Edit(kind, whole, inner, part.lineno, said)
+
+
+def _of_returned(lines: list[str], node: ast.Assign, entry: str, names: Names) -> Iterator[Edit]:
+    """Changes of one of the values that are returned, read as `grads["x"] = …`; shown in the author's own return."""
+    statement = Text(lines, node)
+    start, end = statement.span(node.value)
+    head = f"{entry} = "
+    own = head + " ".join(statement.of(node.value).split())
+    for edit in edits([own], ast.parse(own).body[0], names):
+        if edit.changed.startswith(head):
+            shown = statement.put(start, end, edit.changed.removeprefix(head))
+            yield Edit(edit.kind, edit.statement, " ".join(shown.split()), node.lineno, edit.said)
 
 
 Change = tuple[str, int, int, str, str]
@@ -118,6 +135,23 @@ def _whole(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
         yield "mean-factor", start, end, f"{inner} * {n}", f"it equals the right answer × 1/{n}"
     for k, said in (("2 * {}", "½"), ("0.5 * {}", "2"), ("4 * {}", "¼"), ("0.25 * {}", "4")):
         yield "factor", start, end, k.format(inner), f"it equals the right answer × {said}"
+
+
+def _plainer(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
+    """A number left out of a product, a sum for a mean: where the whole would else get a factor."""
+    for n in ast.walk(part.value):
+        match n:
+            case ast.BinOp(left=ast.Constant() as number, op=ast.Mult(), right=rest):
+                pass
+            case ast.BinOp(left=rest, op=ast.Mult(), right=ast.Constant() as number):
+                pass
+            case ast.Call(func=ast.Attribute(attr="sum" | "mean" as name)):
+                yield from (c for c in _sums(text, n, Called(name, False)) if c[0] == "mean-factor")
+                continue
+            case _:
+                continue
+        new = text.of(rest) if n is part.value else _wrapped(text, rest)
+        yield "factor", *text.span(n), new, f"it equals the right answer × {text.of(number)}"
 
 
 def _statement(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
@@ -285,11 +319,16 @@ def _powers(text: Text, n: ast.BinOp) -> Iterator[Change]:
             yield "power", *text.span(n), f"{base} ** {new}", f"the power {new} is right, not {exponent}"
 
 
+def _turned_back(inner: str) -> str | None:
+    """What is transposed in `x.T`, `x.t()`, `x.transpose()`; None for other texts."""
+    return next((inner.removesuffix(mark) for mark in (".T", ".t()", ".transpose()", ".mT") if inner.endswith(mark)), None)
+
+
 def _matrix(text: Text, n: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[Change]:
     for side in (left, right):
         inner = text.of(side)
-        if inner.endswith(".T"):
-            yield "transposed", *text.span(side), inner[:-2], f"`{inner}` must not be transposed"
+        if (plain := _turned_back(inner)) is not None:
+            yield "transposed", *text.span(side), plain, f"`{inner}` must not be transposed"
         else:
             yield "transposed", *text.span(side), f"{_wrapped(text, side)}.T", f"`{inner}` must be transposed"
     a, b = text.of(left), text.of(right)
@@ -558,6 +597,16 @@ def _factors(text: Text, part: ast.stmt, names: Names) -> Iterator[Change]:
     for sums in ("sum(0)", "sum(1)", "sum(0, keepdims=True)", "sum(1, keepdims=True)", "sum()"):
         new = f"{inner}.{sums}"
         yield "missing-sum", start, end, new, "the sum over the axis of broadcasting is missing"
+    for term in itertools.islice((t for t in _summands(part.value) if t is not part.value), MOST_TERMS):
+        for v in names.factors:
+            yield "missing-factor", *text.span(term), f"{_wrapped(text, term)} * {v}", f"the factor `{v}` is left out in a term"
+
+
+def _summands(value: ast.expr) -> Iterator[ast.expr]:
+    """The terms of the sums in a value, outermost first."""
+    for n in ast.walk(value):
+        if isinstance(n, ast.BinOp) and isinstance(n.op, (ast.Add, ast.Sub)):
+            yield from (m for m in (n.left, n.right) if not isinstance(m, ast.Constant))
 
 
 __all__ = ["Edit", "Names", "edits"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from derive.expr import Expr
 from derive.index import Index, Size
 
 MOST_TRIALS = 420
+_KEPT = re.compile(r"^(self|ctx)\[([a-zA-Z_]\w*)\]$")  # an attribute, as the names of the reading spell it
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,13 @@ def _names(court: Court, step: Step, shape: tuple[Size, ...]) -> Names:
     held = {**{n: v for n, v in reading.start.items()}, **{n: reading.array(v) for n, v in held.items()}}
     shapes: dict[tuple[Size, ...], list[str]] = {}
     seen: set[str] = set()
-    for name, array in held.items():
-        if not name.isidentifier() or array not in court.program or court.program.sort(array) != "real":
+    for key, array in held.items():
+        name = _KEPT.sub(r"\1.\2", key)
+        if not name.replace(".", "").isidentifier() or array not in court.program or court.program.sort(array) != "real":
             continue
         have = court.shape(array)
         shapes.setdefault(have, []).append(name)
-        if spelled(name) is not None and array not in reading.forward:
+        if spelled(key) is not None and array not in reading.forward:
             if fits(have, shape) != "other" and array not in seen:
                 seen.add(array)
                 found.gradients.append(name)
