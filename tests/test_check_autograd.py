@@ -1,4 +1,4 @@
-"""`torch.autograd.Function`: both passes of one class, what they keep in ctx, and the place of every returned gradient."""
+"""`torch.autograd.Function` and `jax.custom_vjp`: both passes, what they keep, the place of every returned gradient."""
 
 import pytest
 
@@ -94,6 +94,25 @@ class CrossEntropy(Function):
         grad = grad * (grad_output / n)
         return grad * ctx.scale, None, (grad * logits).sum()
 """,
+    "jax_vjp": """import jax
+import jax.numpy as jnp
+from functools import partial
+# shapes: x (n, d) · w (d,) · eps ()
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def rms(x, w, eps):
+    return x / jnp.sqrt((x ** 2).mean(-1, keepdims=True) + eps) * w
+
+def rms_fwd(x, w, eps):
+    r = 1 / jnp.sqrt((x ** 2).mean(-1, keepdims=True) + eps)
+    return x * r * w, (x, w, r)
+
+def rms_bwd(eps, res, g):
+    x, w, r = res
+    gw = g * w
+    return gw * r - x * r ** 3 * (gw * x).mean(-1, keepdims=True), (g * x * r).sum(0)
+
+rms.defvjp(rms_fwd, rms_bwd)
+""",
 }
 # the file, what is changed, the line that is wrong then, the correction
 MISTAKES = [
@@ -108,6 +127,8 @@ MISTAKES = [
     ("cross_entropy", "grad * ctx.scale", "grad", 20, "return grad * ctx.scale, None, (grad * logits).sum()"),
     ("cross_entropy", "logits).sum()", "logits).mean()", 20, "return grad * ctx.scale, None, (grad * logits).sum()"),
     ("cross_entropy", "(grad_output / n)", "grad_output", 20, None),
+    ("jax_vjp", "r ** 3", "r ** 2", 18, None),
+    ("jax_vjp", "(g * x * r).sum(0)", "(gw * x * r).sum(0)", 18, None),
 ]  # fmt: skip
 
 
@@ -129,5 +150,5 @@ def test_one_mistake(name, old, new, line, correction):
 
 @pytest.mark.parametrize("name", FILES)
 def test_its_forward_pass_alone(name):
-    program = read(HEAD + FILES[name])
+    program = read(HEAD + FILES[name], **({"function": "rms"} if name == "jax_vjp" else {}))
     assert program.outputs and not any(v.name.startswith("ctx") for v in program.inputs)

@@ -6,11 +6,13 @@ Their chain is written under the file's text as one function more, so that every
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from derive.readers.cells import LOSS
 from derive.readers.python import uncalled
 
 CHAIN = "forward_and_cost"
+PAIRS = {"forward": "backward", "fwd": "bwd", "fprop": "bprop"}  # what the two passes are called, in part of a name
 
 
 def chained(source: str, functions: list[ast.FunctionDef]) -> tuple[str, str] | None:
@@ -36,8 +38,11 @@ def chained(source: str, functions: list[ast.FunctionDef]) -> tuple[str, str] | 
 
 
 def _forward(functions: list[ast.FunctionDef]) -> ast.FunctionDef | None:
-    """The one function called forward… that no other such function calls."""
-    named = [f for f in functions if "forward" in f.name.lower() and "backward" not in f.name.lower()]
+    """The one function called forward…, …_fwd or fprop… that no other such function calls."""
+    def called(f: ast.FunctionDef, words: Iterable[str]) -> bool:
+        return any(w in f.name.lower() for w in words)
+
+    named = [f for f in functions if called(f, PAIRS) and not called(f, PAIRS.values())]
     outer = uncalled(named)
     return outer[0] if len(outer) == 1 else None
 
@@ -68,4 +73,4 @@ def _argument(name: str, place: int, outputs: list[str], given: list[str]) -> st
     return same or (outputs[0] if place == 0 else name)
 
 
-__all__ = ["CHAIN", "chained"]
+__all__ = ["CHAIN", "PAIRS", "chained"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from derive.checker.attributes import begin, with_named_gradients
 from derive.checker.both import read_both
-from derive.checker.chained import chained
+from derive.checker.chained import PAIRS, chained
 from derive.checker.cut import Court
 from derive.checker.generated import without_guards
 from derive.checker.names import spelled
@@ -118,9 +118,9 @@ def layers(source: str, path: str = "") -> list[str]:
 
 
 def partner(name: str, functions: list[ast.FunctionDef]) -> ast.FunctionDef | None:
-    """`affine_backward` for `affine_forward`."""
-    wanted = name.replace("forward", "backward")
-    return next((f for f in functions if f.name == wanted != name), None)
+    """`affine_backward` for `affine_forward`, `f_bwd` for `f_fwd`."""
+    wanted = {name.replace(one, other) for one, other in PAIRS.items()} - {name}
+    return next((f for f in functions if f.name in wanted), None)
 
 
 def _refused(problem: Problem, source: str, path: str) -> Verdict:
@@ -212,13 +212,8 @@ def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tupl
 
 
 def _backward_function(functions: list[ast.FunctionDef], alone: bool) -> ast.FunctionDef | None:
-    for wanted in (
-        lambda n: n == "backward",
-        lambda n: "backward" in n,
-        lambda n: "backprop" in n,
-        lambda n: "grad" in n,
-    ):
-        found = [f for f in functions if wanted(f.name)]
+    exact = [f for f in functions if f.name == "backward"]
+    for found in (exact, *([f for f in functions if w in f.name] for w in (*PAIRS.values(), "backprop", "grad"))):
         if found:
             return next(iter(uncalled(found)), found[0])
     others = [f for f in functions if f.name != "forward"]

@@ -10,7 +10,7 @@ from derive.index import Size
 from derive.readers import arrays as A
 from derive.readers.convert import as_array, guessed
 from derive.readers.run import Run
-from derive.readers.values import Array, Masked, Module, Opaque, Parameter, Scope, kind
+from derive.readers.values import Array, Masked, Module, Opaque, Parameter, Scope, kind, unit
 
 STATIC = (int, Fraction, Size)
 
@@ -68,7 +68,8 @@ def _operands(run: Run, sign: str, left: object, right: object) -> tuple[Array, 
         like = other.shape if isinstance(other, Array) else ()
         if sign == "@":
             sides.append(guessed(run, side, 2, like[-1:] if side is right and like else ()))
-        sides.append(guessed(run, side, 0, like[-1:] if len(like) > 1 else like))
+        row = like[-1:] if like and not unit(like[-1]) else ()  # a bias; beside a column a number
+        sides.append(guessed(run, side, 0, row if len(like) > 1 else like))
     return sides[0], sides[1]
 
 
