@@ -325,7 +325,8 @@ class _Reader:
         inputs = [n for n, v in self.mark.inputs.items() if v.sort == "real"]
         names = [a.arg for a in self.source.function.args.args] if self.source.function is not None else []
         names = [n for n in names if not isinstance(self.outer.get(n), Instance)]
-        if len(names) != len(values) and self.back.function is not None:  # `nondiff_argnums`: handed to backward again
+        rules = any(isinstance(n, ast.Attribute) and n.attr == "defvjp" for n in ast.walk(self.back.tree))
+        if rules and len(names) != len(values) and self.back.function is not None:  # `nondiff_argnums`: handed on
             names = [n for n in names if n not in {a.arg for a in self.back.function.args.args}]
         pairs = list(zip(names, values, strict=False)) if len(names) == len(values) else []
         odd = [n for n, v in pairs if (n in inputs) == (isinstance(v, ast.Constant) and v.value is None)]
