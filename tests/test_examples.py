@@ -4,6 +4,7 @@ import pytest
 from test_generated import ROOT, remake
 
 import derive
+from derive import cli
 from derive.findings import findings
 from derive.judges.bench import judge_gradients
 from derive.notation import text
@@ -111,3 +112,10 @@ def test_normal_equations(derived):
     finding = solve(derived("least_squares").gradients, ["w"])
     ((left, right),) = finding.displays
     assert "w[" in text(left) and "y[" in text(right)
+
+
+def test_the_checked_example_of_the_readme(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["check", "examples/check/layer_norm_function.py"])
+    assert capsys.readouterr().out.strip() in (ROOT / "README.md").read_text(encoding="utf8")
