@@ -286,6 +286,58 @@ def test_an_overwritten_array_is_named():
     assert words(again)[2:] == [(4, "wrong", "overwritten"), (5, "carried", None)]
 
 
+# what stands between a right `da` and `dw = x.T @ da`; what is said of these lines and of dw
+CHANGED = [
+    ("v = da.T\nv *= 2", "wrong carried"),
+    ("v = da.reshape(-1)\nv *= 2", "unreadable right"),
+    ("v = da.T.ravel()\nv *= 2", "unreadable right"),
+    ("v = da.flatten()\nv *= 2", "right"),
+    ("v = da.squeeze()\nv += 1", "wrong carried"),
+    ("v = da.copy()\nv *= 2", "right"),
+    ("v = np.asarray(da)\nv *= 2", "unreadable right"),
+    ("v = da.astype(float, copy=False)\nv *= 2", "unreadable right"),
+    ("v = [da]\nv[0] *= 2", "wrong carried"),
+    ("v = {'q': da}\nv['q'] *= 2", "wrong carried"),
+    ("q = v = da\nv *= 2", "wrong carried"),
+    ("np.negative(da, out=da)", "wrong carried"),
+    ("np.negative(da, da)", "wrong carried"),
+    ("np.multiply(da, 1, da)", "right right"),
+    ("np.copyto(da, dh)", "wrong carried"),
+    ("da.fill(1.0)", "wrong carried"),
+    ("da.sort()", "unreadable right"),
+    ("np.random.shuffle(da)", "unreadable right"),
+    ("np.putmask(da, da > 0, 0)", "unreadable right"),
+    ("da.reshape(-1)[0] = 0", "unreadable right"),
+    ("tools.scale(da)", "unknown right"),
+    ("np.clip(da, -1, 1, out=da)", "wrong carried"),
+]
+
+
+@pytest.mark.parametrize("lines, said", CHANGED, ids=[r[0] for r in CHANGED])
+def test_a_gradient_changed_under_another_name(lines, said):
+    """No change in place goes unseen: it is judged, or the line is said not to be readable."""
+    found = check_code(f"da = dh * (1 - h ** 2)\n{lines}\ndw = x.T @ da\n", "b.py", forward=TANH).verdicts
+    after = [v.verdict for v in found if v.place.end_line > 1 and v.verdict != "no-claim" and "v = d" not in v.text]
+    assert after == said.split(), found
+
+
+OPTIONS = [
+    ("np.square(h, out=h)\nda = dh * (1 - h)", "right"),
+    ("np.square(h, out=h)\nda = dh * (1 - h ** 2)", "wrong carried"),
+    ("da = dh * (1 - h ** 2)\ndb = np.sum(da, 0, initial=3.0)", "right unreadable"),
+    ("da = dh * (1 - h ** 2)\ndb = np.sum(da, 0, initial=0)", "right right"),
+    ("da = (dh * (1 - h ** 2)).reshape(-1, order='F').reshape(h.shape)", "unreadable"),
+    ("da = np.empty_like(h)\nnp.multiply(dh, 1 - h ** 2, out=da)", "right"),
+]
+
+
+@pytest.mark.parametrize("lines, said", OPTIONS, ids=[r[0] for r in OPTIONS])
+def test_options_of_calls(lines, said):
+    """An option that changes the result is read or refused, never passed over."""
+    found = check_code(lines, "b.py", forward=TANH).verdicts
+    assert [v.verdict for v in found if v.verdict != "no-claim"] == said.split(), found
+
+
 def test_an_undeclared_condition_is_named():
     forward = """
 # shapes: x (N, C) · Y (N, C)

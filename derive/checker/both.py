@@ -22,6 +22,7 @@ from derive.checker.statements import (
     copied_gradient,
     declared,
     fills,
+    handed,
     one_by_one,
     packed,
     stored_keys,
@@ -413,16 +414,23 @@ class _Reader:
 
     def _failed(self, step: Step, problem: Problem) -> None:
         self._back_to(step)
+        step.uses = replace(step.uses, changes=step.uses.changes | self._may_change(step))
         missing = next((n for n in step.uses.reads if n in self.unread), None)
         if missing and missing in problem.what:
             problem.why = f"`{missing}` is set on line {self.unread[missing]}, which could not be read"
         step.problem = problem
         self._stand_in(step)
 
+    def _may_change(self, step: Step) -> frozenset[str]:
+        """The names whose arrays a statement that could not be read may have changed, by whatever name it did so."""
+        names = {n: v for s in self.run.scopes for n, v in s.items() if isinstance(v, Array) and v.view is not None}
+        touched = {id(names[n].view.buffer) for n in step.uses.changes | handed(step.node) if n in names}
+        return frozenset(n for n, v in names.items() if id(v.view.buffer) in touched)
+
     def _stand_in(self, step: Step) -> None:
         """Names whose value is not derived here: a gradient stands for the true one, others are forgotten."""
         scope = self.run.scopes[-1]
-        plain = isinstance(step.node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For))
+        plain = isinstance(step.node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.Expr))
         for name in sorted(step.uses.writes) if plain else ():
             meant = self.meant(name)
             if meant is not None:
@@ -431,7 +439,7 @@ class _Reader:
                 scope[name] = named_array(own, shape)
             elif stored_keys(step.node) and isinstance(scope.get(name), dict):
                 self._stand_in_key(scope[name], stored_keys(step.node)[0])
-            elif step.uses.sets & {name} or name not in scope:
+            elif step.uses.sets & {name} or name not in scope or isinstance(scope[name], Array):
                 scope.pop(name, None)
                 self.unread[name] = step.line
 

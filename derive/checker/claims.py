@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Reading, Step
-from derive.checker.statements import fills, stored_keys, uses
+from derive.checker.statements import clips, fills, stored_keys, uses
 from derive.errors import Problem
 from derive.expr import Entry
 from derive.program import base_name
@@ -86,7 +86,10 @@ class _Claims:
                 self._close(name)
         for name in step.uses.reads & self.closed.keys() - step.uses.sets:
             self._reopened(name, step)
-        written = [n for n in self._written(step)]
+        if clips(step.node):  # what is judged is the gradient before it is clipped
+            for name in step.changed & self.open.keys():
+                self._close(name)
+        written = [] if clips(step.node) else self._written(step)
         for name in written:
             self._write(name, step)
         for name in step.changed - set(written):
@@ -157,6 +160,8 @@ class _Claims:
         now = self.reading.array(self.values.get(name, ""))
         if changer is None or name in self.open or now == old.array:
             return
+        if clips(changer.node) and not any(self._is_gradient(n) for n in step.uses.writes):
+            return  # a clipped gradient is returned, or a parameter moved by it
         claim = Claim(name, [changer], now, old.meant, "overwritten", versions=[now])
         self.closed[name] = claim
         self.done.append(claim)

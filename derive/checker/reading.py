@@ -206,6 +206,8 @@ def held(run: Run, value: object, name: str | None) -> str | None:
     if not isinstance(value, Array):
         number = isinstance(value, (int, Fraction, Size)) and not isinstance(value, bool)
         return _number(run, value, name) if name is not None and number else None
+    if value.view is not None and value.view.loose and value.view.stamp != value.view.buffer.stamp:
+        return None
     value = run.current(value)
     slots = run.fresh(value.shape)
     e = value.body(slots)

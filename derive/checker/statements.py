@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FILLERS = {"zeros", "zeros_like", "empty", "empty_like", "full", "new_zeros", "defaultdict", "dict"}
-CHANGERS = {"index_add_", "scatter_add_", "scatter_", "add_", "sub_", "mul_", "div_", "copy_", "fill_", "zero_",
-            "masked_fill_", "index_put_", "put_"}  # fmt: skip
+CHANGERS = {"fill", "sort", "partition", "put", "itemset", "resize", "setfield", "byteswap"}  # and torch's: add_, zero_
+FILLING = {"at", "copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis", "shuffle"}  # of what comes first
+LIBRARIES = {"np", "numpy", "torch", "F"}
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,26 @@ class _Visitor(ast.NodeVisitor):
                 self._place(part) if isinstance(part, (ast.Subscript, ast.Attribute)) else self.visit(part)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """`np.add.at(dC, …)` and `dC.index_add_(…)` change their array."""
+        """`np.add.at(dC, …)`, `dC.index_add_(…)` and `np.square(h, out=h)` change their array."""
         args, owner = list(node.args), node.func
-        if isinstance(owner, ast.Attribute) and owner.attr == "at" and args:
+        if isinstance(owner, ast.Attribute) and owner.attr in FILLING and args and (owner.attr == "at" or _of_library(owner)):
             self._place(args.pop(0))
-        elif isinstance(owner, ast.Attribute) and owner.attr in CHANGERS:
+        elif isinstance(owner, ast.Attribute) and (owner.attr in CHANGERS or _ends_in_place(owner.attr)) and not _of_library(owner):
             self._place(owner.value)
         else:
             self.visit(owner)
         for part in [*args, *(k.value for k in node.keywords)]:
             self.visit(part)
+        for place in (k.value for k in node.keywords if k.arg == "out"):
+            self._place(place)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """`np.negative(dh, dh)`, `np.dot(a, b, dw)`: of a call of which nothing is kept, the last place is filled."""
+        self.generic_visit(node)
+        match node.value:
+            case ast.Call(func=ast.Attribute(attr=attr) as owner, args=[_, *_, ast.Name() as last]) if _of_library(owner):
+                if attr not in FILLING:
+                    self._place(last)
 
     def _place(self, target: ast.expr) -> None:
         base = target
@@ -77,8 +88,33 @@ class _Visitor(ast.NodeVisitor):
             base = base.value
         if isinstance(base, ast.Name):
             self.changes.add(base.id)
-        else:
+        else:  # `da.reshape(-1)[0] = 0`
             self.visit(base)
+            self.changes |= {n.id for n in ast.walk(base) if isinstance(n, ast.Name)} - LIBRARIES
+
+
+def _of_library(node: ast.Attribute) -> bool:
+    """Whether a dotted name begins with a library's: `np.random.shuffle`."""
+    base = node.value
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    return isinstance(base, ast.Name) and base.id in LIBRARIES
+
+
+def _ends_in_place(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_")
+
+
+HARMLESS = ("print", "assert", "allclose", "plot", "show", "log", "check", "append")
+
+
+def handed(node: ast.stmt) -> frozenset[str]:
+    """The names that a call of which nothing is kept is given: it stands there for what it does to them."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    name = ast.unparse(call.func).lower() if isinstance(call, ast.Call) else ""
+    if not name or any(word in name for word in HARMLESS):
+        return frozenset()
+    return frozenset(n.id for n in ast.walk(call) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
 
 
 def of_self(node: ast.Subscript) -> str | None:
@@ -98,6 +134,14 @@ def fills(node: ast.stmt) -> bool:
         return False
     name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
     return name in FILLERS
+
+
+def clips(node: ast.stmt) -> bool:
+    """`np.clip(dW, -5, 5, out=dW)`: what is done with a gradient, and no part of it."""
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="clip" | "clip_" | "clamp_"))):
+            return True
+    return False
 
 
 def stored_keys(node: ast.stmt) -> list[str]:

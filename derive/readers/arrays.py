@@ -14,7 +14,7 @@ from derive.errors import ShapeUnknown
 from derive.expr import Expr, Slot
 from derive.index import Index, Size
 from derive.readers.run import Run, without_quotients
-from derive.readers.values import UNIT, Array, Body, Shape, Slots, View, condition, unit
+from derive.readers.values import UNIT, Along, Array, Body, Fixed, Shape, Slots, View, condition, unit
 
 # ---------------------------------------------------------------- elementwise
 
@@ -297,16 +297,23 @@ def _contraction(terms: list[str], target: str, sizes: dict[str, Size], arrays: 
 def rearranged(a: Array, shape: Shape, reach: Callable[[Slots], Slots], axes: tuple[int, ...] | None = None) -> Array:
     """The same entries at other places: `reach` turns new slots into old ones.
 
-    `axes`: for views that only permute, drop or insert axes of length 1, the new axis of every old one.
+    `axes`: for views that only permute, drop or insert axes of length 1, the new axis of every old one (-1: dropped).
     """
     view = None
     if a.view is not None:
         old = a.view
         selectors = None
         if axes is not None and old.selectors is not None:
-            selectors = tuple(s if not hasattr(s, "axis") else replace(s, axis=axes[s.axis]) for s in old.selectors)
-        view = View(old.buffer, lambda slots: old.reach(reach(slots)), selectors, old.stamp)
+            selectors = tuple(_moved(s, axes) for s in old.selectors)
+        view = View(old.buffer, lambda slots: old.reach(reach(slots)), selectors, old.stamp, old.loose)
     return Array(shape, lambda slots: a.body(reach(slots)), a.sort, view, a.cheap)
+
+
+def _moved(s: Fixed | Along, axes: tuple[int, ...]) -> Fixed | Along:
+    """A buffer's axis when the view's axes are renumbered; -1: the axis of length 1 is dropped."""
+    if isinstance(s, Fixed):
+        return s
+    return Fixed(s.start) if axes[s.axis] < 0 else replace(s, axis=axes[s.axis])
 
 
 def transposed(a: Array, order: tuple[int, ...]) -> Array:
@@ -334,7 +341,7 @@ def squeezed(run: Run, a: Array, axis: object) -> Array:
         rest = iter(slots)
         return tuple(x.whole_slot(0) if k in drop else next(rest) for k in range(a.rank))
 
-    return rearranged(replace(a, view=None), tuple(a.shape[k] for k in kept), reach)
+    return rearranged(a, tuple(a.shape[k] for k in kept), reach, tuple(kept.index(k) if k in kept else -1 for k in range(a.rank)))
 
 
 def broadcast_to(run: Run, a: Array, shape: Shape) -> Array:
@@ -359,7 +366,16 @@ def reshaped(run: Run, a: Array, wanted: tuple[Size | int, ...]) -> Array:
             old += _regrouped(shape, slots, new_axes, tuple(a.shape[k] for k in old_axes))
         return tuple(old)
 
-    return rearranged(a, shape, reach)
+    return rearranged(a if _in_order(a) else a.loosened(), shape, reach)
+
+
+def _in_order(a: Array) -> bool:
+    """Whether the entries lie in the storage as they are read, so that another shape is a view and no copy."""
+    chosen = () if a.view is None else a.view.selectors
+    if chosen is None:
+        return not a.view.loose
+    return all(isinstance(s, Along) and s.axis == k and s.step.number == 1 for k, s in enumerate(chosen)) and (
+        a.view is None or a.shape == a.view.buffer.shape)  # fmt: skip
 
 
 def _shape_of_total(run: Run, a: Array, wanted: tuple[Size | int, ...]) -> Shape:

@@ -82,6 +82,9 @@ def _library(run: Run, callee: Module, args: list, keywords: dict) -> object:
         return Module("numpy.float64")
     if path == "numpy.add.at" or path.endswith(("subtract.at",)):
         return _add_at(run, "-" if "subtract" in path else "+", args)
+    if path == "numpy.copyto" and len(args) == 2 and not keywords and isinstance(args[0], Array):
+        store(run, args[0], tuple(slice(None) for _ in args[0].shape), "", as_array(run, args[1]))
+        return None
     if len(path.split(".")) > 2 and path.startswith("numpy.") and name in ("reduce", "outer", "accumulate"):
         raise run.unsupported(f"`{path}`", hint="use np.sum, np.outer or np.cumsum")
     if path == "jax.nn.gelu" and len(args) < 2:
@@ -154,7 +157,7 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
     if name in ("dim", "numel", "nelement", "ndimension", "element_size"):
         a = as_array(run, owner)
         return a.rank if "dim" in name else plain(x.product_of(list(a.shape)))
-    if name.endswith("_") and name[:-1] in ROWS or name in ("fill_", "zero_", "scatter_", "copy_", "scatter_add_",
+    if name.endswith("_") and name[:-1] in ROWS or name in ("fill", "fill_", "zero_", "scatter_", "copy_", "scatter_add_",
                                                              "index_add_"):  # fmt: skip
         return _in_place(run, owner, name, args, keywords)
     if name in ROWS:
@@ -170,7 +173,7 @@ def _in_place(run: Run, owner: object, name: str, args: list, keywords: dict) ->
         new = scattered(run, name, a, args)
         if a.view is None:
             return new
-    elif name in ("fill_", "zero_"):
+    elif name in ("fill", "fill_", "zero_"):
         new = A.filled(a.shape, as_array(run, args[0] if args else 0).body(()))
     elif name == "copy_":
         new = as_array(run, args[0])

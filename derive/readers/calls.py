@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive import expr as x
 from derive.index import Size
 from derive.readers import arrays as A
 from derive.readers.convert import as_array, as_axis, as_shape, as_size, is_grown
-from derive.readers.indexing import Slice, _basic, range_length
+from derive.readers.indexing import Slice, _basic, mutate, range_length
 from derive.readers.operators import masked
 from derive.readers.run import Run
 from derive.readers.values import UNIT, Array, Fixed, Masked, Pair, Range, Slots, constant, number
@@ -24,8 +24,11 @@ _SYNONYMS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x",
              "max": "a_max", "arrays": "x", "tensors": "x", "object": "x", "m": "x", "A": "x", "x1": "x", "x2": "y",
              "axes": "axis", "reps": "shape", "dimension": "axis", "array": "x",
              "diagonal": "k", "indices": "index"}  # fmt: skip
-_IGNORED = {"dtype", "device", "requires_grad", "copy", "order", "out", "stable", "casting", "optimize", "generator",
-            "memory_format", "layout", "inplace", "_stacklevel", "initial", "non_blocking", "subok"}  # fmt: skip
+_IGNORED = {"device", "requires_grad", "copy", "stable", "casting", "optimize", "generator", "memory_format", "layout",
+            "_stacklevel", "non_blocking", "subok"}  # fmt: skip
+_HARMLESS = {"out": (None,), "inplace": (False,), "order": (None, "C"), "initial": (None,), "where": (True,)}
+_ORDERED = {"reshape", "ravel", "flatten"}  # what `order=` says of other functions changes no value
+_STARTS = {"sum": (0,)}  # `initial=` that changes nothing
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,43 @@ def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object
     """Call the row `name`; raises Unsupported for arguments that it does not have."""
     if any(isinstance(a, Masked) for a in args):
         return _behind_a_mask(run, name, flavor, args, keywords)
+    keywords = dict(keywords)
+    place = keywords.pop("out", None)
+    if keywords.get("inplace") is True:
+        place = args[0] if args else place
+        keywords.pop("inplace")
+    if flavor == "numpy" and place is None and ROWS[name].names in (("x",), ("x", "y")):
+        count = len(ROWS[name].names)
+        if len(args) == count + 1 and isinstance(args[count], Array):  # np.negative(a, out), np.dot(a, b, out)
+            args, place = args[:count], args[count]
+    result = typed(run, name, _row_called(run, name, flavor, args, keywords), keywords.get("dtype"))
+    return result if place is None else _put_into(run, name, place, result)
+
+
+def _put_into(run: Run, name: str, place: object, result: object) -> Array:
+    """`np.square(h, out=h)`: the result in the place of what an array held."""
+    if not isinstance(place, Array) or not isinstance(result, Array) or place.shape != result.shape:
+        raise run.unsupported(f"`{name}` into something else than an array of its own shape",
+                              hint="assign the result to a name")  # fmt: skip
+    mutate(run, place, result.detached())
+    return run.current(place)
+
+
+def typed(run: Run, name: str, result: object, dtype: object) -> object:
+    """The result as numbers of a type: floats stay what they are, integers must have been integers."""
+    word = getattr(dtype, "last", getattr(dtype, "what", dtype))
+    sort = next((s for s in ("bool", "int") if isinstance(word, str) and s in word), None)
+    if sort is None and word not in ("long", "short", "byte", "uint8") or not isinstance(result, Array):
+        return result
+    sort = sort or "int"
+    plain = isinstance(e := result.body(run.fresh(result.shape)), x.Num) and e.value in (0, 1)
+    if not plain and result.sort not in (sort, "bool"):
+        raise run.unsupported(f"`{name}` with `dtype={word}` of real numbers", "rounding has no derivative",
+                              "leave the type out")  # fmt: skip
+    return replace(result, sort=sort)
+
+
+def _row_called(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
     row = ROWS[name]
     bound = dict(zip(row.names[: row.positions], args, strict=False))
     more = args[row.positions :]
@@ -75,7 +115,7 @@ def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object
             bound[target] = value
         elif key == "unbiased" and "ddof" in row.names:
             bound["ddof"] = int(bool(value))
-        elif key not in _IGNORED:
+        elif key not in _IGNORED and key != "dtype" and not _harmless(name, key, value):
             raise run.unsupported(f"`{name}` with `{key}=`", f"this option of `{name}` is not supported",
                                   f"supported: {', '.join(row.names)}")  # fmt: skip
     if row.rest and not (row.rest in bound and not more):
@@ -84,6 +124,13 @@ def call(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object
     if missing:
         raise run.unsupported(f"`{name}` without {', '.join(missing)}", f"it takes {', '.join(row.names)}")
     return row.function(run, flavor, **{**row.defaults, **bound})
+
+
+def _harmless(name: str, key: str, value: object) -> bool:
+    """Whether an option has a value with which it changes nothing."""
+    if key == "order" and name not in _ORDERED or key == "initial" and value in _STARTS.get(name, ()):
+        return True
+    return any(value is v or isinstance(v, str) and value == v for v in _HARMLESS.get(key, ()))
 
 
 def _behind_a_mask(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
@@ -190,15 +237,32 @@ def one_hot(run, flavor, x, num_classes):
     return Array((*labels.shape, n), body, "int")
 
 
-@spelled("array asarray tensor as_tensor from_numpy ascontiguousarray asanyarray stack_rows", "x")
-def array(run, flavor, x):
+@spelled("array tensor stack_rows", "x copy=True")
+def array(run, flavor, x, copy):
     value = as_array(run, x)
-    return value.detached()
+    return value.detached() if copy is True else value.loosened()
 
 
-@spelled("copy clone contiguous float double half to type astype type_as cpu numpy requires_grad_ cuda squeeze_ int_ "
-         "float32 float64 float16 bfloat16", "x *rest")  # fmt: skip
-def copy(run, flavor, x, rest=()):
+@spelled("asarray as_tensor from_numpy ascontiguousarray asanyarray", "x")
+def itself(run, flavor, x):
+    """The array itself, where it is one already of that type and order."""
+    return as_array(run, x).loosened()
+
+
+@spelled("contiguous float double half to type type_as cpu numpy requires_grad_ cuda", "x *rest")
+def converted(run, flavor, x, rest=()):
+    """The same values as another type or elsewhere: the array itself where nothing is to be done."""
+    value, given = copied(run, flavor, x, rest), as_array(run, x)
+    return given.loosened() if value.sort == given.sort else value
+
+
+@spelled("astype", "x *rest copy=True")
+def astype(run, flavor, x, rest=(), copy=True):
+    return converted(run, flavor, x, rest) if copy is not True else copied(run, flavor, x, rest)
+
+
+@spelled("copy clone int_ float32 float64 float16 bfloat16", "x *rest")
+def copied(run, flavor, x, rest=()):
     """The same values in storage of their own."""
     value = as_array(run, x)
     if any(getattr(r, "last", r) in ("int", "int32", "int64", "long", "int_") for r in rest):
@@ -235,8 +299,15 @@ def reshape_as(run, flavor, x, y):
     return A.reshaped(run, as_array(run, x), as_array(run, y).shape)
 
 
-@spelled("flatten ravel", "x start_dim=0 end_dim=-1")
+@spelled("flatten", "x start_dim=0 end_dim=-1")
 def flatten(run, flavor, x, start_dim, end_dim):
+    """All axes in one; NumPy's is always a copy."""
+    found = ravel(run, flavor, x, start_dim, end_dim)
+    return found.detached() if flavor == "numpy" else found
+
+
+@spelled("ravel", "x start_dim=0 end_dim=-1")
+def ravel(run, flavor, x, start_dim, end_dim):
     a = as_array(run, x)
     if not a.rank:
         return A.reshaped(run, a, (1,))

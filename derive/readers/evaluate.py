@@ -107,7 +107,7 @@ def _name(run: Run, node: ast.Name) -> object:
         known = ", ".join(n for n in run.scopes[-1] if not n.startswith("_"))
         raise run.problem(UnknownName, f"`{node.id}` is not defined here", "nothing assigns it before this line",
                           f"names in reach: {known}" if known else "") from None  # fmt: skip
-    return value
+    return run.current(value) if isinstance(value, Array) and value.view is not None and value.view.loose else value
 
 
 def _tuple(run: Run, node: ast.Tuple) -> tuple:

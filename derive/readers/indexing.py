@@ -263,7 +263,7 @@ def _within(view: View, chosen: list[Fixed | Along], reach: Callable) -> View:
     selectors = None
     if view.selectors is not None:
         selectors = tuple(s if isinstance(s, Fixed) else _composed(s, chosen[s.axis]) for s in view.selectors)
-    return View(view.buffer, lambda slots: old(reach(slots)), selectors, view.stamp)
+    return View(view.buffer, lambda slots: old(reach(slots)), selectors, view.stamp, view.loose)
 
 
 def _composed(outer: Along, inner: Fixed | Along) -> Fixed | Along:
@@ -407,7 +407,7 @@ def mutate(run: Run, a: Array, new: Array) -> None:
     """Replace all entries of a view by those of another array of its shape."""
     if a.view is None or a.view.selectors is None:
         raise run.unsupported(
-            "an in-place change of a reshaped array or of a value without a name",
+            "an in-place change of a reshaped array, of what may be a copy, or of a value without a name",
             "only names and plain slices of them change in place",
             "assign the result to a name",
         )
@@ -549,6 +549,8 @@ def rebind(run: Run, buffer, new: Array) -> None:
     for scope, name, old in bound:
         if first is not None and scope is first[0] and name == first[1]:
             fresh = entries(internal, old.shape, old.sort, over)
+        elif old.view.loose:  # stale from now on: whether it has changed too, nobody knows
+            continue
         else:
             fresh = _version(run, scope, name, run.current(old))
         scope[name] = replace(fresh, view=replace(old.view, stamp=buffer.stamp))

@@ -426,6 +426,10 @@ class Run:
         if view is None or view.stamp == view.buffer.stamp:
             return array
         buffer = view.buffer
+        if view.loose:
+            raise self.unsupported("an array that shares its storage with a changed one, or is a copy of it",
+                                   "which of the two, depends on the sizes or types of the data",
+                                   "take a copy: b = a.copy()")  # fmt: skip
         whole = entries(buffer.anchor, buffer.shape, buffer.sort, buffer.loops)
         return replace(array, body=lambda slots: whole.body(view.reach(slots)), view=replace(view, stamp=buffer.stamp))
 

@@ -93,6 +93,8 @@ def _assign(run: Run, node: ast.Assign) -> None:
     value = evaluate(run, node.value)
     for target in node.targets:
         assign(run, target, value)
+        if isinstance(target, ast.Name) and isinstance(value, Array) and value.rank:
+            value = run.scopes[-1][target.id]  # `da = dz = …`: one array under two names
     run.after_line(node, first)
 
 
@@ -262,6 +264,11 @@ def _store_item(run: Run, owner: dict | list, key: object, op: str, value: objec
     place = key_of(run, key)
     try:
         old = owner[place] if op else None
+        if isinstance(old, Array) and old.rank and old.view is not None and old.view.selectors is not None:
+            old, value = run.current(old), as_array(run, value)
+            if broadcast_shape(run, old.shape, value.shape) == old.shape:
+                mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
+                return
         value = combine(run, op, old, value) if op else value
         if isinstance(value, Array) and _needs_name(value):
             value = run.store(place if isinstance(place, str) and place.isidentifier() else "item", value)

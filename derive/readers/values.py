@@ -59,12 +59,14 @@ class View:
     """How an array lies in a buffer: `reach` gives the buffer's slots; `selectors` the invertible form, if any.
 
     `stamp`: the number of stores into the buffer when the array was read; a later one makes the reading stale.
+    `loose`: whether it shares the buffer or copied it depends on sizes or types; nothing may rest on either.
     """
 
     buffer: Buffer
     reach: Callable[[Slots], Slots]
     selectors: tuple[Fixed | Along, ...] | None
     stamp: int = 0
+    loose: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,10 @@ class Array:
     def detached(self) -> Array:
         """The same values, in storage of its own."""
         return replace(self, view=None)
+
+    def loosened(self) -> Array:
+        """The same values, in the same storage or in a copy of it."""
+        return self if self.view is None else replace(self, view=replace(self.view, selectors=None, loose=True))
 
 
 @dataclass(frozen=True, eq=False)
