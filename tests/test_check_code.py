@@ -338,6 +338,30 @@ def test_options_of_calls(lines, said):
     assert [v.verdict for v in found if v.verdict != "no-claim"] == said.split(), found
 
 
+ONES = "ds = probs.copy()\nfor i in range(n):\n    ds[i, y[i]] -= 1\n{}ds /= n\n"
+ROWS_OF = [
+    (SOFTMAX, ONES.format(""), "right"),
+    (SOFTMAX, ONES.format("else:\n    ds[0, 0] += 1\n"), "wrong"),
+    (SOFTMAX, "ds = probs.copy()\nfor row, k in zip(ds, y):\n    row[k] -= 1\nds /= n\n", "right"),
+    (SOFTMAX, "ds = probs.copy()\nfor row, k in zip(ds, y):\n    row[k] += 1\nds /= n\n", "wrong"),
+    (SOFTMAX, "ds = probs.copy()\nt = ds.T\nt[y, np.arange(n)] -= 1\nds /= n\n", "right"),
+    (SOFTMAX, "ds = probs.copy()\nt = ds.ravel()\nt[np.arange(n) * w.shape[1] + y] -= 1\nds /= n\n", "unreadable"),
+    (SOFTMAX, "ds = probs / n\nfor k, v in enumerate(y, 1):\n    ds[k, v] -= 1 / n\n", "wrong"),
+    (RELU, "da = dh * ((a > 0) + (h > 0))", "right"),
+    (RELU, "da = dh * ((a > 0) + (h > 0)) / 2", "wrong"),
+    (RELU, "da = dh * h.astype(bool)", "right"),
+    (RELU, "da = round(dh * (a > 0))", "unreadable"),
+    (RELU, "da = np.zeros(a.shape, dtype=int)\nda[...] = dh * (a > 0)", "wrong"),
+]
+
+
+@pytest.mark.parametrize("forward, lines, said", ROWS_OF, ids=[r[1] for r in ROWS_OF])
+def test_the_one_gradient_of_these_lines(forward, lines, said):
+    """Rows and views of a gradient are it; of two masks `+` is the logical or; an unread part stays an open one."""
+    found = [v for v in check_code(lines.replace("ds", "dscores"), "b.py", forward=forward).verdicts if v.verdict != "no-claim"]
+    assert {v.verdict for v in found} == {said}, found
+
+
 def test_an_undeclared_condition_is_named():
     forward = """
 # shapes: x (N, C) · Y (N, C)

@@ -90,6 +90,7 @@ class _Reader:
         self.unread: dict[str, int] = {}
         self.returned: ast.Return | None = None
         self.rooms: set[str] = set()
+        self.standing: dict[str, Problem] = {}
         self.given = self._values_returned()
         run = self.run
         self.mark = copy.copy(run)
@@ -361,8 +362,8 @@ class _Reader:
             if isinstance(outcome, Returned):
                 return outcome
             if outcome is not None and outcome.word == "break":
-                break
-        return None
+                return None
+        return self._body(node.orelse)
 
     def _quietly(self, node: ast.stmt) -> None:
         try:
@@ -377,6 +378,9 @@ class _Reader:
         self.steps.append(step)
         run.fuel = FUEL
         outcome = None
+        if self._completes_unread(step):
+            self.steps.pop()
+            return None
         try:
             step.copied = copied_gradient(node)
             outcome = self._stand_in(step) if step.copied else execute(run, [node])
@@ -393,7 +397,28 @@ class _Reader:
         if isinstance(node, ast.For):  # what only its rounds set is no gradient of a whole array
             step.values = {n: v for n, v in step.values.items() if n in old or n not in step.uses.sets}
         step.changed = frozenset(n for n, v in step.values.items() if old.get(n) != v)
+        step.views = self._views_taken(step)
         return outcome
+
+    def _completes_unread(self, step: Step) -> bool:
+        """Whether a step goes on with a gradient of which a part could not be read: the true one stands for all of it."""
+        own = step.uses.writes & self.standing.keys() & (step.uses.changes | step.uses.reads)
+        if not own:
+            for name in (step.uses.reads | step.uses.sets) & self.standing.keys():
+                del self.standing[name]
+            return False
+        self._stand_in(step)
+        return True
+
+    def _views_taken(self, step: Step) -> frozenset[str]:
+        """The gradients that a step reads only to give their storage another name: `d = dz.ravel()`, `for row in dz`."""
+        scope = self.run.scopes[-1]
+        if isinstance(step.node, ast.For):
+            return frozenset(n.id for n in ast.walk(step.node.iter) if isinstance(n, ast.Name)) & step.changed
+        made = [scope.get(n) for n in step.uses.sets if self.meant(n) is None]
+        shared = {id(v.view.buffer) for v in made if isinstance(v, Array) and v.view is not None}
+        held = {n: scope.get(n) for n in step.uses.reads - step.uses.writes}
+        return frozenset(n for n, v in held.items() if isinstance(v, Array) and v.view is not None and id(v.view.buffer) in shared)
 
     def _chosen_by_value(self, step: Step, problem: Problem) -> object:
         """Branches on data that only assign are conditional expressions: the statement is read once more as such."""
@@ -420,6 +445,7 @@ class _Reader:
             problem.why = f"`{missing}` is set on line {self.unread[missing]}, which could not be read"
         step.problem = problem
         self._stand_in(step)
+        self.standing |= {n: problem for n in step.uses.writes if self.meant(n) is not None}
 
     def _may_change(self, step: Step) -> frozenset[str]:
         """The names whose arrays a statement that could not be read may have changed, by whatever name it did so."""

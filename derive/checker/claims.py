@@ -82,7 +82,7 @@ class _Claims:
 
     def take(self, step: Step) -> None:
         for name in list(self.open):
-            if _owner(name) in step.uses.reads and _owner(name) not in step.uses.writes:
+            if _owner(name) in step.uses.reads - step.views and _owner(name) not in step.uses.writes:
                 self._close(name)
         for name in step.uses.reads & self.closed.keys() - step.uses.sets:
             self._reopened(name, step)
@@ -106,7 +106,7 @@ class _Claims:
         names = (
             {*plain, *stored_keys(step.node)}
             if step.problem is not None
-            else {n for n in step.changed | plain if _owner(n) in plain}
+            else {n for n in step.changed | plain if _owner(n) in plain or n in self.open}
         )
         return sorted(n for n in names if self._is_gradient(n) and (step.problem or n in step.values))
 

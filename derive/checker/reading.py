@@ -83,7 +83,10 @@ class Snapshot:
 
 @dataclass
 class Step:
-    """One statement as it was read: what names held before and hold after it; `problem` where it could not be read."""
+    """One statement as it was read: what names held before and hold after it; `problem` where it could not be read.
+
+    `views`: gradients that it reads only to give their storage another name.
+    """
 
     node: ast.stmt
     uses: Uses
@@ -93,6 +96,7 @@ class Step:
     problem: Problem | None = None
     copied: bool = False
     looped: bool = False
+    views: frozenset[str] = frozenset()
 
     @property
     def line(self) -> int:

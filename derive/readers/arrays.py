@@ -58,6 +58,13 @@ def logical(run: Run, make: Callable[..., x.Cond], *arrays: Array) -> Array:
     return elementwise(run, lambda *e: x.indicator(make(*(condition(u) for u in e))), *arrays, sort="bool")
 
 
+def added(run: Run, a: Array, b: Array) -> Array:
+    """a + b; of two masks NumPy and torch take the logical or."""
+    if a.sort == b.sort == "bool":
+        return logical(run, x.either, a, b)
+    return elementwise(run, lambda u, v: u + v, a, b)
+
+
 def truthy(run: Run, a: Array) -> Array:
     """A number as a truth value: whether it is not 0."""
     return a if a.sort == "bool" else compare(run, "ne", a, Array((), lambda _: x.ZERO, "int"))

@@ -22,6 +22,8 @@ def builtin(run: Run, name: str, args: list, keywords: dict) -> object:
         if name in ("isinstance", "hasattr", "type", "super", "repr", "getattr"):
             return Opaque(f"{name}()")
         raise run.unsupported(f"the built-in `{name}`", hint="use array operations")
+    if keywords and name not in _KEYWORDS:
+        raise run.unsupported(f"the built-in `{name}` with `{next(iter(keywords))}=`", hint="leave it out")
     if not args and name != "dict":
         return {"list": [], "tuple": ()}.get(name, [])
     return _BUILTIN_ROWS[name](run, args, keywords)
@@ -71,9 +73,9 @@ def _len(run: Run, args: list, _) -> object:
     return plain(a.shape[0])
 
 
-def _sum(run: Run, args: list, _) -> object:
+def _sum(run: Run, args: list, keywords: dict) -> object:
     found = iterated(run, args[0])
-    start = args[1] if len(args) > 1 else 0
+    start = args[1] if len(args) > 1 else keywords.get("start", 0)
     if isinstance(found, Rows):
         total = A.reduced(run, "sum", rows_array(run, found), 0, False)
         return total if start == 0 else combine(run, "+", start, total)
@@ -104,11 +106,13 @@ def _moved(run: Run, rows: Rows, index: object) -> object:
     )
 
 
-def _enumerate(run: Run, args: list, _) -> object:
+def _enumerate(run: Run, args: list, keywords: dict) -> object:
     found = iterated(run, args[0])
+    start = run.static(args[1] if len(args) > 1 else keywords.get("start", 0))
     if isinstance(found, Rows):
-        return Rows(found.index, (integer(found.index), found.element))
-    start = run.static(args[1]) if len(args) > 1 else 0
+        if not isinstance(start, (int, Size)):
+            raise run.unsupported("enumerate() from a place that is not known")
+        return Rows(found.index, (integer(x.affine([(found.index, Size.of(1))], Size.of(start))), found.element))
     return [(k + start, v) for k, v in enumerate(found)]
 
 
@@ -163,10 +167,25 @@ def _listed(run: Run, value: object) -> object:
     return found if isinstance(found, Rows) else list(found)
 
 
+def _rounded(run: Run, args: list) -> object:
+    values = [run.static(a) for a in args]
+    if not all(isinstance(v, (int, Fraction)) for v in values):
+        raise run.unsupported("round() of an array", "rounding has no derivative", "leave it out")
+    return round(*values)
+
+
+def _sorted(run: Run, value: object) -> list:
+    found = spread(run, value)
+    if not all(isinstance(v, str) for v in found) and not all(isinstance(v, (int, Fraction)) for v in found):
+        raise run.unsupported("sorted() of arrays", "their order depends on the data")
+    return sorted(found)
+
+
 def _absolute(run: Run, args: list) -> object:
     return abs(args[0]) if isinstance(args[0], (int, Fraction)) else call(run, "abs", "numpy", args, {})
 
 
+_KEYWORDS = {"dict", "enumerate", "sum", "zip"}  # strict= of zip changes no value
 _BUILTIN_ROWS: dict[str, Callable[[Run, list, dict], object]] = {
     "range": _range, "len": _len, "sum": _sum, "zip": _zip, "enumerate": _enumerate, "reversed": _reversed,
     "float": _float, "int": _int, "max": _extreme("max"), "min": _extreme("min"),
@@ -175,6 +194,6 @@ _BUILTIN_ROWS: dict[str, Callable[[Run, list, dict], object]] = {
     "list": lambda run, args, _: _listed(run, args[0]), "tuple": lambda run, args, _: tuple(spread(run, args[0])),
     "bool": lambda run, args, _: truth(run, args[0]), "str": lambda run, args, _: str(run.static(args[0])),
     "dict": lambda run, args, keywords: dict(args[0] if args and isinstance(args[0], dict) else {}) | keywords,
-    "round": lambda run, args, _: args[0], "sorted": lambda run, args, _: spread(run, args[0]),
+    "round": lambda run, args, _: _rounded(run, args), "sorted": lambda run, args, _: _sorted(run, args[0]),
     "slice": lambda run, args, _: slice(*args),
 }  # fmt: skip

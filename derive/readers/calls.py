@@ -267,8 +267,9 @@ def copied(run, flavor, x, rest=()):
     value = as_array(run, x)
     if any(getattr(r, "last", r) in ("int", "int32", "int64", "long", "int_") for r in rest):
         return integers(run, flavor, value)
-    sort = "bool" if any(getattr(r, "last", r) in ("bool", "bool_") for r in rest) else value.sort
-    return Array(value.shape, value.body, sort, cheap=value.cheap)
+    if any(getattr(r, "last", r) in ("bool", "bool_") for r in rest):
+        return booleans(run, flavor, value)
+    return Array(value.shape, value.body, value.sort, cheap=value.cheap)
 
 
 @spelled("long int int64 int32", "x")

@@ -56,7 +56,6 @@ _FORMULAS: tuple[tuple[str, Callable, int], ...] = (
     ("square", lambda u: x.power(u, x.num(2)), 1),
     ("reciprocal", lambda u: x.power(u, x.MINUS_ONE), 1),
     ("negative neg", lambda u: -u, 1),
-    ("add", lambda u, v: u + v, 2),
     ("subtract sub", lambda u, v: u - v, 2),
     ("multiply mul", lambda u, v: u * v, 2),
     ("divide div true_divide", lambda u, v: u / v, 2),
@@ -69,6 +68,9 @@ _FORMULAS: tuple[tuple[str, Callable, int], ...] = (
 )
 for _names, _make, _arity in _FORMULAS:
     spelled(_names, "x y" if _arity == 2 else "x")(_rational(_make, _arity))
+
+
+spelled("add", "x y")(lambda run, flavor, x, y: A.added(run, as_array(run, x), as_array(run, y)))
 
 
 def _is_zero(e: x.Expr) -> bool:

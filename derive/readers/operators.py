@@ -162,9 +162,9 @@ def _digit(run: Run, a: Array, b: Array, make: Callable) -> object:
 
 
 _ARRAY_OPS: dict[str, Callable[[Run, Array, Array], Array]] = {
-    "+": lambda run, a, b: A.elementwise(run, lambda u, v: u + v, a, b),
+    "+": A.added,
     "-": lambda run, a, b: A.elementwise(run, lambda u, v: u - v, a, b),
-    "*": lambda run, a, b: A.elementwise(run, lambda u, v: u * v, a, b),
+    "*": lambda run, a, b: A.elementwise(run, lambda u, v: u * v, a, b, sort="bool" if a.sort == b.sort == "bool" else None),
     "/": lambda run, a, b: A.elementwise(run, lambda u, v: u / v, a, b, sort="real"),
     "**": lambda run, a, b: A.elementwise(run, lambda u, v: x.power(u, v), a, b, sort=_power_sort(a, b)),
     "@": A.matmul,

@@ -436,7 +436,8 @@ def _class(run: Run, node: ast.ClassDef) -> None:
 def _for(run: Run, node: ast.For) -> Returned | _Jump | None:
     found = iterated(run, evaluate(run, node.iter))
     if isinstance(found, Rows):
-        return symbolic_loop(run, node, found, execute)
+        symbolic_loop(run, node, found, execute)
+        return execute(run, node.orelse)
     for value in found:
         assign(run, node.target, value, quiet=True)
         outcome = execute(run, node.body)
