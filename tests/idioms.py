@@ -171,6 +171,7 @@ IDIOMS = (
     Idiom("notebook cells", "–", "loss.backward()", r"\.backward\(\)"),
     Idiom("in-place method", "–", "h.mul_(3)", r"\.[a-z]+_\("),
     Idiom("embedding look-up", "–", "C[X]", r"\bC\[X"),
+    Idiom("branch on data in a loop", "–", "if margin > 0: loss += margin", r"^ +if \w+ > 0:\n"),
     Idiom("lists of arrays", "–", "Ws[0], bs[0]", r"\bWs\[0\]"),
     Idiom("dict of outputs", "–", "return {'loss': loss}", r"return \{"),
     Idiom("take_along_axis", "–", "np.take_along_axis(x, i, 1)", r"take_along_axis\("),

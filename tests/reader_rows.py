@@ -186,6 +186,107 @@ for i in range(N):
     out[i] = e / e.sum()
 return out
 ---
+X: n d
+loss = 0.0
+for i in range(X.shape[0]):
+    b = X[i, 0]
+    b += X[i, 1]
+    loss += b
+return loss, X
+---
+X: n d
+loss, b = 0.0, 1.0
+for i in range(X.shape[0]):
+    b = X[i, 0]
+    if X[i, 1] > 0:
+        b = b * 2
+        loss += b
+    else:
+        loss -= b
+        b = 0.5
+    loss += b
+return loss
+---
+X: n d; W: d c; y: int n
+loss = 0.0
+for i in range(X.shape[0]):
+    scores = X[i].dot(W)
+    correct = scores[y[i]]
+    for j in range(W.shape[1]):
+        if j == y[i]:
+            continue
+        margin = scores[j] - correct + 1
+        if margin > 0:
+            loss += margin
+return loss / X.shape[0]
+---
+X: n d; y: int n
+total, count = 0.0, np.zeros(X.shape[1])
+for i in range(len(X)):
+    for j in range(X.shape[1]):
+        if j != y[i] and X[i, j] > 0:
+            total += X[i, j] ** 2
+            count[j] += 1
+        elif not X[i, j] >= -0.5:
+            total -= X[i, j]
+return total * count
+---
+X: n d
+out = np.zeros_like(X)
+for i in range(X.shape[0]):
+    for j in range(X.shape[1]):
+        if X[i, j] < 0:
+            u = -X[i, j]
+            u = u + 1
+        else:
+            u = X[i, j]
+            u *= 3
+            if u > 1:
+                u = u - 0.5
+        out[i, j] = u * u
+        if out[i, j] > 2:
+            out[i, j] = 2 + X[i, j]
+return out
+---
+X: n d; y: int n
+loss = 0.0
+for i in range(X.shape[0]):
+    worst, found = 0.0, 0
+    for j in range(X.shape[1]):
+        if j == y[i]: continue
+        v = X[i, j] - X[i, y[i]]
+        if v > 0:
+            found += 1
+            worst += v
+    if found > 1:
+        loss += worst / found
+    elif X[i, 0] > 0:
+        loss += X[i, 0]
+return loss
+---
+X: n d
+def bent(z):
+    a = np.exp(z)
+    return a * z
+loss = 0.0
+for i in range(X.shape[0]):
+    if X[i, 0] > 0 or X[i, 1] > 0:
+        s = 0.0
+        for j in range(X.shape[1]):
+            s += bent(X[i, j])
+        loss += s
+return loss
+---
+X: n 3
+loss = 0.0
+for i in range(X.shape[0]):
+    for j in range(3):
+        if j == 1: continue
+        if X[i, j] > 0:
+            t = X[i, j] * (j + 1)
+            loss += t
+return loss
+---
 X: n d; y: int n
 loss = 0
 for i in range(len(X)):

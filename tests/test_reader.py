@@ -155,6 +155,9 @@ TEXTS = [
     ("X: n d", "Z = (X > 0) * X", "Z[i:n, j:d] = [0 < X[i, j]]*X[i, j]"),
     ("X: n d", "Z = X.var(0)", "Z[j:d] = 1/n*sum[i:n] (X[i, j] - 1/n*sum[m:n] X[m, j])^2"),
     ("X: n d", "Z = np.zeros(len(X))\nfor r in range(len(X)):\n    Z[r] = X[r].sum()", "Z[i:n] = sum[j:d] X[i, j]"),
+    ("x: n", "Z = 0\nfor v in x:\n    if v > 0: Z += v", "Z[] = sum[i:n] {x[i] if 0 < x[i]; 0}"),
+    ("x: n; y: int", "Z = 0\nfor i in range(len(x)):\n    if i == y: continue\n    Z += x[i]", "Z[] = sum[m:n] {x[m] if m != y; 0}"),
+    ("x: n", "Z = 0\nb = 1\nfor v in x:\n    if v > 0: b = v\n    Z += b", "Z[] = sum[t:n] b[t]"),
 ]
 
 

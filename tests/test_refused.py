@@ -35,6 +35,11 @@ ROWS = [
     ("hs = [x[0]]\nfor r in x:\n    hs.append(r + hs[-2])\nreturn hs[-1]", 2, "element of a list", "looks back"),
     ("hs = [x[0]]\nfor r in x:\n    hs.append(r + np.stack(hs).sum())\nreturn hs[-1]", 2, "grows in a loop", "hs[-1]"),
     ("h = x[0]\nfor r in x:\n    for q in x:\n        h = np.tanh(h + r * q)\nreturn h", 2, "inside another", "static"),
+    # branches on data inside a loop over rows
+    ("s = 0.0\nfor r in x:\n    if r[0] > 0:\n        break\n    s += r.sum()\nreturn s", 3, "branch that depends on the data", "continue"),
+    ("hs = []\nfor r in x:\n    if r[0] > 0:\n        hs.append(r)\nreturn np.stack(hs)", 3, "branch that depends on the data", "loss += e"),
+    ("s = 0.0\nfor r in x:\n    if r[0] > 0:\n        u = r[1]\n    s += u\nreturn s", 4, "only some rounds set", "before the branch"),
+    ("s = 0.0\nfor r in x:\n    if r > 0:\n        s += 1\nreturn s", 2, "branch", "np.where"),
     # input, output, other programs
     ("z = np.load('w.npy')\nreturn x * z", 0, "load", ""),
     ("f = open('w.txt')\nreturn x", 0, "open", ""),

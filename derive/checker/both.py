@@ -27,7 +27,6 @@ from derive.checker.statements import (
     packed,
     stored_keys,
     uses,
-    without_branches,
 )
 from derive.errors import Problem, Unsupported
 from derive.index import Size
@@ -389,7 +388,7 @@ class _Reader:
                 self.steps.pop()
                 self._back_to(step)
                 return self._body(parts, looped)
-            outcome = self._chosen_by_value(step, problem)
+            outcome = self._failed(step, problem)
         except INNER as error:
             why = f"{type(error).__name__}: {error}"
             self._failed(step, Unsupported("this statement could not be read", why, span=run.span(node)))
@@ -420,22 +419,12 @@ class _Reader:
         held = {n: scope.get(n) for n in step.uses.reads - step.uses.writes}
         return frozenset(n for n, v in held.items() if isinstance(v, Array) and v.view is not None and id(v.view.buffer) in shared)
 
-    def _chosen_by_value(self, step: Step, problem: Problem) -> object:
-        """Branches on data that only assign are conditional expressions: the statement is read once more as such."""
-        node = without_branches(step.node) if isinstance(step.node, ast.For) else None
-        if node is not None:
-            self._back_to(step)
-            try:
-                return execute(self.run, [node])
-            except Problem:
-                pass
-        return self._failed(step, problem)
-
     def _back_to(self, step: Step) -> None:
         run = self.run
         step.before.restore(run)
         run.loops.clear(), run.watched.clear(), run.rounds.clear()
         run.helper, run.depth, run.outer_loops, run.asserting = "", 0, [], False
+        run.guards, run.computing = [], False
 
     def _failed(self, step: Step, problem: Problem) -> None:
         self._back_to(step)

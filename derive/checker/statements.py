@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -202,52 +201,3 @@ def declared(text: str, word: str) -> list[str]:
         if mark and not head.strip() and body.startswith(word + " "):
             found += [part.strip() for part in body.removeprefix(word).split(";") if part.strip()]
     return found
-
-
-def without_branches(node: ast.stmt) -> ast.stmt | None:
-    """The statement with `if c: t = a` / `else: t = b` written as `t = a if c else b`; None where that cannot be."""
-    if not any(isinstance(n, ast.If) for n in ast.walk(node)):
-        return None
-    work = _Branches()
-    found = work.visit(copy.deepcopy(node))
-    return ast.fix_missing_locations(found) if not work.failed and isinstance(found, ast.stmt) else None
-
-
-class _Branches(ast.NodeTransformer):
-    failed = False
-
-    def visit_If(self, node: ast.If) -> ast.AST:
-        self.generic_visit(node)
-        yes, no = node.body[0], node.orelse[0] if node.orelse else None
-        if len(node.body) > 1 or len(node.orelse) > 1 or not _writes_one(yes) or no is not None and not _writes_one(no):
-            self.failed = True
-            return node
-        target = _target(yes)
-        if no is not None and (type(no) is not type(yes) or ast.dump(_target(no)) != ast.dump(target)):
-            self.failed = True
-            return node
-        made = copy.copy(yes)
-        other = no.value if no is not None else _unchanged(yes)
-        made.value = ast.copy_location(ast.IfExp(node.test, yes.value, other), node)
-        return made
-
-
-def _writes_one(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Assign)
-        and len(node.targets) == 1
-        or (isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Add, ast.Sub)))
-    )
-
-
-def _target(node: ast.Assign | ast.AugAssign) -> ast.expr:
-    return node.targets[0] if isinstance(node, ast.Assign) else node.target
-
-
-def _unchanged(node: ast.Assign | ast.AugAssign) -> ast.expr:
-    """What keeps the old value: the target itself, or adding nothing."""
-    if isinstance(node, ast.AugAssign):
-        return ast.Constant(0)
-    old = copy.deepcopy(node.targets[0])
-    old.ctx = ast.Load()
-    return old

@@ -31,6 +31,7 @@ from derive.readers.values import (
     Rows,
     Scope,
     ShapeOf,
+    Unset,
     constant,
     kind,
 )
@@ -107,6 +108,13 @@ def _name(run: Run, node: ast.Name) -> object:
         known = ", ".join(n for n in run.scopes[-1] if not n.startswith("_"))
         raise run.problem(UnknownName, f"`{node.id}` is not defined here", "nothing assigns it before this line",
                           f"names in reach: {known}" if known else "") from None  # fmt: skip
+    if isinstance(value, Unset):
+        if value.loop:
+            run.carry(value.loop, node.id)
+        raise run.unsupported(f"`{node.id}`, which only some rounds set", f"the branch on line {value.line} depends on the data",
+                              f"give it a value before the branch: {node.id} = 0")  # fmt: skip
+    if run.rounds and node.id in run.scopes[-1] and not isinstance(value, (list, dict, tuple)):
+        run.check_round(node.id)
     return run.current(value) if isinstance(value, Array) and value.view is not None and value.view.loose else value
 
 

@@ -43,8 +43,8 @@ from derive.readers.values import (
 )
 
 
-def symbolic_loop(run: Run, node: ast.For, rows: Rows, execute: Callable) -> None:
-    """Read a loop whose number of rounds is a size."""
+def symbolic_loop(run: Run, node: ast.For, body: list[ast.stmt], rows: Rows, execute: Callable) -> None:
+    """Read a loop whose number of rounds is a size; `body`: its statements without `continue`."""
     met = run.loops_met[node.lineno] = run.loops_met.get(node.lineno, 0) + 1
     rows, backward = _upward(run, rows)
     this = Round(f"{node.lineno}.{met}", rows.index, backward)
@@ -52,8 +52,10 @@ def symbolic_loop(run: Run, node: ast.For, rows: Rows, execute: Callable) -> Non
         _markknown_shape(run, this)
     scope = run.scopes[-1]
     numbers = {n for n, v in scope.items() if isinstance(v, (int, Fraction)) and not isinstance(v, bool)}
-    body = [_accumulating(s, node.body, numbers) for s in node.body]
+    body = [_accumulating(s, body, numbers) for s in body]
     events = events_of(body)
+    this.fresh = events.fresh
+    events.carried |= run.knowledge.carried.get(this.key, set())
     run.loops.append(rows.index)
     run.rounds.append(this)
     try:
@@ -141,6 +143,7 @@ def _open_names(run: Run, this: Round, scope: Scope, events: Events) -> dict[str
         value = scope[name]
         if isinstance(value, (list, dict)):
             continue
+        run.check_round(name)
         first = _state(run, name, value)
         carry = opened(run, this, name, known_shape(run, this, name, first), state_sort(first))
         scope[name], scope.born[name] = carry.array, tuple(run.loops)

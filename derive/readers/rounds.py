@@ -57,6 +57,7 @@ class Round:
     index: Index
     backward: bool = False
     timed: bool = False
+    fresh: set[str] = field(default_factory=set)
     names: dict[str, tuple[Carry, Array]] = field(default_factory=dict)
     lists: dict[int, Listed] = field(default_factory=dict)
     dicts: dict[int, Keyed] = field(default_factory=dict)

@@ -53,6 +53,7 @@ class Knowledge:
     timed: set[str] = field(default_factory=set)
     trails: set[tuple[str, str]] = field(default_factory=set)
     slots: dict[str, set[tuple]] = field(default_factory=dict)
+    carried: dict[str, set[str]] = field(default_factory=dict)
 
     def again(self) -> None:
         """Read the source from the top with what has been found."""
@@ -129,6 +130,8 @@ class Run:
     statement: ast.AST | None = None
     statics: dict[str, object] = field(default_factory=dict)
     rounds: list = field(default_factory=list)
+    guards: list = field(default_factory=list)
+    computing: bool = False  # inside a function that is called under a condition on data
     timed: list[Index] = field(default_factory=list)
     states: set[str] = field(default_factory=set)
     loops_met: dict[int, int] = field(default_factory=dict)
@@ -315,6 +318,20 @@ class Run:
                     watch.read = True
                     if watch.shifted or not any(same_slot(s, watch.place) for s in u.slots):
                         self.follow(watch, next(b for b in watch.buffers if u.name in b.versions))
+
+    def check_round(self, name: str) -> None:
+        """A name that a loop sets, read where this round has not set it: read again as a state that the rounds carry."""
+        born = self.scopes[-1].born.get(name, ())
+        for this in self.rounds:
+            if name in this.fresh and this.index not in born:
+                self.carry(this.key, name)
+
+    def carry(self, loop: str, name: str) -> None:
+        """From now on the rounds of a loop carry a name; nothing where that is known."""
+        known = self.knowledge.carried.setdefault(loop, set())
+        if name not in known:
+            known.add(name)
+            raise Restart
 
     def check_store(self, view: View) -> None:
         """A store at another place than the loop's own excludes reading the same array in that loop."""

@@ -10,8 +10,9 @@ from derive import expr as x
 from derive.errors import Problem, UnknownName
 from derive.index import Index, Size
 from derive.readers.arrays import aligned, broadcast_shape
+from derive.readers.branches import branch, refuse_changes, under_guard, without_continue
 from derive.readers.builtins import key_of
-from derive.readers.convert import as_array, iterated, rows_array, truth, unpacked_shape
+from derive.readers.convert import as_array, iterated, rows_array, unpacked_shape
 from derive.readers.evaluate import evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
 from derive.readers.layers import Layer, labelled
@@ -78,7 +79,7 @@ def _statement(run: Run, node: ast.stmt) -> Returned | _Jump | None:
     if reader is None:
         raise run.unsupported(f"the statement `{_WORDS.get(name, name.lower())}`", "it has no meaning as an equation",
                               "keep assignments, loops over ranges, and branches on static values", node)  # fmt: skip
-    return reader(run, node)
+    return reader(run, under_guard(run, node) if run.guards else node)
 
 
 _SKIPPED = {"Pass", "Import", "ImportFrom", "Global", "Nonlocal", "Delete"}
@@ -335,12 +336,7 @@ def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> N
     """`a += v` changes a's buffer, and with it every name that shares it."""
     value = as_array(run, value)
     if not old.rank and run.flavor == "numpy" and old.view is not None:
-        buffer = old.view.buffer
-        local = Buffer(
-            _entry_name(run, old) or buffer.anchor, (), old.sort, set(buffer.versions), buffer.loops, buffer.born
-        )
-        old = replace(old, view=whole_view(local))
-        run.scopes[-1][name] = old
+        old = run.scopes[-1][name] = _own_scalar(run, name, old)
     shape = broadcast_shape(run, old.shape, value.shape)
     if shape != old.shape or old.view is None or op not in ("+", "-", "*", "/", "**"):
         if _loops_since(run, name):
@@ -353,6 +349,20 @@ def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> N
         mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
 
 
+def _own_scalar(run: Run, name: str, old: Array) -> Array:
+    """A number that NumPy took out of an array: an update changes the name and not the array."""
+    buffer, e, born = old.view.buffer, old.body(()), run.scopes[-1].born.get(name, ())
+    own = isinstance(e, x.Entry) and all(s in run.loops for s in e.slots)
+    if buffer.shape and not own:
+        old = run.store(name, old.detached())
+        old.view.buffer.born = born
+        return old
+    loops = tuple(e.slots) if buffer.shape else buffer.loops
+    local = Buffer(e.name if own else buffer.anchor, (), old.sort, set(buffer.versions), loops,
+                   born if buffer.shape else buffer.born)  # fmt: skip
+    return replace(old, view=whole_view(local))
+
+
 def _entry_name(run: Run, a: Array) -> str | None:
     e = a.body(run.fresh(a.shape))
     return e.name if isinstance(e, x.Entry) else None
@@ -362,7 +372,7 @@ def _entry_name(run: Run, a: Array) -> str | None:
 
 
 def _if(run: Run, node: ast.If) -> Returned | _Jump | None:
-    return execute(run, node.body if truth(run, evaluate(run, node.test)) else node.orelse)
+    return branch(run, node, execute)
 
 
 def _with(run: Run, node: ast.With) -> Returned | _Jump | None:
@@ -435,12 +445,13 @@ def _class(run: Run, node: ast.ClassDef) -> None:
 
 def _for(run: Run, node: ast.For) -> Returned | _Jump | None:
     found = iterated(run, evaluate(run, node.iter))
+    body = without_continue(node.body)
     if isinstance(found, Rows):
-        symbolic_loop(run, node, found, execute)
+        symbolic_loop(run, node, body, found, execute)
         return execute(run, node.orelse)
     for value in found:
         assign(run, node.target, value, quiet=True)
-        outcome = execute(run, node.body)
+        outcome = execute(run, body)
         if isinstance(outcome, Returned):
             return outcome
         if isinstance(outcome, _Jump) and outcome.word == "break":
@@ -468,7 +479,10 @@ def inline(run: Run, function: Function, args: list, keywords: dict) -> object:
     _bind_arguments(run, function, scope, [*function.bound, *args], keywords)
     run.scopes.append(scope)
     run.depth += 1
-    saved = run.helper, run.target_name, run.outer_loops
+    saved = run.helper, run.target_name, run.outer_loops, run.guards, run.computing
+    if run.guards or run.computing:
+        refuse_changes(run, function.node)
+        run.guards, run.computing = [], True
     run.helper, run.outer_loops = function.name, list(run.loops)
     try:
         if isinstance(function.node, ast.Lambda):
@@ -476,7 +490,7 @@ def inline(run: Run, function: Function, args: list, keywords: dict) -> object:
         outcome = execute(run, function.node.body)
         return outcome.value if isinstance(outcome, Returned) else None
     finally:
-        run.helper, run.target_name, run.outer_loops = saved
+        run.helper, run.target_name, run.outer_loops, run.guards, run.computing = saved
         run.depth -= 1
         run.scopes.pop()
 

@@ -220,6 +220,17 @@ class Instance:
 
 
 @dataclass(frozen=True, eq=False)
+class Unset:
+    """What a name holds after a branch on data that only some rounds take.
+
+    `loop`: the key of the loop that may carry an earlier value into this round; "" where there is none.
+    """
+
+    line: int
+    loop: str
+
+
+@dataclass(frozen=True, eq=False)
 class Opaque:
     """A value of no interest to the mathematics, by what it is: a layer's object, a generator, a logger."""
 
