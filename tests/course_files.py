@@ -565,6 +565,110 @@ for i in range(100):
     w -= lr * dw
     b -= lr * db
 ''',
+    'svm_loss_naive': '''
+import numpy as np
+# shapes: W (D, C) · X (N, D) · y int (N,) · reg ()
+def svm_loss_naive(W, X, y, reg):
+    dW = np.zeros(W.shape)  # initialize the gradient as zero
+    num_classes = W.shape[1]
+    num_train = X.shape[0]
+    loss = 0.0
+    for i in range(num_train):
+        scores = X[i].dot(W)
+        correct_class_score = scores[y[i]]
+        for j in range(num_classes):
+            if j == y[i]:
+                continue
+            margin = scores[j] - correct_class_score + 1  # note delta = 1
+            if margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    loss /= num_train
+    dW /= num_train
+    loss += reg * np.sum(W * W)
+    dW += 2 * reg * W
+    return loss, dW
+''',
+    'svm_loss_counted': '''
+import numpy as np
+from random import shuffle
+# shapes: W (D, C) · X (N, D) · y int (N,) · reg ()
+def svm_loss_naive(W, X, y, reg):
+    """
+    Structured SVM loss function, naive implementation (with loops).
+    """
+    dW = np.zeros(W.shape)
+
+    # compute the loss and the gradient
+    num_classes = W.shape[1]
+    num_train = X.shape[0]
+    loss = 0.0
+    for i in range(num_train):
+        scores = X[i].dot(W)
+        correct_class_score = scores[y[i]]
+        diff_count = 0
+        for j in range(num_classes):
+            if j == y[i]:
+                continue
+            margin = scores[j] - correct_class_score + 1 # note delta = 1
+            if margin > 0:
+                diff_count += 1
+                dW[:, j] += X[i]
+                loss += margin
+        dW[:, y[i]] += -1 * diff_count * X[i]
+
+    loss /= num_train
+    dW /= num_train
+    loss += 0.5 * reg * np.sum(W * W)
+    dW += reg * W
+    return loss, dW
+''',
+    'softmax_loss_naive': '''
+import numpy as np
+# shapes: W (D, C) · X (N, D) · y int (N,) · reg ()
+def softmax_loss_naive(W, X, y, reg):
+    # Initialize the loss and gradient to zero.
+    loss = 0.0
+    dW = np.zeros_like(W)
+    num_train = X.shape[0]
+    num_classes = W.shape[1]
+    for i in range(num_train):
+        scores = X[i, :].dot(W)
+        shift_scores = scores - max(scores)
+        loss_i = -shift_scores[y[i]] + np.log(sum(np.exp(shift_scores)))
+        loss += loss_i
+        for j in range(num_classes):
+            softmax_output = np.exp(shift_scores[j]) / sum(np.exp(shift_scores))
+            if j == y[i]:
+                dW[:, j] += (-1 + softmax_output) * X[i]
+            else:
+                dW[:, j] += softmax_output * X[i]
+    loss /= num_train
+    loss += 0.5 * reg * np.sum(W * W)
+    dW = dW / num_train + reg * W
+    return loss, dW
+''',
+    'softmax_loss_rows': '''
+import numpy as np
+# shapes: W (D, C) · X (N, D) · y int (N,) · reg ()
+def softmax_loss_naive(W, X, y, reg):
+    loss = 0.0
+    dW = np.zeros_like(W)
+    N = X.shape[0]
+    for i in range(N):
+        scores = X[i] @ W
+        scores -= scores.max()
+        p = np.exp(scores)
+        p /= p.sum()
+        loss -= np.log(p[y[i]])
+        dscores = p
+        dscores[y[i]] -= 1
+        dW += np.outer(X[i], dscores)
+    loss = loss / N + reg * np.sum(W ** 2)
+    dW = dW / N + 2 * reg * W
+    return loss, dW
+''',
 }
 
 MISTAKES = (
@@ -608,4 +712,12 @@ MISTAKES = (
     ("training_function", "db = dz.sum() / m", "db = dz.sum()", "db ="),
     ("training_script", "db = dy_pred.sum()", "db = dy_pred.mean()", "db ="),
     ("training_script", "X.T @ dy_pred", "X.T @ dy_pred * w", "dw ="),
+    ("svm_loss_naive", "dW[:, y[i]] -= X[i]", "dW[:, y[i]] += X[i]", "dW = np.zeros"),
+    ("svm_loss_naive", "    dW /= num_train\n", "", "dW = np.zeros"),
+    ("svm_loss_naive", "                dW[:, y[i]] -=", "            dW[:, y[i]] -=", "dW = np.zeros"),
+    ("svm_loss_counted", "diff_count += 1", "diff_count += margin", "dW = np.zeros"),
+    ("svm_loss_counted", "        dW[:, y[i]] += -1 * diff_count * X[i]\n", "", "dW = np.zeros"),
+    ("softmax_loss_naive", "(-1 + softmax_output)", "softmax_output", "dW = np.zeros"),
+    ("softmax_loss_naive", "if j == y[i]", "if j != y[i]", "dW = np.zeros"),
+    ("softmax_loss_rows", "dscores[y[i]] -= 1", "dscores[y[i]] += 1", "dW = np.zeros"),
 )

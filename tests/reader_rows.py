@@ -189,6 +189,12 @@ return out
 X: n d
 loss = 0.0
 for i in range(X.shape[0]):
+    loss += max(X[i]) - sum(np.exp(X[i] - min(X[i])))
+return loss
+---
+X: n d
+loss = 0.0
+for i in range(X.shape[0]):
     b = X[i, 0]
     b += X[i, 1]
     loss += b

@@ -10,7 +10,8 @@ from derive.checker.code import check_code
 LEAST = {"two_layer_net": 5, "svm_loss_vectorized": 1, "softmax_loss_vectorized": 1, "propagate": 2, "min_char_rnn": 5,
          "fastai_lin_grad": 8, "fastai_three_grads": 8, "planar_classifier": 4, "gradient_check": 6, "layers_in_a_loop": 8,
          "deep_network": 6, "layers_of_functions": 6, "blog_network": 2, "layers_of_classes": 6,
-         "training_function": 2, "training_script": 3}  # fmt: skip
+         "training_function": 2, "training_script": 3, "svm_loss_naive": 1, "svm_loss_counted": 1, "softmax_loss_naive": 1,
+         "softmax_loss_rows": 1}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -55,3 +56,34 @@ def test_a_loss_behind_backward_code(gradient, free):
     assert "right" in {v.verdict for v in check_code(HEAD + LOSS + gradient + END, "b.py").verdicts}
     found = {v.verdict for v in check_code(HEAD + gradient + LOSS + END, "b.py").verdicts}
     assert ("right" in found) is free
+
+
+MIXED = ("import numpy as np\n# shapes: X (n, d) · W (d, c) · y int (n,)\ndef loss_naive(X, W, y):\n    loss = 0.0\n"
+         "    dW = np.zeros_like(W)\n    P = X @ W\n    h = np.ones(W.shape[1])\n    for i in range(X.shape[0]):\n")  # fmt: skip
+LOOPS = [  # one round of a loop with both passes; the verdict on dW; a word of the reason
+    ("p = P[i]; loss += (p ** 2).sum(); dW += np.outer(X[i], 2 * p)", "right", ""),
+    ("p = P[i] * 1; loss += (p ** 2).sum(); d = p; d *= 2; dW += np.outer(X[i], d)", "right", ""),
+    ("p = P[i] * 1; d = p; d *= 2; loss += (p ** 2).sum(); dW += np.outer(X[i], 2 * d)", "unknown", "changes `p`"),
+    ("p = P[i]; loss += (p ** 2).sum(); d = p; d *= 2; dW += np.outer(X[i], d)", "unknown", "changes `P`"),
+    ("P[i] *= 2; loss += (P[i] ** 2).sum(); dW += np.outer(X[i], 4 * P[i])", "unknown", "changes `P`"),
+    ("p = P[i]; p *= 2; loss += (p ** 2).sum(); dW += np.outer(X[i], 4 * p)", "unknown", "changes `P`"),
+    ("h = h + P[i]; loss += h.sum(); dW += np.outer(X[i], h)", "unknown", "changes `h`"),
+    ("p = P[i]; loss += (p ** 2).sum(); dW += np.outer(X[i], 2 * p) * (loss > 0)", "unknown", "reads `loss`"),
+    ("p = P[i]; dW += np.outer(X[i], 2 * p); loss += (p * p).sum() + 0 * dW.sum()", "unknown", "sets a gradient"),
+    ("if X[i, 0] > 0:\n    loss += P[i, 0]\n    dW[:, 0] += X[i]", "right", ""),
+    ("if X[i, 0] > 0: loss += P[i, 0]; dW[:, 0] += X[i]", "unknown", "a line of its own"),
+    ("if P[i, 0] > 0:\n    loss += P[i, 0]\nelse:\n    dW[:, 0] += X[i]", "wrong", ""),
+    ("if P[i, 0] <= 0:\n    dW[:, 1] += 0 * X[i]\nelse:\n    loss += P[i, 0]\n    dW[:, 0] += X[i]", "right", ""),
+    ("for j in range(W.shape[1]):\n    if j != y[i]:\n        continue\n    loss += P[i, j]\n    dW[:, j] += X[i]", "right", ""),
+    ("for j in range(W.shape[1]):\n    if j != y[i]:\n        break\n    loss += P[i, j]\n    dW[:, j] += X[i]", "unknown", "branch"),
+]
+
+
+@pytest.mark.parametrize("body, word, reason", LOOPS, ids=[r[0].replace("\n", "; ") for r in LOOPS])
+def test_a_loop_with_both_passes(body, word, reason):
+    """Taken apart where two loops compute what the one does, and refused by line where they would not."""
+    lines = [t for row in body.split("\n") for t in (row.split("; ") if not row.lstrip().startswith("if X[i, 0] > 0: ") else [row])]
+    text = MIXED + "".join(f"        {t}\n" for t in lines) + "    return loss, dW\n"
+    (found,) = (v for v in check_code(text, "b.py").verdicts if v.verdict != "no-claim")
+    assert (found.verdict, reason in (found.reason or "")) == (word, True), found
+    assert word != "unknown" or found.place.line > MIXED.count("\n"), found

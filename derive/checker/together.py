@@ -11,8 +11,10 @@ import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from derive.checker.aliases import one_array, own, touched, writes
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Back
+from derive.checker.sliced import halves, text_of
 from derive.checker.statements import stored_keys, uses
 from derive.errors import Span, Unsupported
 from derive.readers.cells import LOSS
@@ -20,7 +22,10 @@ from derive.readers.cells import LOSS
 
 @dataclass(frozen=True)
 class Both:
-    """A function with both passes: its statements in order and by pass, and the name of its loss."""
+    """A function with both passes: its statements in order and by pass, and the name of its loss.
+
+    `loop`: the training loop of which it is one round; `mixed`: halves in `forward`, with the loops that they were.
+    """
 
     function: ast.FunctionDef
     name: str
@@ -29,6 +34,7 @@ class Both:
     backward: tuple[ast.stmt, ...]
     order: tuple[ast.stmt, ...] = ()
     loop: ast.For | ast.While | None = None
+    mixed: tuple[tuple[ast.For, ast.For], ...] = ()
 
 
 def split_together(source: str, path: str, tree: ast.Module, wanted: str | None = None) -> tuple[Back, str, str] | None:
@@ -42,7 +48,7 @@ def split_together(source: str, path: str, tree: ast.Module, wanted: str | None 
         if both is not None:
             _keep_meaning(both, source, path)
             body = tuple(s for n in both.backward for s in _without_loss(n, both.loss))
-            return Back(source, path, tree, body, loop=both.loop), _forward_text(source, both), name
+            return Back(source, path, tree, body, loop=both.loop), _forward_text(source, path, both), name
     return None
 
 
@@ -83,85 +89,49 @@ def _parts(function: ast.FunctionDef, name: str) -> Both | None:
     first = next((k for k, n in enumerate(body) if _gradients(n, known)), None)
     if loss is None or first is None or not any(isinstance(n, (ast.BinOp, ast.AugAssign)) for s in body[first:] for n in ast.walk(s)):
         return None
-    wanted, kept = {loss}, set()
+    wanted, kept, taken = {loss}, set(), {}
     for k in reversed(range(len(body))):
-        if _writes(body[k]) & wanted:
-            if _gradients(body[k], known):
+        if not writes(body[k]) & wanted:
+            continue
+        if _gradients(body[k], known):
+            found = halves(body[k], function, loss, wanted, lambda n: _gradients(n, known)) if isinstance(body[k], ast.For) else None
+            if found is None:
                 return None
+            taken[k] = found
+            wanted |= found.reads
+        else:
             kept.add(k)
             wanted |= uses(body[k]).reads
-    kept |= {k for k, n in enumerate(body[:first]) if not isinstance(n, ast.Return)}
-    parts = [n for k, n in enumerate(body) if k in kept], [n for k, n in enumerate(body) if k not in kept]
-    return Both(function, name, loss, tuple(parts[0]), tuple(parts[1]), tuple(body))
+    kept |= {k for k, n in enumerate(body[:first]) if not isinstance(n, ast.Return) and k not in taken}
+    order = [(n, k in kept) for k, n in enumerate(body) if k not in taken]
+    for k in sorted(taken):
+        place = sum(j not in taken for j in range(k)) + 2 * sum(j < k for j in taken)
+        order[place:place] = [(taken[k].forward, True), (taken[k].backward, False)]
+    forward, backward = (tuple(n for n, own in order if own is part) for part in (True, False))
+    mixed = tuple((found.forward, body[k]) for k, found in taken.items())
+    return Both(function, name, loss, forward, backward, tuple(n for n, _ in order), mixed=mixed)
 
 
 # ---------------------------------------------------------------- whether the passes may be taken apart
-
-VIEWS = {"reshape", "view", "ravel", "squeeze", "unsqueeze", "transpose", "swapaxes", "permute", "asarray", "T"}
-
 
 def _keep_meaning(both: Both, source: str, path: str) -> None:
     """Raises a Problem where a forward statement that stands behind backward code computes something else before it.
 
     `ds = p; ds[rows, y] -= 1; loss = -np.log(p[rows, y]).mean()`: the loss is not that of the probabilities.
     """
-    same = _one_array(both.order)
+    same = one_array(both.order)
     for place, later in enumerate(both.order):
         for earlier in both.order[:place] if later in both.forward else ():
             if earlier in both.forward:
                 continue
-            changed, changes = _touched(earlier, same), _touched(later, same)
-            clash = sorted(changed & (uses(later).reads | _own(later)) | changes & (uses(earlier).reads | _own(earlier)))
+            changed, changes = touched(earlier, same), touched(later, same)
+            clash = sorted(changed & (uses(later).reads | own(later)) | changes & (uses(earlier).reads | own(earlier)))
             if clash:
                 text = source.splitlines()[later.lineno - 1]
                 span = Span(later.lineno, later.col_offset + 1, text=text, path=path)
                 raise Unsupported(f"`{both.loss}` rests on this line, and line {earlier.lineno} of the backward code stands before it",
                                   f"both use `{clash[0]}`, and one of them changes it",
                                   "compute the loss before the first gradient", span)  # fmt: skip
-
-
-def _touched(node: ast.stmt, same: dict[str, frozenset[str]]) -> frozenset[str]:
-    """What a statement writes; what it changes in place under all names that may be one array with it."""
-    return _own(node).union(*(same.get(n, ()) for n in uses(node).changes & _own(node)))
-
-
-def _own(node: ast.stmt) -> frozenset[str]:
-    """The names whose values a statement writes; `x.g = …` leaves x as it is."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-    return _writes(node) - {t.value.id for t in targets if isinstance(t, ast.Attribute) and isinstance(t.value, ast.Name)}
-
-
-def _one_array(body: Iterable[ast.stmt]) -> dict[str, frozenset[str]]:
-    """For every name those that may hold the same array: another name, a slice, a view of it."""
-    groups: dict[str, set[str]] = {}
-    for node in (n for s in body for n in ast.walk(s) if isinstance(n, ast.Assign)):
-        for target in node.targets:
-            both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts)
-            for name, value in zip(target.elts, node.value.elts, strict=True) if both else [(target, node.value)]:
-                root = _root(value)
-                if isinstance(name, ast.Name) and root is not None:
-                    group = groups.get(name.id, {name.id}) | groups.get(root, {root})
-                    groups |= {n: group for n in group}
-    return {n: frozenset(g) for n, g in groups.items()}
-
-
-def _root(value: ast.expr) -> str | None:
-    """The name whose array an expression may hold."""
-    while not isinstance(value, ast.Name):
-        match value:
-            case ast.Subscript(value=inner) | ast.Attribute(value=inner):
-                value = inner
-            case ast.Call(func=ast.Attribute(attr=attr, value=ast.Name(id="np" | "numpy" | "torch")), args=[first, *_]) if attr in VIEWS:
-                value = first
-            case ast.Call(func=ast.Attribute(attr=attr, value=inner)) if attr in VIEWS:
-                value = inner
-            case _:
-                return None
-    return value.id
-
-
-def _writes(node: ast.stmt) -> frozenset[str]:
-    return frozenset() if isinstance(node, (ast.Return, ast.Import, ast.ImportFrom)) else uses(node).writes
 
 
 def _attributes(function: ast.FunctionDef) -> set[str]:
@@ -174,7 +144,7 @@ def _attributes(function: ast.FunctionDef) -> set[str]:
 def _gradients(node: ast.stmt, known: set[str]) -> bool:
     """Whether a statement sets the gradient of a known name."""
     keys = [k for n in ast.walk(node) if isinstance(n, ast.stmt) for k in stored_keys(n) if "grad" in k.split("[")[0]]
-    marked = (n for n in _writes(node) if (base := spelled(n)) and (candidates(base, known - {n}) or "grad" in n))
+    marked = (n for n in writes(node) if (base := spelled(n)) and (candidates(base, known - {n}) or "grad" in n))
     return bool(keys) or any(marked)
 
 
@@ -203,10 +173,10 @@ def _without_loss(node: ast.stmt, loss: str) -> list[ast.stmt]:
 
 def any_number(lines: list[str], forward: Iterable[ast.stmt], backward: Iterable[ast.stmt]) -> None:
     """`b = 0.0` becomes a declaration where the gradient of b is claimed: it is a first value, and b any number."""
-    claimed = {spelled(n) for s in backward for n in _writes(s)} - {None}
+    claimed = {spelled(n) for s in backward for n in writes(s)} - {None}
     forward = [n for n in forward if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
     for node in forward:
-        alone = sum(_number(node) in _writes(n) for n in forward) == 1
+        alone = sum(_number(node) in writes(n) for n in forward) == 1
         if _number(node) in claimed and alone and node.lineno == node.end_lineno:
             lines[node.lineno - 1] = f"{' ' * node.col_offset}# shapes: {_number(node)} ()"
 
@@ -219,14 +189,16 @@ def _number(node: ast.stmt) -> str | None:
     return None
 
 
-def _forward_text(source: str, both: Both) -> str:
+def _forward_text(source: str, path: str, both: Both) -> str:
     """The source with the backward statements left blank, and the loss returned at the end of the function."""
     lines = source.splitlines()
     indent = " " * both.function.body[0].col_offset
-    own = {k for n in both.forward for k in range(n.lineno, n.end_lineno + 1)}
+    whole = dict(both.mixed)
+    halved = {k: text for half, loop in both.mixed for k, text in text_of(half, loop, lines, path).items()}
+    own = {k for n in both.forward if n not in whole for k in range(n.lineno, n.end_lineno + 1)}
     own |= {k for n in both.function.body if isinstance(n, ast.FunctionDef) for k in range(n.lineno, n.end_lineno + 1)}
     for k in range(both.function.body[0].lineno, both.function.end_lineno + 1):
-        lines[k - 1] = lines[k - 1] if k in own else ""
+        lines[k - 1] = halved.get(k, lines[k - 1] if k in own else "")
     if both.loop is not None:
         shift = both.loop.body[0].col_offset - both.function.body[0].col_offset
         for k in range(both.loop.lineno, both.loop.end_lineno + 1):

@@ -152,6 +152,8 @@ def _int(run: Run, args: list, _) -> object:
 
 def _extreme(name: str) -> Callable:
     def pick(run: Run, args: list, _) -> object:
+        if len(args) == 1 and isinstance(args[0], Array) and args[0].rank == 1:
+            return A.reduced(run, name, run.current(args[0]), 0, False)
         values = spread(run, args[0]) if len(args) == 1 else args
         if all(isinstance(v, (int, Fraction)) for v in values):
             return {"max": max, "min": min}[name](values)
