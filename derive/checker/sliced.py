@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from derive.checker.aliases import one_array, touched, writes
+from derive.checker.names import spelled
 from derive.checker.statements import uses
 from derive.errors import Span, Unsupported
 
@@ -61,7 +62,7 @@ class Halves:
 
 
 def halves(loop: ast.For, function: ast.FunctionDef, loss: str, wanted: set[str], gradient: Callable[[ast.stmt], bool]) -> Halves | None:
-    """A loop taken apart; None where it holds statements that have no place in such a loop.
+    """A loop taken apart; None for one that trains, and where it holds statements that have no place in such a loop.
 
     `wanted`: what the loss rests on behind the loop; `gradient`: whether a statement sets a gradient.  Raises a Problem
     at the line that belongs to both.
@@ -72,6 +73,8 @@ def halves(loop: ast.For, function: ast.FunctionDef, loss: str, wanted: set[str]
     decide = {n for leaf in leaves if isinstance(leaf.node, JUMPS) for n in leaf.reads}
     first, reads = _closure(leaves, wanted | decide | {loss}, lambda leaf: leaf.changes)
     both = next((leaf for leaf in leaves if leaf.node in first and gradient(leaf.node)), None)
+    if both is not None and any(_updates(leaf.node) for leaf in leaves):
+        return None
     if both is not None:
         raise _refused(both.node, f"`{loss}` rests on this line, which sets a gradient", "use another name for one of them")
     same = one_array(function.body)
@@ -84,6 +87,12 @@ def halves(loop: ast.For, function: ast.FunctionDef, loss: str, wanted: set[str]
     front = _kept(loop, first | jumps)
     back = _kept(loop, again | jumps | {leaf.node for leaf in rest})
     return None if front is None or back is None else Halves(front, back, frozenset(reads))
+
+
+def _updates(node: ast.stmt) -> bool:
+    """Whether a statement moves a parameter along its gradient: `w -= lr * dw`."""
+    names = {spelled(n.id) for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return isinstance(node, (ast.Assign, ast.AugAssign)) and bool(writes(node) & names)
 
 
 def _refused(node: ast.stmt, what: str, hint: str) -> Unsupported:

@@ -16,7 +16,7 @@ from derive.checker.names import candidates, spelled
 from derive.checker.reading import Back
 from derive.checker.sliced import halves, text_of
 from derive.checker.statements import stored_keys, uses
-from derive.errors import Span, Unsupported
+from derive.errors import Problem, Span, Unsupported
 from derive.readers.cells import LOSS
 
 
@@ -53,8 +53,14 @@ def split_together(source: str, path: str, tree: ast.Module, wanted: str | None 
 
 
 def losses(tree: ast.Module) -> list[str]:
-    """The functions and methods that hold both passes."""
-    return [name for function, name in _functions(tree) if both_passes(function, name) is not None]
+    """The functions and methods that hold both passes, also where these cannot be taken apart."""
+    found = []
+    for function, name in _functions(tree):
+        try:
+            found += [name] if both_passes(function, name) is not None else []
+        except Problem:
+            found.append(name)
+    return found
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
@@ -70,15 +76,32 @@ def both_passes(function: ast.FunctionDef, name: str) -> Both | None:
 
     Where a loop of it holds both, the function is read with one round in the place of that loop.
     """
-    found = _parts(function, name)
+    found, refused = _tried(function, name)
     for k, loop in enumerate(function.body if found is None else ()):
         if isinstance(loop, (ast.For, ast.While)):
             round_ = copy.copy(function)
             round_.body = [*function.body[:k], *loop.body]
-            found = _parts(round_, name)
-            if found is not None:
+            found, why = _tried(round_, name)
+            if found is not None and not (refused is not None and _adds_up(loop, found.loss)):
                 return replace(found, loop=loop)
+            found, refused = None, refused or why
+    if refused is not None:
+        raise refused
     return found
+
+
+def _tried(function: ast.FunctionDef, name: str) -> tuple[Both | None, Problem | None]:
+    """The parts of a function, or why its passes cannot be taken apart."""
+    try:
+        return _parts(function, name), None
+    except Problem as problem:
+        return None, problem
+
+
+def _adds_up(loop: ast.stmt, loss: str) -> bool:
+    """Whether a loop adds up the loss over its rounds, so that one round is not all of it."""
+    stored = [n for n in ast.walk(loop) if isinstance(n, (ast.Assign, ast.AugAssign)) and loss in writes(n)]
+    return all(isinstance(n, ast.AugAssign) for n in stored)
 
 
 def _parts(function: ast.FunctionDef, name: str) -> Both | None:
