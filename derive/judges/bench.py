@@ -81,7 +81,8 @@ class Bench:
                  extra: Iterable[Expr] = (), positive: bool = False, scale: Fraction | int = 1):  # fmt: skip
         self.program, self.seed, self.positive, self.scale = program, seed, positive, scale
         self.extra = tuple(extra)
-        chosen = draw.judging_sizes(program, *self.extra, seed=seed)
+        known = sizes is not None and draw.letters_of(program) <= sizes.keys()  # those of `extra` alone: in `admit`
+        chosen = {} if known else draw.judging_sizes(program, *self.extra, seed=seed)
         self.sizes = {**chosen, **(sizes or {})}
         self.world = World(self.sizes, {e.name: e for e in program.equations}, lambda n: self._sort(n) != "real")
         self.floats = Floats(self.world, self._input)

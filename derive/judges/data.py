@@ -23,6 +23,7 @@ LARGEST_DEMAND = 5  # more distinct indices than this on one axis do not ask for
 SEARCH_LIMIT = 20_000
 LONGEST = 100  # no axis needs to be longer for derived sizes to be legal
 MODERATE = 16  # a sum of products over so many places needs no care
+MOST_PROGRAMS = 32  # whose letters are remembered
 FEW_LETTERS = 5  # up to so many size letters all get different lengths
 
 # ---------------------------------------------------------------- sizes
@@ -70,6 +71,21 @@ def _apart(program: Program, exprs: Iterable[Expr], letters: list[str]) -> dict[
         for a in together:
             near[a] |= together
     return {a: near[a].union(*(near[b] for b in near[a] if len(near[b]) <= FEW_LETTERS)) for a in letters}
+
+
+def letters_of(program: Program) -> frozenset[str]:
+    """The size letters of a program's shapes and formulas; the last programs asked for are remembered."""
+    found = _LETTERS.get(id(program))
+    if found is None or found[0] is not program:
+        sizes = sizes_in(program, [e.rhs for e in program.equations])
+        found = program, frozenset().union(program.sizes, *(n.letters for n in sizes))
+        if len(_LETTERS) >= MOST_PROGRAMS:
+            _LETTERS.clear()
+        _LETTERS[id(program)] = found
+    return found[1]
+
+
+_LETTERS: dict[int, tuple[Program, frozenset[str]]] = {}
 
 
 def sizes_in(program: Program, formulas: list[Expr]) -> list[Size]:
