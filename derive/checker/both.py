@@ -448,10 +448,16 @@ class _Reader:
         plain = isinstance(step.node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.Expr))
         for name in sorted(step.uses.writes) if plain else ():
             meant = self.meant(name)
+            owner = scope.get(name.split("[")[0])
             if meant is not None:
                 shape = self._shape(meant)
                 own = f"∂={self.final.get(meant, meant)}"
-                scope[name] = named_array(own, shape)
+                if isinstance(owner, Instance) and "[" in name:
+                    owner.attributes[name.split("[")[1].rstrip("]")] = named_array(own, shape)
+                else:
+                    scope[name] = named_array(own, shape)
+            elif name.startswith("self["):
+                continue
             elif stored_keys(step.node) and isinstance(scope.get(name), dict):
                 self._stand_in_key(scope[name], stored_keys(step.node)[0])
             elif step.uses.sets & {name} or name not in scope or isinstance(scope[name], Array):

@@ -82,7 +82,8 @@ class _Claims:
 
     def take(self, step: Step) -> None:
         for name in list(self.open):
-            if _owner(name) in step.uses.reads - step.views and _owner(name) not in step.uses.writes:
+            used = name if _owner(name) == "self" else _owner(name)
+            if used in step.uses.reads - step.views and used not in step.uses.writes:
                 self._close(name)
         for name in step.uses.reads & self.closed.keys() - step.uses.sets:
             self._reopened(name, step)

@@ -41,6 +41,11 @@ class _Visitor(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         (self.reads if isinstance(node.ctx, ast.Load) else self.sets).add(node.id)
 
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if (name := attribute_of_self(node)) is not None:
+            self.reads.add(name)
+        self.generic_visit(node)
+
     def visit_Subscript(self, node: ast.Subscript) -> None:
         if (name := of_self(node)) is not None:
             self.reads.add(name)
@@ -84,6 +89,8 @@ class _Visitor(ast.NodeVisitor):
             if isinstance(base, ast.Subscript):
                 self.visit(base.slice)
                 self.changes |= {n for n in [of_self(base)] if n is not None}
+            else:
+                self.changes |= {n for n in [attribute_of_self(base)] if n is not None}
             base = base.value
         if isinstance(base, ast.Name):
             self.changes.add(base.id)
@@ -114,6 +121,11 @@ def handed(node: ast.stmt) -> frozenset[str]:
     if not name or any(word in name for word in HARMLESS):
         return frozenset()
     return frozenset(n.id for n in ast.walk(call) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+
+
+def attribute_of_self(node: ast.Attribute) -> str | None:
+    """`self[dW]` of `self.dW`."""
+    return f"self[{node.attr}]" if isinstance(node.value, ast.Name) and node.value.id == "self" else None
 
 
 def of_self(node: ast.Subscript) -> str | None:

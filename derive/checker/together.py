@@ -173,7 +173,7 @@ def _gradients(node: ast.stmt, known: set[str]) -> bool:
 
 def _loss(function: ast.FunctionDef, body: list[ast.stmt]) -> str | None:
     """The name of the loss: the one that is returned, else the last that is set."""
-    made = [n for s in body for n in sorted(uses(s).writes if not isinstance(s, ast.Return) else ()) if LOSS.search(n)]
+    made = [n for s in body for n in sorted(uses(s).writes if not isinstance(s, ast.Return) else ()) if LOSS.search(n) and "[" not in n]
     lists = {n.value.id for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in ("append", "extend")
              and isinstance(n.value, ast.Name)}  # fmt: skip
     made = [n for n in made if not spelled(n) and n not in lists]

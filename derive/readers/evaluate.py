@@ -266,7 +266,7 @@ def _array_attribute(run: Run, a: Array, name: str) -> object:
 def _member_of(run: Run, owner: Instance, name: str) -> object:
     if name in owner.attributes:
         value = owner.attributes[name]
-        return run.current(value) if isinstance(value, Array) and name not in run.scopes[-1] else value
+        return run.current(value) if isinstance(value, Array) else value
     if name in owner.methods:
         return Function(name, owner.methods[name], run.scopes[0], (owner,))
     if run.member is not None:

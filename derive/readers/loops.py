@@ -63,6 +63,8 @@ def symbolic_loop(run: Run, node: ast.For, body: list[ast.stmt], rows: Rows, exe
         buffers = [scope[n].view.buffer for n in events.changed - events.fresh
                    if isinstance(scope.get(n), Array) and scope[n].view is not None
                    and id(scope[n].view.buffer) not in this.trails]  # fmt: skip
+        buffers += [v.view.buffer for path, v in _slots(run) if isinstance(v, Array) and v.view is not None
+                    and events.kept & {path[-1], *((key,) for key in path[1:-1])}]  # fmt: skip
         run.watched.append(Watch(rows.index, _loop_place(rows), buffers, this.key))
         _one_round(run, this, node, rows, body, events, execute)
     finally:
@@ -291,13 +293,15 @@ def _after_loop(run: Run, scope: Scope, this: Round) -> None:
 class Events:
     """What the statements of a loop do with names.
 
-    carried: read before they are set, although the body sets them; fresh: set; changed: in place; appended: lists.
+    carried: read before they are set, although the body sets them; fresh: set; changed: in place; appended: lists;
+    kept: the key of what changes in place inside an object or a container; (key,) for all that is kept under it.
     """
 
     carried: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
     appended: set[str] = field(default_factory=set)
+    kept: set = field(default_factory=set)
 
 
 def events_of(body: list[ast.stmt]) -> Events:
@@ -309,7 +313,17 @@ def events_of(body: list[ast.stmt]) -> Events:
     carried = {name for name, set_before in seen.loads if name in stored and name not in set_before}
     carried |= {n for n, signs in seen.augmented.items()
                 if not signs <= {"Add", "Sub"} or (n in seen.assigned and n not in seen.reset)}  # fmt: skip
-    return Events(carried, seen.assigned, seen.changed, seen.appended)
+    return Events(carried, seen.assigned, seen.changed, seen.appended, seen.kept)
+
+
+def _innermost(target: ast.expr) -> set:
+    """dW of `self.dW`, W of `self.grads["W"]`; (grads,) of `grads[k]`: the last key that the text tells."""
+    match target:
+        case ast.Subscript(slice=ast.Constant(value=str() | int() as key)) | ast.Attribute(attr=key) | ast.Name(id=key):
+            return {key}
+        case ast.Subscript(value=value):
+            return {key if isinstance(key, tuple) else (key,) for key in _innermost(value)}
+    return set()
 
 
 @dataclass
@@ -320,6 +334,7 @@ class _Walk:
     reset: set[str] = field(default_factory=set)  # assigned before they are augmented
     changed: set[str] = field(default_factory=set)
     appended: set[str] = field(default_factory=set)
+    kept: set = field(default_factory=set)
 
     def walk(self, *nodes: ast.AST) -> None:
         for node in nodes:
@@ -344,9 +359,11 @@ class _Walk:
                     self.augmented.setdefault(name, set()).add(type(op).__name__)
                 self.changed.add(name)
             case ast.AugAssign(target=target, value=value):
+                self.kept |= _innermost(target)
                 self.walk(value, target)
             case ast.Subscript(value=value, slice=key, ctx=ast.Store()):
                 self.walk(key)
+                self.kept |= _innermost(value)
                 self.changed.update(n.id for n in ast.walk(value) if isinstance(n, ast.Name))
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"), args=args):
                 self.walk(*args)
@@ -354,6 +371,9 @@ class _Walk:
             case ast.Call(func=ast.Attribute(attr="at"), args=[ast.Name(id=name), *args]):
                 self.walk(*args)
                 self.changed.add(name)
+            case ast.Call(func=ast.Attribute(attr="at"), args=[place, *args]):
+                self.walk(*args)
+                self.kept |= _innermost(place)
             case ast.For(target=target, iter=iter_, body=inner, orelse=orelse):
                 self.walk(iter_, target, *inner, *orelse)
             case ast.ListComp(elt=elt, generators=generators) | ast.GeneratorExp(elt=elt, generators=generators):

@@ -210,14 +210,19 @@ def _unpacked(run: Run, value: object, count: int) -> list:
 def _set_attribute(run: Run, target: ast.Attribute, value: object) -> None:
     owner = evaluate(run, target.value)
     if isinstance(owner, Instance):
-        value = run.store(target.attr, run.current(value), "self") if _needs_name(value) else value
-        owner.attributes[target.attr] = value
+        value = run.store(target.attr, run.current(value), "self") if _needs_name(value) or _fills(value) else value
+        owner.attributes[target.attr], owner.attributes.born[target.attr] = value, tuple(run.loops)
     elif not isinstance(owner, (Opaque, Array)):
         raise run.unsupported(f"setting an attribute of {kind(owner)}", node=target)
 
 
 def _needs_name(value: object) -> bool:
     return isinstance(value, Array) and not value.cheap and not _is_place(value)
+
+
+def _fills(value: object) -> bool:
+    """`np.zeros(n)`: an array of its own, which may be stored into."""
+    return isinstance(value, Array) and value.rank > 0 and value.view is None
 
 
 # ---------------------------------------------------------------- stores and augmented assignment
@@ -265,11 +270,8 @@ def _store_item(run: Run, owner: dict | list, key: object, op: str, value: objec
     place = key_of(run, key)
     try:
         old = owner[place] if op else None
-        if isinstance(old, Array) and old.rank and old.view is not None and old.view.selectors is not None:
-            old, value = run.current(old), as_array(run, value)
-            if broadcast_shape(run, old.shape, value.shape) == old.shape:
-                mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
-                return
+        if op and _changed_in_place(run, old, op, value):
+            return
         value = combine(run, op, old, value) if op else value
         if isinstance(value, Array) and _needs_name(value):
             value = run.store(place if isinstance(place, str) and place.isidentifier() else "item", value)
@@ -299,6 +301,8 @@ def _augment(run: Run, node: ast.AugAssign) -> None:
         return
     if isinstance(old, Array) and isinstance(node.target, ast.Name):
         _augment_array(run, node.target.id, op, old, value)
+    elif isinstance(node.target, ast.Attribute) and _changed_in_place(run, old, op, value):
+        return
     elif isinstance(node.target, ast.Name) and _loops_since(run, node.target.id) and isinstance(value, (Array, Pair)):
         _accumulate(run, node.target.id, op, as_array(run, old), as_array(run, value))
     else:
@@ -361,6 +365,21 @@ def _own_scalar(run: Run, name: str, old: Array) -> Array:
     local = Buffer(e.name if own else buffer.anchor, (), old.sort, set(buffer.versions), loops,
                    born if buffer.shape else buffer.born)  # fmt: skip
     return replace(old, view=whole_view(local))
+
+
+def _changed_in_place(run: Run, old: object, op: str, value: object) -> bool:
+    """`self.dW += v`, `grads["W"] += v`: done in the array's own storage, so that all who share it see it."""
+    if not isinstance(old, Array) or not old.rank or old.view is None or op not in ("+", "-", "*", "/", "**"):
+        return False
+    old, value = run.current(old), as_array(run, value)
+    moving = [p for p in run.loops if p not in old.view.buffer.born]
+    if broadcast_shape(run, old.shape, value.shape) != old.shape or moving and op not in ("+", "-"):
+        return False
+    if moving:
+        store(run, old, tuple(slice(None) for _ in old.shape), op, value)
+    else:
+        mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
+    return True
 
 
 def _entry_name(run: Run, a: Array) -> str | None:
