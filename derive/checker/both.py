@@ -104,6 +104,8 @@ class _Reader:
             return None
         found = [n for n in ast.walk(self.source.function) if isinstance(n, ast.Return) and n.value is not None]
         direct = [n for n in self.source.function.body if n in found]
+        if not found:
+            return None
         return evaluate(self.run, (direct or found)[-1].value)
 
     # -- the state in which the backward code begins
@@ -168,8 +170,7 @@ class _Reader:
 
     def _empty_gradients(self) -> None:
         """`self.dW = np.zeros_like(self.W)` in __init__ is room for a gradient, no input of the forward pass."""
-        owner, cls = self.outer.get("self"), self.source.owner
-        init = next((n for n in getattr(cls, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+        owner, init = self.outer.get("self"), self.source.methods.get("__init__")
         used = frozenset().union(*(e.rhs.names for e in self.mark.equations))
         for node in ast.walk(init) if isinstance(owner, Instance) and init is not None else ():
             match node:

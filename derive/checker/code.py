@@ -26,6 +26,7 @@ from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, ShapeUnknown, Unreadable
 from derive.judges.evaluate import Undecided
 from derive.program import Program
+from derive.readers.classes import methods_of, passes_of
 from derive.readers.python import parsed, uncalled
 
 
@@ -111,9 +112,11 @@ def layers(source: str, path: str = "") -> list[str]:
     paired = [f.name for f in forwards] if len(uncalled(forwards)) == len(forwards) else []
     if any(f.name == "forward" for f in functions) or not paired and _backward_function(functions, alone=False):
         return []
-    owners = [n for n in tree.body if isinstance(n, ast.ClassDef)
-              if {"forward", "backward"} <= {m.name for m in n.body if isinstance(m, ast.FunctionDef)}]  # fmt: skip
-    found = [*paired, *(f"{n.name}.forward" for n in owners), *losses(with_named_gradients(tree))]
+    owners = [(n, passes) for n in tree.body if isinstance(n, ast.ClassDef) if (passes := passes_of(n, tree))]
+    named = [f"{n.name}.{passes[0]}" for n, passes in owners]
+    within = {n.name for n, _ in owners}
+    alone = [name for name in losses(with_named_gradients(tree)) if name.split(".")[0] not in within]
+    found = [*paired, *named, *alone]
     return found if len(found) > 1 else []
 
 
@@ -173,13 +176,13 @@ def _split(
 
 
 def _in_a_class(source: str, path: str, tree: ast.Module, function: str | None) -> tuple[Back, str, str | None] | None:
-    """A class with the methods forward and backward: the first, or the one whose forward is named."""
-    named = function.rpartition(".")[0] if function else ""
+    """A class with both passes as methods: the first, or the one whose forward is named."""
+    named, _, method = function.rpartition(".") if function else ("", "", "")
     for owner in (n for n in tree.body if isinstance(n, ast.ClassDef) and named in ("", n.name)):
-        methods = {m.name: m for m in owner.body if isinstance(m, ast.FunctionDef)}
-        if {"forward", "backward"} <= methods.keys():
-            back = methods["backward"]
-            return Back(source, path, tree, tuple(back.body), back), source, f"{owner.name}.forward"
+        passes = passes_of(owner, tree)
+        if passes is not None and method in ("", passes[0]):
+            back = methods_of(owner, tree)[passes[1]]
+            return Back(source, path, tree, tuple(back.body), back), source, f"{owner.name}.{passes[0]}"
     return None
 
 

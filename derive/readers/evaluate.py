@@ -12,6 +12,7 @@ from derive.readers import arrays as A
 from derive.readers.builtins import key_of, spread
 from derive.readers.callables import call_value
 from derive.readers.calls import ROWS
+from derive.readers.classes import decorated
 from derive.readers.convert import as_array, guessed, iterated, rows_array, truth
 from derive.readers.indexing import read
 from derive.readers.operators import BINARY, STATIC, combine, compared, plain
@@ -268,7 +269,9 @@ def _member_of(run: Run, owner: Instance, name: str) -> object:
         value = owner.attributes[name]
         return run.current(value) if isinstance(value, Array) else value
     if name in owner.methods:
-        return Function(name, owner.methods[name], run.scopes[0], (owner,))
+        method = owner.methods[name]
+        bound = Function(name, method, run.scopes[0], () if decorated(method, "staticmethod") else (owner,))
+        return run.inline(run, bound, [], {}) if decorated(method, "property") else bound
     if run.member is not None:
         return run.member(owner, name, run.span())
     raise run.problem(UnknownName, f"`self.{name}` is not set before this line")

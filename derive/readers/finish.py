@@ -59,7 +59,7 @@ def _name(source: Source) -> str:
 
 def _settings(source: Source, variables: tuple[Variable, ...]) -> list[str]:
     """Sizes that a constructor is given and no axis shows, like a number of heads: arguments of generated code."""
-    init = next((n for n in getattr(source.owner, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+    init = source.methods.get("__init__")
     if init is None:
         return []
     names = {n.attr for n in ast.walk(init) if isinstance(n, ast.Attribute)} | {a.arg for a in init.args.args}

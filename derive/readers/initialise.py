@@ -14,6 +14,7 @@ from derive.errors import Problem
 from derive.index import Size
 from derive.readers.callables import RANDOM
 from derive.readers.cells import loaded
+from derive.readers.classes import BACKWARDS, FORWARDS
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
@@ -23,6 +24,7 @@ from derive.readers.shapes import Declared
 from derive.readers.values import Array, Function, Instance, Opaque, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
+PASSES = {*FORWARDS, *BACKWARDS}
 INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
 
 
@@ -199,7 +201,7 @@ def _changed_later(tree: ast.AST, name: str) -> bool:
 
 def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> None:
     """`self.W = np.random.randn(d, h)` in __init__ declares the input W; `self.stride = 1` is a constant."""
-    init = next((n for n in getattr(source.owner, "body", ()) if getattr(n, "name", "") == "__init__"), None)
+    init = source.methods.get("__init__")
     if init is None:
         return
     scope = Scope("", run.scopes[0])
@@ -218,21 +220,20 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     try:
         for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
             _attribute(run, inputs, scope, attributes, node)
-        attributes.update(_to_be_filled(source.owner))
+        attributes.update(_to_be_filled(source.methods))
     finally:
         run.scopes.pop()
 
 
-def _to_be_filled(owner: ast.ClassDef) -> dict[str, dict]:
+def _to_be_filled(owned: dict[str, ast.FunctionDef]) -> dict[str, dict]:
     """`self.cache = {}`, into which nothing but the two passes stores, and they by key."""
-    methods = {m.name: [n for n in ast.walk(m) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "self"]
-               for m in owner.body if isinstance(m, ast.FunctionDef)}  # fmt: skip
-    passes = [n for m in owner.body if getattr(m, "name", "") in ("forward", "backward") for n in ast.walk(m)]
+    methods = {name: [n for n in ast.walk(m) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "self"]
+               for name, m in owned.items()}  # fmt: skip
+    passes = [n for name, m in owned.items() if name in PASSES for n in ast.walk(m)]
     stored = {n.value.attr for n in passes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
               and isinstance(n.value, ast.Attribute)}  # fmt: skip
-    others = [n.attr for name, found in methods.items() if name not in ("forward", "backward") for n in found]
-    init = next(m for m in owner.body if getattr(m, "name", "") == "__init__")
-    made = {n.targets[0].attr for n in init.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)
+    others = [n.attr for name, found in methods.items() if name not in PASSES for n in found]
+    made = {n.targets[0].attr for n in owned["__init__"].body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)
             and not n.value.keys and isinstance(n.targets[0], ast.Attribute)}  # fmt: skip
     return {name: {} for name in made & stored if others.count(name) == 1}
 

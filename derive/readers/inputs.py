@@ -11,6 +11,7 @@ from derive.errors import Problem, ShapeMismatch, Span
 from derive.index import Size
 from derive.program import Variable
 from derive.readers import shapes as S
+from derive.readers.classes import methods_of
 from derive.readers.run import Run, entries, fraction, whole_view
 from derive.readers.shapes import Declared
 from derive.readers.values import Array, Buffer, Instance, Module, Opaque, Parameter, Scope, Shape
@@ -46,6 +47,11 @@ class Source:
         self._read_comments()
 
     @property
+    def methods(self) -> dict[str, ast.FunctionDef]:
+        """The methods of the class that holds the pass, its bases' included."""
+        return methods_of(self.owner, self.tree)
+
+    @property
     def flavor(self) -> str:
         """torch when the source mentions it, else numpy."""
         imported = {a.name.split(".")[0] for n in ast.walk(self.tree) if isinstance(n, ast.Import) for a in n.names}
@@ -69,7 +75,8 @@ class Source:
             said = S.from_comment(text, Span(line, column, line, column + 1 + len(text), self.lines[line - 1], self.path))
             code = self.lines[line - 1][: column - 1].strip()
             near = inside is None or inside[0] - 6 <= line <= inside[1]
-            if said and near and inside is not None and text.lower().startswith("shape"):
+            its = near or self.owner is not None and self.owner.lineno <= line <= self.owner.end_lineno
+            if said and its and inside is not None and text.lower().startswith("shape"):
                 own |= said
             if said and (near or text.lower().startswith("shape")):
                 self.declared = (
@@ -191,9 +198,7 @@ class Inputs:
                 scope[extra.arg] = () if extra is spec.vararg else {}
 
     def _methods(self) -> dict:
-        if self.source.owner is None:
-            return {}
-        return {n.name: n for n in self.source.owner.body if isinstance(n, ast.FunctionDef)}
+        return self.source.methods
 
     def value_of(self, run: Run, name: str, structure: tuple, sample: object) -> object:
         """A parameter (or a part of one) as the pass sees it."""

@@ -19,6 +19,7 @@ from derive.readers import cells, initialise
 from derive.readers import shapes as S
 from derive.readers.autograd import with_plain_context
 from derive.readers.callables import call_value
+from derive.readers.classes import methods_of
 from derive.readers.finish import finished
 from derive.readers.inputs import Inputs, Source
 from derive.readers.layers import ClassOf
@@ -176,8 +177,8 @@ def chosen_function(tree: ast.Module, function: str | None, path: str, source: s
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
     if function and "." in function:
         owner, _, method = function.rpartition(".")
-        found = next((n for n in getattr(classes.get(owner), "body", ()) if getattr(n, "name", "") == method), None)
-        if isinstance(found, ast.FunctionDef):
+        found = methods_of(classes.get(owner), tree).get(method)
+        if found is not None:
             return found, classes[owner]
     elif function:
         if function in functions:
@@ -249,6 +250,8 @@ def read_round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Ru
         initialise.of_object(run, source, inputs, scope["self"].attributes)
     outcome = execute(run, source.function.body)
     if not isinstance(outcome, Returned) or outcome.node.value is None:
+        if (left := _left_on_the_object(run, source, scope)) is not None:
+            return run, [left], "bare"
         raise Unsupported(f"`{source.function.name}` returns nothing", "the outputs are what the function returns",
                           "end it with: return loss", run.span(source.function), source.path)  # fmt: skip
     run.statement = outcome.node
@@ -267,8 +270,7 @@ def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> No
             case ast.FunctionDef(name=name):
                 module[name] = Function(name, node, module)
             case ast.ClassDef(name=name):
-                methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
-                module[name] = ClassOf(name, methods, module)
+                module[name] = ClassOf(name, methods_of(node, source.tree), module)
             case ast.Import() | ast.ImportFrom():
                 source.bind_import(node, module)
     if source.function is not None:
@@ -328,6 +330,19 @@ def _assigned_name(node: ast.stmt) -> str | None:
 
 
 # ---------------------------------------------------------------- outputs
+
+OUTPUTS = ("output", "out", "outputs", "result", "loss", "value", "y", "a")
+
+
+def _left_on_the_object(run: Run, source: Source, scope: Scope) -> str | None:
+    """The output of a method that returns nothing and sets `self.output`, else the only array that it computes so."""
+    owner = scope.get("self")
+    stored = [n.attr for n in ast.walk(source.function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+              and getattr(n.value, "id", "") == "self"]  # fmt: skip
+    held = {n: v for n in stored if isinstance(owner, Instance) and _is_output(v := owner.attributes.get(n))}
+    made = [n for n, v in held.items() if isinstance(v, Array) and not v.body(run.fresh(v.shape)).names <= run.inputs.keys()]
+    named = [n for n in OUTPUTS if n in held] or (made if len(made) == 1 else [])
+    return _output(run, held[named[0]], named[0]) if named else None
 
 
 def _outputs(run: Run, node: ast.expr, value: object) -> tuple[list[str], str]:
