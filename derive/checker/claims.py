@@ -183,13 +183,21 @@ def meanings(reading: Reading, name: str, step: Step) -> list[str]:
     pools = [bound, {base_name(v).split(".")[-1]: v for v in forward.by_name}]
     exact = [p[base] for p in pools if base in p]
     found = exact[:1] or [p[n] for p in pools for n in candidates(base, p)]
+    found = [n for n in found if "." not in base_name(n) or _has_shape_of(reading, step.values.get(name), n)]
     found.sort(key=lambda n: n not in forward.outputs)
     if not found and len(reading.forward.outputs) == 1 and base in ("out", "output", "y", "scores"):
-        found = list(reading.forward.outputs)
+        found = [n for n in reading.forward.outputs if _has_shape_of(reading, step.values.get(name), n)]
     versions = [v for f in found for v in forward.by_name if base_name(v) == base_name(f) and exact]
     versions += [made for f in (*found, *versions) if (made := _made_in_rounds(reading, f)) is not None]
     inputs = [v for v in versions if forward.is_input(v)]
     return [n for n in dict.fromkeys([*inputs, *found, *versions]) if forward.sort(n) == "real"]
+
+
+def _has_shape_of(reading: Reading, internal: str | None, output: str) -> bool:
+    """Whether what a name holds has as many axes as an output, as long: `dscores` of another array is not its gradient."""
+    array = reading.array(internal or "")
+    made = next((e for e in reading.equations if e.name == array), None)
+    return made is None or made.shape == reading.forward.shape(output)
 
 
 def _made_in_rounds(reading: Reading, name: str) -> str | None:

@@ -6,7 +6,7 @@ An int that is used as a length there (`n_embd = 10`) becomes a size letter of i
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from derive import expr as x
@@ -18,6 +18,7 @@ from derive.readers.classes import BACKWARDS, FORWARDS
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
+from derive.readers.objects import with_inputs
 from derive.readers.layers import KINDS, SIZED, ClassOf, Layer, labelled
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
@@ -206,7 +207,8 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
         return
     scope = Scope("", run.scopes[0])
     lengths = length_names(init) | _passed_on(init, run.scopes[0])
-    for arg in (*init.args.args, *init.args.kwonlyargs):
+    scope["self"] = Instance(attributes, source.methods)
+    for arg in (*init.args.args[1:], *init.args.kwonlyargs):
         name = arg.arg
         if (settings := _settings(run, init, name)) is not None:
             scope[name] = settings
@@ -217,9 +219,10 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
         else:
             scope[name] = _default(init, name)
     run.scopes.append(scope)
+    objects = _holding_objects(run, init)
     try:
         for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
-            _attribute(run, inputs, scope, attributes, node)
+            _attribute(run, inputs, scope, attributes, node, objects)
         attributes.update(_to_be_filled(source.methods))
     finally:
         run.scopes.pop()
@@ -282,12 +285,31 @@ def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:
     return found
 
 
-def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: ast.stmt) -> None:
+def _holding_objects(run: Run, init: ast.FunctionDef) -> set[str]:
+    """The attributes into which a constructor stores objects by key."""
+    return {n.targets[0].value.attr for n in init.body
+            if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Subscript) and isinstance(n.targets[0].value, ast.Attribute)
+            and isinstance(run.scopes[0].get(_called(n.value)), ClassOf)}  # fmt: skip
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """`{}`, `dict()`, `OrderedDict()`."""
+    made = _called(value) in ("dict", "OrderedDict") and not value.args and not value.keywords
+    return made or isinstance(value, ast.Dict) and not value.keys
+
+
+def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: ast.stmt, objects: set[str]) -> None:
     if isinstance(node, ast.Expr) and _called(node.value) == "register_buffer" and len(node.value.args) > 1:
         return _buffer(run, attributes, node.value)
-    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], (ast.Attribute, ast.Name)):
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        node = ast.copy_location(ast.Assign([node.target], node.value), node)
+    if not isinstance(node, ast.Assign):
         return
     target = node.targets[0]
+    if isinstance(target, ast.Subscript):
+        return _entry(run, inputs, attributes, target, node.value)
+    if not isinstance(target, (ast.Attribute, ast.Name)):
+        return
     value = initial_value(run, node, "", set(), inputs)
     if isinstance(node.value, ast.Name) and isinstance(scope.get(node.value.id), Array):
         attributes[target.attr if isinstance(target, ast.Attribute) else target.id] = scope[node.value.id]
@@ -295,8 +317,10 @@ def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: 
         scope[target.id] = value
     elif isinstance(node.value, ast.Dict) and any(map(_fills, node.value.values)):
         _drawn(run, inputs, attributes, node)
+    elif target.attr in objects and _is_empty(node.value):
+        attributes[target.attr] = {}
     elif value is None:
-        _made(run, target.attr, attributes, node)
+        _made(run, target.attr, attributes, node.value)
     elif isinstance(value, Array):
         _declare(run, inputs, target.attr, value)
     elif value is not None:
@@ -326,16 +350,46 @@ def _buffer(run: Run, attributes: Scope, node: ast.Call) -> None:
         attributes[name] = value
 
 
-def _made(run: Run, name: str, attributes: Scope, node: ast.Assign) -> None:
-    """`self.relu = Relu()`, `self.fc = nn.Linear(d, h)`, `self.params = {"W": W}`."""
+def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | None = None) -> None:
+    """`self.relu = Relu()`, `self.fc = nn.Linear(d, h)`, `self.params = {"W": W}`, `self.layers["fc"] = Linear(d, h)`."""
+    saved, run.random = run.random, _random(run)
+    count = len(run.equations)
     try:
-        value = evaluate(run, node.value)
+        found = evaluate(run, value)
+        parts = [p for p in _parts(found)]
+        if parts and all(isinstance(v, (Array, Instance, Layer, ClassOf)) for v in parts):
+            path = (name,) if key is None else (name, key)
+            labelled(found, path)
+            found = with_inputs(run, found, path)
+            if key is None:
+                attributes[name] = found
+            else:
+                attributes[name][key] = found
     except Problem:
         return
-    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
-    if parts and all(isinstance(v, (Array, Instance, Layer, ClassOf)) for v in parts):
-        labelled(value, (name,))
-        attributes[name] = value
+    finally:
+        run.random = saved
+        del run.equations[count:]
+
+
+def _parts(value: object) -> Iterator[object]:
+    """What lists and dicts hold, in whatever depth."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    if inner is None:
+        yield value
+    for part in inner or ():
+        yield from _parts(part)
+
+
+def _entry(run: Run, inputs: Inputs, attributes: Scope, target: ast.Subscript, value: ast.expr) -> None:
+    """`self.params["W"] = np.random.randn(d, h)` declares an input; `self.layers["fc"] = Linear(d, h)` makes an object."""
+    match target:
+        case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=ast.Constant(value=str() as key)):
+            if isinstance(attributes.get(name), dict):
+                return _made(run, name, attributes, value, key)
+            found = initial_value(run, ast.copy_location(ast.Assign([], value), value), "", set(), inputs)
+            if isinstance(found, Array):
+                _declare(run, inputs, key, found)
 
 
 __all__ = ["constants", "initialised", "is_initialiser", "numbers_of", "of_object", "separated"]
