@@ -64,3 +64,29 @@ def test_shapes_that_nobody_declared():
     assert "# shapes: x (n, n_in)" in right[0].said
     (open_,) = check_code(dense("pass", "pass", "self.dweights = self.x @ g", f"self.dbias = {B}", head=""), "b.py").verdicts
     assert open_.verdict == "unknown" and "1 of 3 gradients would be wrong, the first on line 13" in open_.reason
+
+
+SHARED = """
+import numpy as np
+class Double:
+    def forward(self, x):  # shapes: x (n, d)
+        self.x = x
+        return 2 * x
+    def backward(self, g):
+        {code}
+        return {result}
+"""
+ALIASES = [  # what is changed in place is changed under every name
+    ("self.kept = g; self.kept *= 2", "1 * g", "right"),
+    ("self.kept = g; self.kept *= 2", "2 * g", "wrong"),
+    ("kept = {}; kept['g'] = g; kept['g'] *= 2", "1 * g", "right"),
+    ("kept = {}; kept['g'] = g; kept['g'] *= 2", "2 * g", "wrong"),
+    ("self.kept = g; self.kept = self.kept * 2", "2 * g", "right"),
+    ("self.x = 0 * g; self.x[...] = g; x = 3", "2 * self.x", "right"),
+]
+
+
+@pytest.mark.parametrize("code, result, word", ALIASES)
+def test_what_shares_its_storage(code, result, word):
+    found = check_code(SHARED.format(code=code, result=result), "b.py").verdicts
+    assert found[-1].verdict == word, found

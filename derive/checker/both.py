@@ -215,11 +215,14 @@ class _Reader:
             if output is None:
                 unmatched.append(name)
             else:
-                scope[name] = self._upstream(output)
+                scope[name] = self._arriving(name, output)
                 left.remove(output)
         for name, output in zip(unmatched, left, strict=False):
-            one = self._default(name) == 1 and self._shape(output) == ()  # `backward(self, dout=1)`
-            scope[name] = 1 if one else self._upstream(output)
+            scope[name] = self._arriving(name, output)
+
+    def _arriving(self, name: str, output: str) -> Array | int:
+        """The gradient that arrives at an output; 1 for `backward(self, dout=1)` of a loss."""
+        return 1 if self._default(name) == 1 and self._shape(output) == () else self._upstream(output)
 
     def _default(self, name: str) -> object:
         """The plain value that a parameter of backward has by default; None for none."""

@@ -39,6 +39,20 @@ class Claim:
         return self.steps[-1]
 
 
+def as_written(claim: Claim) -> str:
+    """The name of a gradient as code: `self.dW` for self[dW], `grads["W"]` for grads[W]."""
+    owner, bracket, key = claim.name.rstrip("]").partition("[")
+    if owner == "self" and bracket:
+        return f"self.{key}"
+    for node in (n for s in reversed(claim.steps) for n in ast.walk(s.node) if bracket):
+        match node:
+            case ast.Subscript(value=ast.Name() | ast.Attribute(), slice=ast.Constant(value=found)) if found == key:
+                return ast.unparse(node)
+            case ast.Attribute(attr=found) if found == key:
+                return ast.unparse(node)
+    return claim.name
+
+
 def statements(claim: Claim) -> list[ast.stmt]:
     """The statements of a claim; of a loop that was read as a whole, those that add to the gradient."""
     nodes = [s.node for s in claim.steps]
@@ -57,6 +71,7 @@ def _blank(node: ast.stmt) -> bool:
     return all(isinstance(v, ast.Call) and getattr(v.func, "attr", "") in BLANK for v in values)
 
 
+PASSED_ON = ("out", "output", "upstream")
 BLANK = ("zeros", "zeros_like", "empty", "empty_like")
 
 
@@ -133,7 +148,7 @@ class _Claims:
         claim.versions.append(claim.array)
         claim.meant = meanings(self.reading, name, step)
         if step.problem is not None:
-            claim.fate, claim.problem = "failed", step.problem
+            claim.fate, claim.problem = "failed", claim.problem or step.problem
         elif step.copied:
             claim.fate = "copied"
         self.changer.pop(name, None)
@@ -141,6 +156,7 @@ class _Claims:
     def _known_elsewhere(self, name: str, internal: str, step: Step) -> bool:
         """Whether `grads["W"] = dW` only stores what another name of the same gradient holds, or means nothing."""
         others = [n for n, v in self.values.items() if v == internal and n != name and self._is_gradient(n)]
+        others = [n for n in others if n in self.open or n in self.closed or n in self.reading.start]
         meant = meanings(self.reading, name, step)
         return bool(others) and (
             not meant or any(meanings(self.reading, n, step)[:1] == meant[:1] for n in others)
@@ -183,7 +199,9 @@ def meanings(reading: Reading, name: str, step: Step) -> list[str]:
     pools = [bound, {base_name(v).split(".")[-1]: v for v in forward.by_name}]
     exact = [p[base] for p in pools if base in p]
     found = exact[:1] or [p[n] for p in pools for n in candidates(base, p)]
-    found = [n for n in found if "." not in base_name(n) or _has_shape_of(reading, step.values.get(name), n)]
+    passed_on = base in PASSED_ON and step.looped  # from layer to layer: `dout = layer.backward(dout)`
+    local = {n for n in found if "." in base_name(n) or base in PASSED_ON}
+    found = [] if passed_on else [n for n in found if n not in local or _has_shape_of(reading, step.values.get(name), n)]
     found.sort(key=lambda n: n not in forward.outputs)
     if not found and len(reading.forward.outputs) == 1 and base in ("out", "output", "y", "scores"):
         found = [n for n in reading.forward.outputs if _has_shape_of(reading, step.values.get(name), n)]

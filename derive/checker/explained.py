@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from derive import expr as x
-from derive.checker.claims import Claim
+from derive.checker.claims import Claim, as_written
 from derive.checker.cut import fits
 from derive.checker.judged import Finding, Judge
 from derive.checker.mending import Repair, equals, repaired
@@ -39,7 +39,7 @@ class Explainer(Judge):
         """Whether a value of several statements is a multiple of the right one; one more statement mends it."""
         if f.claim.array not in self.court.program or fits(self.court.shape(f.claim.array), f.shape) == "other":
             return False
-        written, name = self.court.written(f.claim.array, f.indices), f.claim.name
+        written, name = self.court.written(f.claim.array, f.indices), as_written(f.claim)
         choices = [("sign", x.MINUS_ONE, f"{name} *= -1", "the sign is the opposite")]
         for above in (n for n, v in self.reading.start.items() if v == self.reading.scalar_upstream):
             said = f"the gradient `{above}` from above is left out"
@@ -157,7 +157,7 @@ class Explainer(Judge):
             if g.claim.first.looped or g.claim.last not in self.reading.steps[begin:]:
                 continue
             end = self.reading.steps.index(g.claim.last)
-            text = f"{f.claim.name} += {g.claim.name}"
+            text = f"{as_written(f.claim)} += {as_written(g.claim)}"
             nodes = [*(s.node for s in self.reading.steps[begin : end + 1]), *ast.parse(text).body]
             if equals(self.court, f.claim.first, nodes, f.claim.name, f.goal, f.indices, f.shape):
                 f.correction, f.reason = text, f"{f.reason}; add it after line {g.claim.last.line}"

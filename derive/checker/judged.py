@@ -20,6 +20,7 @@ from derive.judges.evaluate import Undecided
 from derive.program import base_name
 
 RIGHT = ("right", "right-if")
+GIVEN = ("inputs", "input", "in", "x", "X")  # what a layer calls what it is applied to
 LEAP = 400  # expressions that a proof of a jump over named arrays may expand
 OURS = (Problem, Undecided, RecursionError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError)
 
@@ -268,7 +269,8 @@ class Judge:
         f.cut = court.cut(array, "", self.claimed)
         self.nameless[array] = f
         rooted = bool(f.cut.reached) or any(n.startswith("∂") for n in f.cut.inner)
-        if not rooted and not any(n in self.reading.forward for n in f.cut.inner):
+        back = self._passed_back(f)
+        if back is None and not rooted and not any(n in self.reading.forward for n in f.cut.inner):
             return
         indices = court.indices(court.shape(array))
         for part, said, holds in self._parts(f):
@@ -277,12 +279,20 @@ class Judge:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-        if self._another(f) or not rooted:
+        if self._another(f) or back is None and not rooted:
             return
-        if (meant := self._initial(f)) is not None:
+        if (meant := back or self._initial(f)) is not None:
             self._against(f, meant)
         else:
             f.word = "open"
+
+    def _passed_back(self, f: Finding) -> str | None:
+        """What a layer hands back, `self.dinputs` or the value that it returns: the gradient at forward's first input."""
+        forward, name = self.reading.forward, f.claim.name
+        if "." not in forward.name or not (name == "grads[returned0]" or (spelled(name) or "") in GIVEN):
+            return None
+        given = [n for n in forward.parameters if forward.is_input(n) and forward.sort(n) == "real"]
+        return given[0] if given and forward.shape(given[0]) == self.court.shape(f.claim.array) else None
 
     def _another(self, f: Finding) -> bool:
         """Whether it is the true gradient at some forward array of its shape."""

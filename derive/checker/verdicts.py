@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from derive.checker.claims import Claim, claims_of, statements
+from derive.checker.claims import Claim, as_written, claims_of, statements
 from derive.checker.codes import KIND_CODES
 from derive.checker.conditions import Condition, conditions
 from derive.checker.cut import fits
@@ -182,7 +182,7 @@ class Checker(Explainer):
         for step in f.claim.steps[:-1] if f.claim.fate != "dead" else []:
             n = step.node
             place = Place(n.lineno, _column(lines, n), n.end_lineno, _end_column(lines, n))
-            reason = f"a part of `{f.claim.name}`, complete on line {f.claim.last.line}"
+            reason = f"a part of `{as_written(f.claim)}`, complete on line {f.claim.last.line}"
             found.append(
                 Verdict(
                     place, _segment(lines, n), "no-claim", kind="partial", reason=reason, code=KIND_CODES["partial"]

@@ -18,8 +18,8 @@ from derive.readers.classes import BACKWARDS, FORWARDS
 from derive.readers.convert import as_array, as_shape
 from derive.readers.evaluate import evaluate
 from derive.readers.inputs import Inputs, Source
-from derive.readers.objects import with_inputs
 from derive.readers.layers import KINDS, SIZED, ClassOf, Layer, labelled
+from derive.readers.objects import with_inputs
 from derive.readers.run import Run
 from derive.readers.shapes import Declared
 from derive.readers.values import Array, Function, Instance, Opaque, Scope
