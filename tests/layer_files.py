@@ -135,6 +135,60 @@ class SoftmaxCrossEntropy:
         dlogits /= n
         return dlogits
 ''',
+    'batch_norm_with_running': '''
+import numpy as np
+
+class BatchNormalization:
+    # shapes: x (N, D) · gamma (D,) · beta (D,)
+    def __init__(self, gamma, beta, momentum=0.9, running_mean=None, running_var=None):
+        self.gamma = gamma
+        self.beta = beta
+        self.momentum = momentum
+        self.running_mean = running_mean
+        self.running_var = running_var
+        self.batch_size = None
+        self.xc = None
+        self.std = None
+        self.dgamma = None
+        self.dbeta = None
+
+    def forward(self, x, train_flg=True):
+        if self.running_mean is None:
+            N, D = x.shape
+            self.running_mean = np.zeros(D)
+            self.running_var = np.zeros(D)
+        if train_flg:
+            mu = x.mean(axis=0)
+            xc = x - mu
+            var = np.mean(xc**2, axis=0)
+            std = np.sqrt(var + 10e-7)
+            xn = xc / std
+            self.batch_size = x.shape[0]
+            self.xc = xc
+            self.xn = xn
+            self.std = std
+            self.running_mean = self.momentum * self.running_mean + (1-self.momentum) * mu
+            self.running_var = self.momentum * self.running_var + (1-self.momentum) * var
+        else:
+            xc = x - self.running_mean
+            xn = xc / ((np.sqrt(self.running_var + 10e-7)))
+        out = self.gamma * xn + self.beta
+        return out
+
+    def backward(self, dout):
+        dbeta = dout.sum(axis=0)
+        dgamma = np.sum(self.xn * dout, axis=0)
+        dxn = self.gamma * dout
+        dxc = dxn / self.std
+        dstd = -np.sum((dxn * self.xc) / (self.std * self.std), axis=0)
+        dvar = 0.5 * dstd / self.std
+        dxc += (2.0 / self.batch_size) * self.xc * dvar
+        dmu = np.sum(dxc, axis=0)
+        dx = dxc - dmu / self.batch_size
+        self.dgamma = dgamma
+        self.dbeta = dbeta
+        return dx
+''',
     'layer_norm': '''
 import numpy as np
 
@@ -159,6 +213,41 @@ class LayerNorm(object):
         dx = self.inv_std * (dx_hat - dx_hat.mean(-1, keepdims=True)
                              - self.x_hat * (dx_hat * self.x_hat).mean(-1, keepdims=True))
         return dx
+''',
+    'dropout_ratio': '''
+import numpy as np
+
+class Dropout:
+    # shapes: x (n, d)
+    def __init__(self, dropout_ratio=0.5):
+        self.dropout_ratio = dropout_ratio
+        self.mask = None
+
+    def forward(self, x, train_flg=True):
+        if train_flg:
+            self.mask = np.random.rand(*x.shape) > self.dropout_ratio
+            return x * self.mask
+        else:
+            return x * (1.0 - self.dropout_ratio)
+
+    def backward(self, dout):
+        return dout * self.mask
+''',
+    'dropout_inverted': '''
+import numpy as np
+
+class Layer_Dropout:
+    # shapes: inputs (n, d) · rate ()
+    def __init__(self, rate):
+        self.rate = 1 - rate
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.binary_mask = np.random.binomial(1, self.rate, size=inputs.shape) / self.rate
+        self.output = inputs * self.binary_mask
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues * self.binary_mask
 ''',
     'embedding_grads_list': '''
 import numpy as np
@@ -509,6 +598,52 @@ class Network:
             dout = layer.backward(dout)
         return dout
 ''',
+    'network_with_loss_and_gradient': '''
+import numpy as np
+
+class TwoLayerNet:
+    # shapes: x (N, D) · t (N, C) · W1 (D, H) · b1 (H,) · W2 (H, C) · b2 (C,)
+    def __init__(self, D, H, C):
+        self.params = {}
+        self.params['W1'] = 0.01 * np.random.randn(D, H)
+        self.params['b1'] = np.zeros(H)
+        self.params['W2'] = 0.01 * np.random.randn(H, C)
+        self.params['b2'] = np.zeros(C)
+
+    def predict(self, x):
+        W1, W2 = self.params['W1'], self.params['W2']
+        b1, b2 = self.params['b1'], self.params['b2']
+        a1 = np.dot(x, W1) + b1
+        z1 = 1 / (1 + np.exp(-a1))
+        a2 = np.dot(z1, W2) + b2
+        e = np.exp(a2 - a2.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def loss(self, x, t):
+        y = self.predict(x)
+        return -np.sum(t * np.log(y)) / x.shape[0]
+
+    def gradient(self, x, t):
+        W1, W2 = self.params['W1'], self.params['W2']
+        b1, b2 = self.params['b1'], self.params['b2']
+        grads = {}
+        batch_num = x.shape[0]
+        # forward
+        a1 = np.dot(x, W1) + b1
+        z1 = 1 / (1 + np.exp(-a1))
+        a2 = np.dot(z1, W2) + b2
+        e = np.exp(a2 - a2.max(axis=1, keepdims=True))
+        y = e / e.sum(axis=1, keepdims=True)
+        # backward
+        dy = (y * t.sum(axis=1, keepdims=True) - t) / batch_num
+        grads['W2'] = np.dot(z1.T, dy)
+        grads['b2'] = np.sum(dy, axis=0)
+        dz1 = np.dot(dy, W2.T)
+        da1 = z1 * (1 - z1) * dz1
+        grads['W1'] = np.dot(x.T, da1)
+        grads['b1'] = np.sum(da1, axis=0)
+        return grads
+''',
     'params_value_grad': '''
 import numpy as np
 
@@ -555,6 +690,59 @@ class Linear:
             p.data -= lr * p.grad
             p.grad[...] = 0
 ''',
+    'inheriting_layers': '''
+import numpy as np
+
+class Layer:
+    """Base of all layers."""
+    def forward(self, x):
+        raise NotImplementedError
+
+    def backward(self, grad):
+        raise NotImplementedError
+
+    def __call__(self, x):
+        return self.forward(x)
+
+class Dense(Layer):
+    # shapes: x (n, fan_in) · grad (n, fan_out)
+    def __init__(self, fan_in, fan_out):
+        super().__init__()
+        self.weight = np.random.normal(0.0, 0.1, size=(fan_in, fan_out))
+        self.bias = np.zeros((1, fan_out))
+
+    def forward(self, x):
+        self._input = x
+        return x @ self.weight + self.bias
+
+    def backward(self, grad):
+        self.grad_weight = self._input.T @ grad
+        self.grad_bias = grad.sum(axis=0, keepdims=True)
+        return grad @ self.weight.T
+
+class Tanh(Layer):
+    # shapes: x (n, d)
+    def forward(self, x):
+        self._output = np.tanh(x)
+        return self._output
+
+    def backward(self, grad):
+        return grad * (1.0 - self._output ** 2)
+
+class LeakyReLU(Layer):
+    # shapes: x (n, d)
+    def __init__(self, alpha=0.01):
+        self.alpha = alpha
+
+    def forward(self, x):
+        self._input = x
+        return np.where(x > 0, x, self.alpha * x)
+
+    def backward(self, grad):
+        dx = np.ones_like(self._input)
+        dx[self._input <= 0] = self.alpha
+        return grad * dx
+''',
     'dense_updating': '''
 import numpy as np
 
@@ -574,6 +762,63 @@ class Dense:
         self.weights -= learning_rate * weights_gradient
         self.bias -= learning_rate * output_gradient
         return input_gradient
+''',
+    'dense_regularised': '''
+import numpy as np
+
+class DenseL2:
+    # shapes: inputs (n, d)
+    def __init__(self, d, h, l2=1e-3):
+        self.weights = 0.01 * np.random.randn(d, h)
+        self.biases = np.zeros(h)
+        self.l2 = l2
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights + self.biases
+        return self.output
+
+    def penalty(self):
+        return self.l2 * np.sum(self.weights ** 2)
+
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        # regularisation
+        if self.l2 > 0:
+            self.dweights += 2 * self.l2 * self.weights
+        self.dbiases = dvalues.sum(axis=0)
+        self.dinputs = dvalues @ self.weights.T
+        return self.dinputs
+''',
+    'softmax_with_loss_book': '''
+import numpy as np
+
+def softmax(x):
+    x = x - np.max(x, axis=-1, keepdims=True)
+    return np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
+
+def cross_entropy_error(y, t):
+    batch_size = y.shape[0]
+    return -np.sum(t * np.log(y + 1e-7)) / batch_size
+
+class SoftmaxWithLoss:
+    # shapes: x (n, c) · t (n, c)
+    # facts: sum[c] t[n,c] = 1
+    def __init__(self):
+        self.loss = None
+        self.y = None
+        self.t = None
+
+    def forward(self, x, t):
+        self.t = t
+        self.y = softmax(x)
+        self.loss = cross_entropy_error(self.y, self.t)
+        return self.loss
+
+    def backward(self, dout=1):
+        batch_size = self.t.shape[0]
+        dx = (self.y - self.t) / batch_size
+        return dx
 ''',
     'properties_and_types': '''
 from __future__ import annotations
@@ -765,4 +1010,17 @@ MISTAKES = (
     ("dense_updating", "np.dot(self.weights.T, output_gradient)", "np.dot(self.weights.T, output_gradient ** 2)", "input_gradient ="),
     ("embedding_and_scale", "np.add.at(self.dtable, self.tokens, dout)", "self.dtable[self.tokens] += dout", "self.dtable"),
     ("embedding_and_scale", "(dout * self.x).sum(axis=0)", "(dout * self.g).sum(axis=0)", "self.dg ="),
+    ("batch_norm_with_running", "0.5 * dstd / self.std", "dstd / self.std", "dvar ="),
+    ("batch_norm_with_running", "dx = dxc - dmu", "dx = dxc + dmu", "dmu ="),
+    ("batch_norm_with_running", "np.sum(self.xn * dout", "np.sum(self.xc * dout", "dgamma ="),
+    ("dropout_ratio", "return dout * self.mask", "return dout * (1 - self.mask)", "return dout"),
+    ("dropout_inverted", "dvalues * self.binary_mask", "dvalues / self.binary_mask", "self.dinputs ="),
+    ("network_with_loss_and_gradient", "- t) / batch_num", "- t) * batch_num", "dy ="),
+    ("network_with_loss_and_gradient", "z1 * (1 - z1) * dz1", "z1 * (1 + z1) * dz1", "da1 ="),
+    ("network_with_loss_and_gradient", "np.dot(z1.T, dy)", "np.dot(a1.T, dy)", "grads['W2']"),
+    ("inheriting_layers", "= self.alpha\n        return", "= 0\n        return", "dx ="),
+    ("inheriting_layers", "return grad * dx", "return dx", "dx ="),
+    ("inheriting_layers", "self._input.T @ grad", "self._input.T @ grad / len(grad)", "self.grad_weight ="),
+    ("dense_regularised", "+= 2 * self.l2 * self.weights", "-= 2 * self.l2 * self.weights", "self.dweights ="),
+    ("dense_regularised", "+= 2 * self.l2 * self.weights", "+= 2 * self.l2 * self.weights ** 2", "self.dweights ="),
 )

@@ -50,6 +50,7 @@ def read_both(forward: str, back: Back, *, path: str = "", function: str | None 
     """A forward pass and the backward code that belongs to it; raises a Problem where the forward is unreadable."""
     tree = separated(parsed(forward, path))
     chosen = Source(forward, path, tree, *chosen_function(tree, function, path, forward))
+    chosen.drawn = True
     if chosen.function is None:
         chosen.numbers = numbers_of(back.tree) | numbers_of(tree)
     inputs = Inputs.collect(chosen, shapes or {}, sample or {})
@@ -222,7 +223,8 @@ class _Reader:
 
     def _arriving(self, name: str, output: str) -> Array | int:
         """The gradient that arrives at an output; 1 for `backward(self, dout=1)` of a loss."""
-        return 1 if self._default(name) == 1 and self._shape(output) == () else self._upstream(output)
+        alone = len(self.outputs) == 1 and self._shape(output) == ()
+        return 1 if alone and self._default(name) == 1 else self._upstream(output)
 
     def _default(self, name: str) -> object:
         """The plain value that a parameter of backward has by default; None for none."""

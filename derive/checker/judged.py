@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from derive.checker.claims import Claim, statements
+from derive.checker.claims import Claim, as_written, statements
 from derive.checker.cut import Answer, Court, Cut, fits
 from derive.checker.mending import equals
 from derive.checker.names import spelled
@@ -158,6 +158,21 @@ class Judge:
                 said = f"right if `{f.claim.name}` means the gradient at `{t}`, before the activation of "
                 f.word, f.kind, f.certainty, f.where = "right-if", "reading", "tested", None
                 f.holds, f.follows, f.reason = True, True, f"{said}`{base_name(f.meant)}`"
+                return True
+        return self._before_definition(f)
+
+    def _before_definition(self, f: Finding) -> bool:
+        """`dy = (y - t) / n`, where y = softmax(a): the gradient at a, which the author has given no letter of its own."""
+        court, forward, shape = self.court, self.reading.forward, self.court.shape(f.meant)
+        below = forward.reaches({f.meant}) & court.targets.keys() - {f.meant}
+        for n in (e.name for e in reversed(forward.equations) if e.name in below):
+            if court.shape(n) != shape:
+                continue
+            indices = court.indices(shape)
+            if court.agrees_now(court.written(f.claim.array, indices), court.true(n, indices)):
+                said = f"right if `{as_written(f.claim)}` means the gradient at `{base_name(n)}`, of which `{base_name(f.meant)}` is made"
+                f.word, f.kind, f.certainty, f.where = "right-if", "reading", "tested", None
+                f.holds, f.follows, f.reason = True, True, said
                 return True
         return False
 

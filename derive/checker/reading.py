@@ -12,7 +12,7 @@ from functools import cached_property
 from derive import expr as x
 from derive.checker.statements import Uses
 from derive.errors import Problem
-from derive.expr import Entry
+from derive.expr import Entry, Expr
 from derive.index import Size
 from derive.program import Equation, Program, Variable
 from derive.readers.convert import as_array
@@ -125,6 +125,12 @@ class Reading:
     copies: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
     defaults: Mapping[str, Fraction] = field(default_factory=dict)
+
+    @cached_property
+    def numbers(self) -> dict[str, Expr]:
+        """The plain numbers that the object keeps, as the code writes them: `self.l2`."""
+        owners = [v for s in self.run.scopes for v in s.values() if isinstance(v, Instance)]
+        return {f"self.{n}": x.num(v) for o in owners for n, v in o.attributes.items() if isinstance(v, Fraction)}
 
     @cached_property
     def literals(self) -> frozenset[Fraction]:

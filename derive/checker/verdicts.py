@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from itertools import product
 
+from derive import expr as x
 from derive.checker.claims import Claim, as_written, claims_of, statements
 from derive.checker.codes import KIND_CODES
 from derive.checker.conditions import Condition, conditions
@@ -12,6 +14,8 @@ from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
+from derive.expr import Entry
+from derive.program import base_name
 
 
 class Checker(Explainer):
@@ -29,6 +33,9 @@ class Checker(Explainer):
             if f.word == "wrong":
                 self._guarded(self._explain, f)
         self._conventions()
+        self._signs()
+        self._guarded(lambda _: self._derivatives(), Finding(Claim("", [])))
+        self._guarded(lambda _: self._decays(), Finding(Claim("", [])))
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
         self._unread()
@@ -59,6 +66,54 @@ class Checker(Explainer):
             ends = [g for g in self._readers(self._made_of(f)) if g.holds and g.follows is False]
             if f in inner and ends:
                 self._named(f, inner, ends, [g for g in group if g not in inner])
+
+    def _signs(self) -> None:
+        """`dmu = np.sum(dxc)`, minus the gradient, where every later line subtracts it: right under that convention."""
+        for f in self.findings:
+            if f.word != "wrong" or f.kind not in ("sign", "factor") or f.claim.fate or self.reading.forward.is_input(f.meant):
+                continue
+            readers = self._readers([f])
+            if readers and all(g.holds and g.follows is False for g in readers):
+                f.word, f.follows, f.where, f.correction, f.line = "right-if", None, None, None, None
+                what = "minus the gradient" if f.kind == "sign" else "a multiple of the gradient"
+                f.kind, f.reason = "convention", f"right if `{as_written(f.claim)}` means {what}; the lines that read it take it so"
+                for g in readers:
+                    g.word, g.follows, g.kind, g.reason = "right", None, None, f"with `{as_written(f.claim)}` as {what}"
+
+    def _derivatives(self) -> None:
+        """`dx = np.where(x > 0, 1, a)`, then `dout * dx`: the derivative of the output, not yet the gradient."""
+        court = self.court
+        for k, f in enumerate(self.findings):
+            later = [g for g in self.findings[k + 1 :] if g.holds and g.word in RIGHT and g.meant == f.meant and g.cut
+                     and (f.claim.array in g.cut.inner or f.claim.array in g.cut.reached.values())]  # fmt: skip
+            if f.word != "wrong" or f.claim.fate or not later or f.kind == "does-not-fit" or any(n.startswith("∂") for n in f.cut.inner):
+                continue
+            for out in self.reading.forward.outputs:
+                if court.shape(out) == f.shape and court.agrees_now(
+                    x.mul(court.written(f.claim.array, f.indices), court.true(out, f.indices)), f.goal
+                ):
+                    f.word, f.follows, f.holds, f.where, f.correction, f.line = "right-if", None, None, None, None, None
+                    said = f"right if `{as_written(f.claim)}` means the derivative of `{base_name(out)}` by `{base_name(f.meant)}`"
+                    f.kind, f.reason = "reading", f"{said}, entry by entry; the gradient is made on line {later[0].claim.first.line}"
+                    for g in later:
+                        g.word, g.follows, g.kind, g.reason = "right", None, None, None
+
+    def _decays(self) -> None:
+        """`dW = x.T @ g + 2 * lam * W`, where the forward pass knows no lam: right if the loss has lam · Σ W² too."""
+        court = self.court
+        known = {v.name: Entry(v.name, ()) for v in self.reading.variables if v.shape == () and not v.name.startswith("∂")}
+        known |= self.reading.numbers
+        for f in self.findings:
+            if f.word not in ("wrong", "carried") or not self._comparable(f) or not self.reading.forward.is_input(f.meant):
+                continue
+            own = Entry(f.meant, f.indices)
+            for (name, lam), factor in product(known.items(), (2, 1)):
+                said = any(getattr(n, "attr", getattr(n, "id", "")) == name.removeprefix("self.")
+                           for s in f.claim.steps for n in ast.walk(s.node))  # fmt: skip
+                if said and court.agrees_now(court.written(f.claim.array, f.indices), f.goal + x.num(factor) * lam * own):
+                    f.word, f.kind, f.certainty, f.correction, f.line, f.where = "right-if", "side-condition", "tested", None, None, None
+                    f.holds = f.follows = None
+                    f.reason = f"right if the loss also has {name} · Σ {base_name(f.meant)}²{' / 2' if factor == 1 else ''}"
 
     def _named(self, f: Finding, inner: list[Finding], ends: list[Finding], undivided: list[Finding]) -> None:
         """The verdicts of a convention: intermediate gradients, lines that divide, and inputs' gradients that do not."""

@@ -90,7 +90,7 @@ def _target(node: ast.stmt) -> str:
     return getattr(target, "id", "")
 
 
-def _random(run: Run):
+def shapes_of_draws(run: Run) -> Callable:
     """What a random draw is while shapes are looked for: an array of its shape."""
 
     def draw(name: str, args: list, keywords: dict) -> Array:
@@ -140,7 +140,7 @@ def _declared_elsewhere(run: Run, source: Source, inputs: Inputs, module: Scope)
 
 def initial_value(run: Run, node: ast.Assign, name: str, lengths: set[str], inputs: Inputs) -> object:
     """What an assignment at the top of a file tells: an array's shape, a length, or a constant; None for nothing."""
-    saved, run.random = run.random, _random(run)
+    saved, run.random = run.random, shapes_of_draws(run)
     count = len(run.equations)
     try:
         value = evaluate(run, node.value)
@@ -223,6 +223,7 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
     try:
         for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
             _attribute(run, inputs, scope, attributes, node, objects)
+        attributes.update(_unset(source, init))
         attributes.update(_to_be_filled(source.methods))
     finally:
         run.scopes.pop()
@@ -282,6 +283,22 @@ def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:
             names = [a.arg for a in inner.args.args[1:]]
             pairs = [*zip(names, n.args, strict=False), *((k.arg, k.value) for k in n.keywords)]
             found |= {m.id for name, v in pairs if name in lengths for m in ast.walk(v) if isinstance(m, ast.Name)}
+    return found
+
+
+def _unset(source: Source, init: ast.FunctionDef) -> dict[str, None]:
+    """`self.mean = None`, or a parameter that is None by default, where the pass sets it: None in the first call."""
+    stored = {n.attr for n in ast.walk(source.function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    spec = init.args
+    pairs = [*zip(spec.args[::-1], spec.defaults[::-1], strict=False), *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+    empty = {a.arg for a, d in pairs if isinstance(d, ast.Constant) and d.value is None}
+    found = {}
+    for node in init.body:
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value) if name in stored:
+                none = isinstance(value, ast.Constant) and value.value is None
+                if none or isinstance(value, ast.Name) and value.id in empty:
+                    found[name] = None
     return found
 
 
@@ -352,7 +369,7 @@ def _buffer(run: Run, attributes: Scope, node: ast.Call) -> None:
 
 def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | None = None) -> None:
     """`self.relu = Relu()`, `self.fc = nn.Linear(d, h)`, `self.params = {"W": W}`, `self.layers["fc"] = Linear(d, h)`."""
-    saved, run.random = run.random, _random(run)
+    saved, run.random = run.random, shapes_of_draws(run)
     count = len(run.equations)
     try:
         found = evaluate(run, value)
@@ -392,4 +409,4 @@ def _entry(run: Run, inputs: Inputs, attributes: Scope, target: ast.Subscript, v
                 _declare(run, inputs, key, found)
 
 
-__all__ = ["constants", "initialised", "is_initialiser", "numbers_of", "of_object", "separated"]
+__all__ = ["INTEGERS", "constants", "initialised", "is_initialiser", "numbers_of", "of_object", "separated", "shapes_of_draws"]

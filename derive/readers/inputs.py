@@ -33,6 +33,7 @@ class Source:
     names: set[str] = field(init=False)
     numbers: set[int] | None = None  # written in the pass, so that it is right for them alone; None: all
     lettered: bool = False
+    drawn: bool = False  # random draws in the pass are inputs, since another pass keeps what they gave
     notes: dict[int, str] = field(default_factory=dict)
     line_shapes: dict[int, Shape] = field(default_factory=dict)
     facts: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ its entries.  An assignment of an array to a name is one equation.
 from __future__ import annotations
 
 import ast
+import itertools
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from derive import expr as x
@@ -248,7 +249,11 @@ def read_round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Ru
     inputs.bind_parameters(run, scope)
     if isinstance(scope.get("self"), Instance):
         initialise.of_object(run, source, inputs, scope["self"].attributes)
-    outcome = execute(run, source.function.body)
+    run.random = drawn_inputs(run, inputs) if source.drawn else None
+    try:
+        outcome = execute(run, source.function.body)
+    finally:
+        run.random = None
     if not isinstance(outcome, Returned) or outcome.node.value is None:
         if (left := _left_on_the_object(run, source, scope)) is not None:
             return run, [left], "bare"
@@ -261,6 +266,24 @@ def read_round(source: Source, inputs: Inputs, knowledge: Knowledge) -> tuple[Ru
         raise run.problem(Unsupported, "nothing that is returned is an array", why, "return the loss or the outputs",
                           outcome.node)  # fmt: skip
     return run, names, kind
+
+
+def drawn_inputs(run: Run, inputs: Inputs) -> Callable:
+    """A random draw of the pass as an input: what the other pass keeps of it, a mask, holds the same numbers."""
+    shaped, count = initialise.shapes_of_draws(run), itertools.count(1)
+
+    def draw(name: str, args: list, keywords: dict) -> Array:
+        if run.loops:
+            raise run.unsupported(f"a random draw, `{name}`, in a loop of unknown length", "every round draws other numbers",
+                                  "draw for all rounds before the loop")  # fmt: skip
+        if name in initialise.INTEGERS | {"shuffle", "multinomial"}:
+            raise run.unsupported(f"a random draw of integers, `{name}`", "which entries are taken would differ from call to call",
+                                  "pass the drawn array as an input")  # fmt: skip
+        shape = shaped(name, args, keywords).shape
+        own = f"drawn{next(count)}"
+        return inputs.array(run, own, (own,), shape, "real")
+
+    return draw
 
 
 def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
