@@ -68,17 +68,21 @@ class Checker(Explainer):
                 self._named(f, inner, ends, [g for g in group if g not in inner])
 
     def _signs(self) -> None:
-        """`dmu = np.sum(dxc)`, minus the gradient, where every later line subtracts it: right under that convention."""
+        """`dmu = np.sum(dxc)`, minus the gradient, where every later line subtracts it: right under that convention.
+
+        A sign that is written and taken back, `da = -…` and `dw = -… @ da`, is no convention: two mistakes that cancel.
+        """
         for f in self.findings:
-            if f.word != "wrong" or f.kind not in ("sign", "factor") or f.claim.fate or self.reading.forward.is_input(f.meant):
+            if f.word != "wrong" or f.kind != "sign" or _subtracts(f) or f.claim.fate or self.reading.forward.is_input(f.meant):
                 continue
             readers = self._readers([f])
-            if readers and all(g.holds and g.follows is False for g in readers):
+            if readers and all(g.holds and g.follows is False and _subtracts(g) for g in readers):
                 f.word, f.follows, f.where, f.correction, f.line = "right-if", None, None, None, None
-                what = "minus the gradient" if f.kind == "sign" else "a multiple of the gradient"
-                f.kind, f.reason = "convention", f"right if `{as_written(f.claim)}` means {what}; the lines that read it take it so"
+                said = f"right if `{as_written(f.claim)}` means minus the gradient; the lines that read it subtract it"
+                f.kind, f.reason = "convention", said
                 for g in readers:
-                    g.word, g.follows, g.kind, g.reason = "right", None, None, f"with `{as_written(f.claim)}` as {what}"
+                    g.word, g.follows, g.kind = "right", None, None
+                    g.reason = f"with `{as_written(f.claim)}` as minus the gradient"
 
     def _derivatives(self) -> None:
         """`dx = np.where(x > 0, 1, a)`, then `dout * dx`: the derivative of the output, not yet the gradient."""
@@ -244,6 +248,11 @@ class Checker(Explainer):
                 )
             )
         return list(dict.fromkeys(found))
+
+
+def _subtracts(f: Finding) -> bool:
+    """Whether the statements of a claim hold a minus sign."""
+    return any(isinstance(n, (ast.USub, ast.Sub)) for s in f.claim.steps for n in ast.walk(s.node))
 
 
 def _segment(lines: list[str], node: ast.stmt) -> str:
