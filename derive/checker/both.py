@@ -42,6 +42,7 @@ from derive.readers.statements import Returned, assign, execute
 from derive.readers.values import Array, ByName, Function, Instance, Parameter, Restart, Rows, Scope
 
 MOST_STEPS = 3000
+_NUMBERS = (Array, int, Fraction, Size)
 _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
 
 
@@ -445,14 +446,19 @@ class _Reader:
     def _may_change(self, step: Step) -> frozenset[str]:
         """The names whose arrays a statement that could not be read may have changed, by whatever name it did so."""
         names = {n: v for s in self.run.scopes for n, v in s.items() if isinstance(v, Array) and v.view is not None}
+        calls = any(isinstance(n, ast.Call) for n in ast.walk(step.node))
+        outer = [n for n in ast.walk(self.back.tree) if isinstance(n, (ast.Global, ast.Nonlocal))] if calls else []
+        for name in (name for n in outer for name in n.names):
+            for scope in _chain(self.run.scopes[-1]):
+                scope.pop(name, None)
         touched = {id(names[n].view.buffer) for n in step.uses.changes | handed(step.node) if n in names}
         return frozenset(n for n, v in names.items() if id(v.view.buffer) in touched)
 
     def _stand_in(self, step: Step) -> None:
         """Names whose value is not derived here: a gradient stands for the true one, others are forgotten."""
         scope = self.run.scopes[-1]
-        plain = isinstance(step.node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.Expr))
-        for name in sorted(step.uses.writes) if plain else ():
+        self._forget_inside(step)
+        for name in sorted(step.uses.writes):
             meant = self.meant(name)
             owner = scope.get(name.split("[")[0])
             if meant is not None:
@@ -466,13 +472,34 @@ class _Reader:
                 continue
             elif stored_keys(step.node) and isinstance(scope.get(name), dict):
                 self._stand_in_key(scope[name], stored_keys(step.node)[0])
-            elif step.uses.sets & {name} or name not in scope or isinstance(scope[name], Array):
+            elif step.uses.sets & {name} or name not in scope or isinstance(scope[name], _NUMBERS):
                 scope.pop(name, None)
+                self.unread[name] = step.line
+
+    def _forget_inside(self, step: Step) -> None:
+        """Entries and attributes that an unread statement stores are no longer what they were."""
+        targets = [n for n in ast.walk(step.node) if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.ctx, ast.Store)]
+        for target in targets:
+            try:
+                owner = evaluate(self.run, target.value)
+            except Problem:
+                continue
+            if isinstance(owner, Instance) and isinstance(target, ast.Attribute) and self.meant(target.attr) is None:
+                owner.attributes.pop(target.attr, None)
+            elif isinstance(owner, (dict, list)) and not stored_keys(step.node):
+                owner.clear()
+        called = (n.func.value for n in ast.walk(step.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+        stored = [*(n.value for n in targets), *called]
+        for name in (n.id for n in stored if isinstance(n, ast.Name)):
+            if isinstance(self.run.scopes[-1].get(name), list):
+                del self.run.scopes[-1][name]
                 self.unread[name] = step.line
 
     def _stand_in_key(self, owner: dict, name: str) -> None:
         meant = self.meant(name)
-        if meant is not None:
+        if meant is None:
+            owner.pop(name.split("[")[1].rstrip("]"), None)
+        else:
             owner[name.split("[")[1].rstrip("]")] = named_array(f"∂={self.final.get(meant, meant)}", self._shape(meant))
 
     def meant(self, name: str) -> str | None:

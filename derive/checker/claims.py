@@ -143,6 +143,8 @@ class _Claims:
             claim = None
         if claim is None:
             claim = self.open[name] = Claim(name, [])
+            if name in step.uses.changes and name in self.reading.start:  # `dout[mask] = 0`: it was a gradient before
+                claim.versions.append(self.reading.array(self.values.get(name, self.reading.start[name])))
         claim.steps.append(step)
         claim.array = self.reading.array(internal)
         claim.versions.append(claim.array)

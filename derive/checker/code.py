@@ -16,6 +16,7 @@ from derive.checker.cut import Court
 from derive.checker.generated import without_guards
 from derive.checker.names import spelled
 from derive.checker.reading import Back
+from derive.checker.replaced import without_replaced
 from derive.checker.safeguards import forgiven
 from derive.checker.said import said
 from derive.checker.statements import declared, uses
@@ -60,7 +61,7 @@ def judged_code(source: str, path: str = "", *, forward: Program | str | None = 
     ends, so that a gradient which a later listing sets anew was complete.
     """
     try:
-        source = without_guards(source) if isinstance(source, str) else source
+        source = without_replaced(without_guards(source)) if isinstance(source, str) else source
         forward = _named_forward(source, path) if forward is None else forward
         back, text, own = _split(source, path, forward, function)
         function = function or own
@@ -106,7 +107,7 @@ def layers(source: str, path: str = "") -> list[str]:
     A layer is a class with the methods forward and backward, a pair of functions that no other pair calls, or one
     function with both passes.
     """
-    tree = parsed(without_guards(source), path)
+    tree = parsed(without_replaced(without_guards(source)), path)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     forwards = [f for f in functions if partner(f.name, functions) is not None]
     paired = [f.name for f in forwards] if len(uncalled(forwards)) == len(forwards) else []

@@ -9,7 +9,7 @@ the author's dU, and equations of the arrays between X and the cut are kept.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -21,7 +21,7 @@ from derive.checker.reading import Reading
 from derive.engine import Gradients, differentiate
 from derive.errors import Problem
 from derive.expr import Entry, Expr
-from derive.index import Index, Size
+from derive.index import Index, Quotient, Size
 from derive.judges import data
 from derive.judges.balls import SEEDS as SEEDS_OF_BALLS
 from derive.judges.balls import CounterExample, counterexample, undefined_at
@@ -34,6 +34,7 @@ from derive.recurrence import recurrences
 
 SEEDS = (0, 1)
 ROUGH_SEEDS = range(2, 8)
+LONGEST_TRIED = 12  # lengths among which one is sought that does not split evenly
 
 
 @dataclass(frozen=True)
@@ -359,7 +360,38 @@ class Court:
                 why = found.detail
         if self._branches(a, b) and any(bench.same_residues(a, b) is False for bench in self._rough_benches):
             return self._confirmed(a, b, SEEDS_OF_BALLS)
-        return Answer(None, None, None, why) if why else Answer(True, "tested")
+        if why:
+            return Answer(None, None, None, why)
+        condition = self._size_condition(a, b)
+        return Answer(None, "tested", None, condition, condition) if condition else Answer(True, "tested")
+
+    def _size_condition(self, a: Expr, b: Expr) -> str:
+        """What the first formula supposes of the sizes where it halves them or compares them with numbers; "" if nothing.
+
+        The benches have sizes of at least 2 that split evenly, as the forward pass has.
+        """
+        own = [a, *(e.rhs for n in sorted(self._reached(a)) if n not in self.reading.forward and (e := self.program.equation(n)))]
+        split = {q for e in own for q in _quotients_in(e)} - {q for e in self.reading.forward.equations for q in _quotients_in(e.rhs)}
+        for q in sorted(split, key=str):
+            for letter in sorted(q.over.letters - q.under.letters):
+                if not self._same_where(a, b, letter, lambda k, q=q, n=letter: k > 3 and not data.divides(q, self.bench(0).sizes | {n: k})):
+                    return f"right where {q.under} divides {q.over}"
+        compared = {n for e in own for t in x.walk(e) if isinstance(t, x.Call) and t.op in ("maximum", "minimum", "relu") and not t.names
+                    for u in x.walk(t) if isinstance(u, x.Whole) and isinstance(u.slot, x.Affine) for n in u.slot.constant.letters}  # fmt: skip
+        for letter in sorted(compared):
+            if not self._same_where(a, b, letter, lambda k: k == 1):
+                return f"right where {letter} is larger than 1"
+        return ""
+
+    def _same_where(self, a: Expr, b: Expr, letter: str, wanted: Callable[[int], bool]) -> bool:
+        """Whether two formulas agree at the first length of a size that is wanted."""
+        length = next((k for k in range(1, LONGEST_TRIED) if wanted(k)), None)
+        if length is None:
+            return True
+        try:
+            return Bench(self.program, 0, self.bench(0).sizes | {letter: length}).same(a, b).equal is not False
+        except (Undecided, Problem, ArithmeticError, LookupError, ValueError):
+            return True
 
     def _is_undefined(self, a: Expr, b: Expr) -> bool:
         """Whether the first formula has entries that are no number, where the second and the forward pass have none."""
@@ -441,6 +473,15 @@ class Court:
     def proves(self, a: Expr, b: Expr, unfold: Iterable[str], work: int = MOST_WORK) -> bool:
         """Whether the normal form shows equality for all sizes, with so much work."""
         return prove_equal(a, b, self.program, unfold, work) is True
+
+
+def _quotients_in(e: Expr) -> Iterator[Quotient]:
+    """The quotients of sizes that a formula mentions: bounds, places and numbers."""
+    for t in x.walk(e):
+        slots = [t.slot] if isinstance(t, x.Whole) else [t] if isinstance(t, x.Affine) else []
+        sizes = [n for s in slots if isinstance(s, x.Affine) for n in (s.constant, *(c for _, c in s.terms))]
+        for n in (*sizes, *data.sizes_of(t)):
+            yield from data.quotients_of(n)
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ class Checker(Explainer):
         """Lines of no claim of their own that cannot run: shapes that do not fit, a name that a later line sets."""
         claimed = [s for f in self.findings for s in f.claim.steps]
         for k, step in enumerate(self.reading.steps):
-            if step.problem is None or step in claimed or not isinstance(step.node, (ast.Assign, ast.AugAssign)):
+            if step.problem is None or step in claimed or not (_leaves(step.node) or isinstance(step.node, (ast.Assign, ast.AugAssign))):
                 continue
             problem = step.problem
             said = "; ".join(part for part in (problem.what, problem.why) if part)
@@ -207,7 +207,7 @@ class Checker(Explainer):
             if isinstance(problem, ShapeMismatch):
                 line.word, line.kind, line.where = "wrong", "does-not-fit", problem.what
                 line.follows = line.holds = False
-            elif isinstance(problem, UnknownName) and step.uses.reads & later - step.before.names():
+            elif isinstance(problem, UnknownName) and step.uses.reads & later - step.before.names() or _leaves(step.node):
                 line.word = "unknown"
             self.extra.append(line)
 
@@ -253,6 +253,11 @@ class Checker(Explainer):
 def _subtracts(f: Finding) -> bool:
     """Whether the statements of a claim hold a minus sign."""
     return any(isinstance(n, (ast.USub, ast.Sub)) for s in f.claim.steps for n in ast.walk(s.node))
+
+
+def _leaves(node: ast.stmt) -> bool:
+    """Whether a statement with statements inside may end the function, so that all that follows stands under a condition."""
+    return not isinstance(node, ast.Return) and any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(node))
 
 
 def _segment(lines: list[str], node: ast.stmt) -> str:

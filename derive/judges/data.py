@@ -181,18 +181,20 @@ def legal(derived: list[Size], sizes: Mapping[str, int], even: bool) -> bool:
     """Whether every derived size is at least 1 and, when `even`, every product splits without remainder."""
     for n in derived:
         try:
-            if n.at(sizes) < 1 or (even and not all(_divides(q, sizes) for q in _quotients(n))):
+            if n.at(sizes) < 1 or (even and not all(divides(q, sizes) for q in quotients_of(n))):
                 return False
         except (KeyError, ZeroDivisionError):
             return False
     return True
 
 
-def _quotients(n: Size) -> list[Quotient]:
+def quotients_of(n: Size) -> list[Quotient]:
+    """The quotients in a size polynomial."""
     return [a for monomial, _ in n.terms for a in monomial if isinstance(a, Quotient)]
 
 
-def _divides(q: Quotient, sizes: Mapping[str, int]) -> bool:
+def divides(q: Quotient, sizes: Mapping[str, int]) -> bool:
+    """Whether a quotient of one-term sizes leaves no rest."""
     return len(q.over.terms) > 1 or q.over.at(sizes) % q.under.at(sizes) == 0
 
 

@@ -103,6 +103,9 @@ def typed(run: Run, name: str, result: object, dtype: object) -> object:
 
 def _row_called(run: Run, name: str, flavor: str, args: list, keywords: dict) -> object:
     row = ROWS[name]
+    if flavor == "numpy" and len(args) > 2 and row.names[:2] == ("x", "axis") and row.names[-1] == "keepdims" and name != "average":
+        raise run.unsupported(f"`{name}` with {len(args)} positions", "in NumPy the third one is no `keepdims`",
+                              "name it: keepdims=True")  # fmt: skip
     bound = dict(zip(row.names[: row.positions], args, strict=False))
     more = args[row.positions :]
     if more and not row.rest:

@@ -261,7 +261,14 @@ def _along(run: Run, a: Array, axis: object, keep: bool, name: str, **more) -> A
     return A.over_axes(a, axes, keep, lambda body, sizes: D.instance(name, sizes, {"X": body}, **more), "real")
 
 
-@spelled("mean average nanmean", "x axis=None keepdims=False")
+@spelled("average", "x axis=None weights=None keepdims=False")
+def average(run, flavor, x, axis, weights, keepdims):
+    if weights is not None:
+        raise run.unsupported("a weighted average", hint="write it out: (w * a).sum(axis) / w.sum(axis)")
+    return mean(run, flavor, x, axis, keepdims)
+
+
+@spelled("mean nanmean", "x axis=None keepdims=False")
 def mean(run, flavor, x, axis, keepdims):
     return _along(run, as_array(run, x), axis, bool(keepdims), "mean")
 
@@ -308,7 +315,20 @@ def norm(run, flavor, x, ord, axis, keepdims, p):
 # ---------------------------------------------------------------- products
 
 spelled("matmul mm bmm mv", "x y")(lambda run, flavor, x, y: A.matmul(run, as_array(run, x), as_array(run, y)))
-spelled("dot vdot inner", "x y")(lambda run, flavor, x, y: A.dot(run, as_array(run, x), as_array(run, y)))
+spelled("dot", "x y")(lambda run, flavor, x, y: A.dot(run, as_array(run, x), as_array(run, y)))
+
+
+@spelled("inner", "x y")
+def inner(run, flavor, x, y):
+    """Σ over the last axes of both."""
+    a, b = as_array(run, x), as_array(run, y)
+    return A.dot(run, a, b if b.rank < 2 else A.transposed(b, (*range(b.rank - 2), b.rank - 1, b.rank - 2)))
+
+
+@spelled("vdot", "x y")
+def vdot(run, flavor, x, y):
+    """Σ over all entries of both."""
+    return A.dot(run, A.flattened(run, as_array(run, x)), A.flattened(run, as_array(run, y)))
 
 
 @spelled("outer ger", "x y")

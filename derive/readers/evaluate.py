@@ -406,7 +406,19 @@ def _dict_comprehension(run: Run, node: ast.DictComp) -> dict:
 
 
 def _lambda(run: Run, node: ast.Lambda) -> Function:
-    return Function("lambda", node, run.scopes[-1])
+    return Function("lambda", node, run.scopes[-1], defaults=defaults_of(run, node.args))
+
+
+def default_nodes(spec: ast.arguments) -> list[tuple[str, ast.expr]]:
+    """The parameters that have a default, each with it."""
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    pairs = list(zip(names[len(names) - len(spec.defaults) :], spec.defaults, strict=True))
+    return pairs + [(a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None]
+
+
+def defaults_of(run: Run, spec: ast.arguments) -> tuple[tuple[str, object], ...]:
+    """The values of the defaults, here and now."""
+    return tuple((name, evaluate(run, node)) for name, node in default_nodes(spec))
 
 
 def _call(run: Run, node: ast.Call) -> object:
@@ -448,4 +460,4 @@ _READERS: dict[str, Callable] = {
 }  # fmt: skip
 
 
-__all__ = ["array_of", "evaluate", "subscript_value"]
+__all__ = ["array_of", "default_nodes", "defaults_of", "evaluate", "subscript_value"]

@@ -13,7 +13,7 @@ from derive.readers.arrays import aligned, broadcast_shape
 from derive.readers.branches import branch, refuse_changes, under_guard, without_continue
 from derive.readers.builtins import key_of
 from derive.readers.convert import as_array, iterated, rows_array, unpacked_shape
-from derive.readers.evaluate import evaluate, subscript_value
+from derive.readers.evaluate import default_nodes, defaults_of, evaluate, subscript_value
 from derive.readers.indexing import mutate, read, store
 from derive.readers.layers import Layer, labelled
 from derive.readers.loops import symbolic_loop
@@ -455,7 +455,7 @@ def _assert(run: Run, node: ast.Assert) -> None:
 
 
 def _define(run: Run, node: ast.FunctionDef) -> None:
-    run.scopes[-1][node.name] = Function(node.name, node, run.scopes[-1])
+    run.scopes[-1][node.name] = Function(node.name, node, run.scopes[-1], defaults=defaults_of(run, node.args))
 
 
 def _class(run: Run, node: ast.ClassDef) -> None:
@@ -491,6 +491,10 @@ DEPTH = 30
 
 def inline(run: Run, function: Function, args: list, keywords: dict) -> object:
     """The value of a call of a function of the source: its body is read in place."""
+    outer = next((n for n in ast.walk(function.node) if isinstance(n, (ast.Global, ast.Nonlocal))), None)
+    if outer is not None:
+        raise run.unsupported(f"`{function.name}`, which binds `{outer.names[0]}` outside of itself",
+                              "what it leaves behind there is not followed", "return the value instead")  # fmt: skip
     if run.depth >= DEPTH:
         raise run.unsupported(f"`{function.name}` calls itself", "calls are read in place, so recursion has no end",
                               "use a loop with a static number of rounds")  # fmt: skip
@@ -538,12 +542,13 @@ def _bind_arguments(run: Run, function: Function, scope: Scope, args: list, keyw
 
 
 def _defaults(run: Run, function: Function, spec: ast.arguments, names: list[str], values: dict) -> None:
-    named = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
-    pairs = list(zip(names[len(names) - len(spec.defaults) :], spec.defaults, strict=True))
-    pairs += [(a.arg, d) for a, d in named if d is not None]
-    for name, node in pairs:
-        if name not in values:
-            values[name] = evaluate(run, node)
+    values |= {name: value for name, value in function.defaults if name not in values}
+    missing = [(name, node) for name, node in default_nodes(spec) if name not in values]
+    run.scopes.append(function.scope)
+    try:
+        values |= {name: evaluate(run, node) for name, node in missing}
+    finally:
+        run.scopes.pop()
     for name in [*names, *(a.arg for a in spec.kwonlyargs)]:
         if name not in values:
             raise run.mismatch(f"`{function.name}` needs a value for `{name}`")

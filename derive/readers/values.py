@@ -157,6 +157,7 @@ class Function:
     node: ast.FunctionDef | ast.Lambda
     scope: Scope
     bound: tuple = ()
+    defaults: tuple = ()  # (name, value) as they were where it was defined; those of the module are evaluated there
 
 
 @dataclass(frozen=True, eq=False)
