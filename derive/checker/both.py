@@ -42,6 +42,7 @@ from derive.readers.statements import Returned, assign, execute
 from derive.readers.values import Array, ByName, Function, Instance, Parameter, Restart, Rows, Scope
 
 MOST_STEPS = 3000
+UPSTREAM = ("upstream", "g", "grad", "grads")  # what a gradient that is handed to backward may be called
 _NUMBERS = (Array, int, Fraction, Size)
 _STATE = (Array, Parameter, int, Fraction, Size, dict, list, tuple, str)
 
@@ -64,7 +65,7 @@ def read_both(forward: str, back: Back, *, path: str = "", function: str | None 
                 raise shapes_missing(chosen, inputs, knowledge, run)
             if renamed_sizes(chosen, inputs, knowledge):
                 continue
-            reader = _Reader(chosen, inputs, run, outputs, kind, back)
+            reader = _Reader(chosen, inputs, run, _ends(run, outputs, back), kind, back)
             reader.read()
             return reader.reading(facts)
         except Restart:
@@ -161,8 +162,11 @@ class _Reader:
                 scope[name] = self.outer[name]
             elif name in self.outer and isinstance(self.outer[name], _STATE):
                 scope[name] = self.outer[name]
-            elif spelled(name) is not None or name in ("upstream", "g", "grad", "grads"):
+            elif spelled(name) is not None or name in UPSTREAM:
                 gradients.append(name)
+            elif (said := self.inputs.declared.get(name)) is not None and said.shape:
+                self.variables.append(Variable(name, said.shape, said.sort or "real"))
+                scope[name] = named_array(name, said.shape, said.sort or "real")
             elif caches:
                 scope[name] = caches.pop(0)
         self._bind_upstream(scope, gradients)
@@ -568,6 +572,18 @@ class _Reader:
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading
+
+
+def _ends(run: Run, outputs: list[str], back: Back) -> list[str]:
+    """The outputs; `return Z1, A1, Z2, A2` for a backward function that is given no gradient: the ones at the end."""
+    spec = back.function.args if back.function is not None else None
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)] if spec is not None else []
+    if spec is None or any(spelled(n) is not None or n in UPSTREAM for n in names):
+        return outputs
+    read: dict[str, set[str]] = {}
+    for e in run.equations:
+        read[e.name] = set(e.rhs.names).union(*(read.get(n, ()) for n in e.rhs.names))
+    return [o for o in outputs if not any(o in read.get(other, ()) for other in outputs if other != o)]
 
 
 def _chain(scope: Scope | None) -> Iterator[Scope]:

@@ -20,6 +20,7 @@ from derive.judges.evaluate import Undecided
 from derive.program import base_name
 
 RIGHT = ("right", "right-if")
+LOSS_WANTED = "add the cost function to the file, or hand the gradient to backward, as in backward(dout, cache)"
 GIVEN = ("inputs", "input", "in", "x", "X")  # what a layer calls what it is applied to
 LEAP = 400  # expressions that a proof of a jump over named arrays may expand
 OURS = (Problem, Undecided, RecursionError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError)
@@ -110,10 +111,16 @@ class Judge:
         if fit == "other":
             self._other_shape(f)
             return
+        if self.reading.lossless and not f.cut.separates:
+            ends = " and ".join(f"`{base_name(o)}`" for o in self.reading.forward.outputs)
+            f.word, f.reason = "unknown", f"the forward pass ends in {ends}; how the loss depends on it, nothing says: {LOSS_WANTED}"
+            return
         written = court.written(array, f.indices)
         truth = court.same(written, f.goal)
         f.holds, f.certainty, f.where = truth.equal, truth.certainty, truth.where
         f.follows = self._follows(f, written, truth)
+        if self.reading.lossless:
+            f.holds, f.certainty = None, "tested"
         f.word = combined(f.follows, f.holds)
         f.reason = truth.why or None
         f.undefined = truth.equal is False and bool(truth.why)

@@ -132,6 +132,11 @@ class Reading:
         owners = [v for s in self.run.scopes for v in s.values() if isinstance(v, Instance)]
         return {f"self.{n}": x.num(v) for o in owners for n, v in o.attributes.items() if isinstance(v, Fraction)}
 
+    @property
+    def lossless(self) -> bool:
+        """Whether the pass ends in arrays, and no gradient of theirs is given to the code."""
+        return not self.upstream and all(self.forward.shape(o) for o in self.forward.outputs)
+
     @cached_property
     def literals(self) -> frozenset[Fraction]:
         """The numbers that the backward code writes out."""
@@ -249,6 +254,6 @@ def _number(run: Run, value: int | Fraction | Size, name: str) -> str:
     return run.locals["", own].internals[0]
 
 
-def named_array(name: str, shape: tuple[Size, ...]) -> Array:
+def named_array(name: str, shape: tuple[Size, ...], sort: str = "real") -> Array:
     """An array of that name, in storage of its own."""
-    return replace(entries(name, shape, "real"), view=whole_view(Buffer(name, shape, "real", {name})))
+    return replace(entries(name, shape, sort), view=whole_view(Buffer(name, shape, sort, {name})))

@@ -149,7 +149,7 @@ def _sentence(v: Verdict) -> str:
         "unknown": "not decided",
         "right-if": "right if",
     }
-    reason = f": {v.said}" if v.said else ""
+    reason = f": {v.said.removeprefix('right if ')}" if v.said else ""
     return f"{words.get(v.verdict, v.verdict)}{reason}"
 
 

@@ -12,6 +12,7 @@ from derive.checker.conditions import Condition, conditions
 from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
+from derive.checker.mending import repaired
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
 from derive.expr import Entry
@@ -32,6 +33,7 @@ class Checker(Explainer):
         for f in self.findings:
             if f.word == "wrong":
                 self._guarded(self._explain, f)
+        self._guarded(lambda _: self._scales(), Finding(Claim("", [])))
         self._conventions()
         self._signs()
         self._guarded(lambda _: self._derivatives(), Finding(Claim("", [])))
@@ -66,6 +68,32 @@ class Checker(Explainer):
             ends = [g for g in self._readers(self._made_of(f)) if g.holds and g.follows is False]
             if f in inner and ends:
                 self._named(f, inner, ends, [g for g in group if g not in inner])
+
+    def _scales(self) -> None:
+        """Without a loss, `dW = 1 / m * dZ @ A.T` is right if dZ, with which the code begins, is m times the gradient."""
+        court, reading = self.court, self.reading
+        seeds = [as_written(f.claim) for f in self.findings if f.word == "unknown" and f.claim.array in court.program]
+        if not reading.lossless or not seeds:
+            return
+        for f in self.findings:
+            if f.word != "wrong" or not self._comparable_part(f):
+                continue
+            for said, n in reading.sizes.items():
+                goal = f.goal * x.power(x.size(n), x.MINUS_ONE)
+                named = f"`{seeds[0]}` means {said} times the gradient"
+                if court.agrees_now(court.written(f.claim.array, f.indices), goal):
+                    f.word, f.kind, f.follows, f.where, f.correction, f.line = "right-if", "convention", None, None, None, None
+                    f.reason = f"right if {named}"
+                    break
+                found = repaired(court, f.claim, goal, f.indices, f.shape) if f.kind is None else None
+                if found is not None:
+                    self._say(f, found)
+                    f.reason = f"{f.reason}, if {named}"
+                    break
+
+    def _comparable_part(self, f: Finding) -> bool:
+        """Whether a claim has a value that can be held against its goal."""
+        return f.goal is not None and f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) != "other"
 
     def _signs(self) -> None:
         """`dmu = np.sum(dxc)`, minus the gradient, where every later line subtracts it: right under that convention.

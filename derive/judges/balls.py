@@ -332,7 +332,14 @@ class CounterExample:
         return f"{', '.join(shown)}: {self.left:.{digits}g} against {self.right:.{digits}g}"
 
 
+MOST_SHOWN = 64  # entries of an array that are written out
+
+
 def _shown(data: Any) -> str:
+    """The entries; of a large array the first ones and its shape."""
+    if isinstance(data, np.ndarray) and data.size > MOST_SHOWN:
+        first = ", ".join(map(str, data.ravel()[:4].tolist()))
+        return f"{'[' * data.ndim}{first}, …{']' * data.ndim} ({'×'.join(map(str, data.shape))})"
     if isinstance(data, np.ndarray):
         return _shown(data.tolist())
     return f"[{', '.join(_shown(row) for row in data)}]" if isinstance(data, list) else str(data)

@@ -184,6 +184,54 @@ def initialised(run: Run, source: Source, inputs: Inputs, module: Scope, node: a
     return True
 
 
+def of_functions(run: Run, source: Source, inputs: Inputs) -> None:
+    """`def init_params(): W1 = np.random.randn(h, d) …; return W1, b1` declares the inputs of these names."""
+    passes = [source.function, *(f for f in source.tree.body if getattr(f, "name", "").lower() in PASSES)]
+    used = {n.id for f in passes if f is not None for n in ast.walk(f) if isinstance(n, ast.Name)}
+    for node in source.tree.body:
+        if isinstance(node, ast.FunctionDef) and node not in passes and node.name not in used:
+            for name, value in _returned_draws(run, inputs, node).items():
+                _declare(run, inputs, name, value)
+
+
+def _returned_draws(run: Run, inputs: Inputs, node: ast.FunctionDef) -> dict[str, Array]:
+    """The arrays that a function draws or fills and returns: by name, or by key of the dict that it returns."""
+    last = node.body[-1].value if isinstance(node.body[-1], ast.Return) else None
+    lengths = length_names(node)
+    if last is None or not {a.arg for a in node.args.args} <= lengths | {"seed", "scale", "std", "eps"}:
+        return {}
+    scope = Scope("", run.scopes[0])
+    scope.update({a.arg: run.knowledge.settled(Size.of(a.arg)) for a in node.args.args if a.arg in lengths})
+    drawn: dict[str, Array] = {}
+    run.scopes.append(scope)
+    try:
+        for part in (n for statement in node.body for n in _one_by_one(statement, lambda v: True)):
+            name = _key(part)
+            if name and is_initialiser(part) and isinstance(value := initial_value(run, part, name, lengths, inputs), Array):
+                drawn[name] = scope[name] = value
+            elif name in lengths and isinstance(getattr(part, "value", None), ast.Constant):
+                scope[name] = initial_value(run, part, name, lengths, inputs)
+    finally:
+        run.scopes.pop()
+    names = {n.id for n in ast.walk(last) if isinstance(n, ast.Name)}
+    held = [n.value for n in node.body if _key(n) in names and isinstance(getattr(n, "value", None), ast.Dict)]
+    found = {n: drawn[n] for n in names & drawn.keys() if not _changed_later(node, n)}
+    for entries in (d for d in (last, *held) if isinstance(d, ast.Dict)):  # `parameters = {"W1": W1, …}`
+        pairs = zip(entries.keys, entries.values, strict=True)
+        found |= {k.value: drawn[v.id] for k, v in pairs if isinstance(k, ast.Constant) and getattr(v, "id", "") in drawn}
+    stored = {_key(n) for n in node.body if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Subscript)
+              and getattr(n.targets[0].value, "id", "") in names}  # fmt: skip
+    return found | {n: drawn[n] for n in stored & drawn.keys()}
+
+
+def _key(node: ast.stmt) -> str:
+    """The name, or the key of the dict, to which a statement assigns."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=str() as name))]):
+            return name
+    return ""
+
+
 def _declare(run: Run, inputs: Inputs, name: str, value: Array) -> None:
     """The shape that an initialiser gives, unless it was declared."""
     if name not in inputs.declared:

@@ -298,6 +298,7 @@ def _module_level(run: Run, source: Source, inputs: Inputs, module: Scope) -> No
                 source.bind_import(node, module)
     if source.function is not None:
         initialise.constants(run, source, inputs, module)
+        initialise.of_functions(run, source, inputs)
 
 
 def _cell(run: Run, source: Source, inputs: Inputs, module: Scope) -> tuple[Run, list[str], str]:
