@@ -82,6 +82,25 @@ def test_sizes_and_spellings(lines, word):
     assert said(backward(f"da = {RIGHT}", lines)) == f"right {word}"
 
 
+# arrays whose memory holds anything, loops that end too early or too late
+FILLED = [
+    ("da = np.empty_like(h)\nda[...] = {}", "right"),
+    ("da = np.empty(h.shape)\nfor i in range(len(h)):\n    da[i] = ({})[i]", "right"),
+    ("da = np.empty(h.shape)\nda[:1] = ({})[:1]\nda[1:] = ({})[1:]", "right"),
+    ("da = np.empty(h.shape)\nda[1:] = ({})[1:]", "wrong"),
+    ("da = np.empty_like(h)\nda += {}", "wrong"),
+    ("da = np.zeros_like(h)\nda += {}", "right"),
+    ("da = np.zeros_like(h)\nfor j in range(h.shape[1]):\n    da[:, j] = ({})[:, j]", "right"),
+    ("da = np.zeros_like(h)\nfor j in range(x.shape[0]):\n    da[:, j] = ({})[:, j]", "wrong"),
+    ("da = np.zeros_like(h)\nfor j in range(x.shape[1]):\n    da[:, j] = ({})[:, j]", "wrong"),
+]
+
+
+@pytest.mark.parametrize("lines, word", FILLED, ids=[r[0] for r in FILLED])
+def test_all_of_an_array_is_filled(lines, word):
+    assert said(backward(lines.replace("{}", RIGHT))) == word
+
+
 def test_the_upstream_gradient_changed_in_place():
     """`dh *= …; dh[…] = 0`: the name goes on as the gradient at what the output is made of."""
     assert said(backward("dh *= 1 - h ** 2", "dw = x.T @ dh")) == "right right"

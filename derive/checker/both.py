@@ -37,7 +37,7 @@ from derive.readers.finish import final_names, finished
 from derive.readers.initialise import numbers_of, separated
 from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
-from derive.readers.run import Knowledge, Run, without_quotients
+from derive.readers.run import Knowledge, Run, entries, without_quotients
 from derive.readers.statements import Returned, assign, execute
 from derive.readers.values import Array, ByName, Function, Instance, Parameter, Restart, Rows, Scope
 
@@ -117,10 +117,18 @@ class _Reader:
         run = self.run
         run.lines, run.path, run.notes, run.line_shapes, run.free_names = self.back.lines, self.back.path, {}, {}, None
         run.unify, run.integers = _strict(run), {}
+        run.whatever = self._uninitialised
         scope = self._script() if self.back.function is None else self._function()
         self.start = {n: v for n, v in self._named(scope).items() if n not in self.rooms}
         self._assume(scope)
         self._body(list(self.back.body))
+
+    def _uninitialised(self, shape: tuple[Size, ...]) -> Array:
+        """What np.empty returns: any numbers, so that nothing right rests on them."""
+        line = getattr(self.run.statement, "lineno", 0)
+        name = next(n for k in count() if (n := f"uninitialised{line}" + "′" * k) not in self.run.inputs)
+        self.run.inputs[name] = Variable(name, shape)
+        return entries(name, shape, "real").detached()
 
     def _assume(self, scope: Scope) -> None:
         """Gradients that are given to the code, the true ones; and values under another, declared name."""

@@ -307,13 +307,16 @@ class Court:
         return self._benches[seed]
 
     def _longer(self) -> dict[str, int] | None:
-        """All sizes of the first bench made longer by the same number, where derived sizes allow it."""
+        """Longer sizes than those of the first bench, the longest of these now the shortest, where derived sizes allow it."""
         formulas = [e.rhs for e in self.program.equations]
         derived = [n for n in data.sizes_in(self.program, formulas) if n.number is None and n.letter is None]
-        for more in (3, 4, 2, 5, 6):
-            sizes = {a: n + more for a, n in self.bench(0).sizes.items()}
-            if data.legal(derived, sizes, True):
-                return sizes
+        first = self.bench(0).sizes
+        most = max(first.values(), default=0)
+        for turned in (True, False):
+            for more in (3, 4, 2, 5, 6):
+                sizes = {a: (most - n + 2 if turned else n) + more for a, n in first.items()}
+                if data.legal(derived, sizes, True):
+                    return sizes
         return None
 
     def add(self, equations: Iterable[Equation]) -> None:

@@ -165,9 +165,20 @@ def _filling_like(value: x.Expr) -> Callable:
     return lambda run, flavor, x: A.filled(as_array(run, x).shape, value)
 
 
+def _whatever(make: Callable) -> Callable:
+    """np.empty: what the memory held before, where a run tells the arrays of backward code from those of a forward pass."""
+
+    def fill(run: Run, flavor: str, *args, **keywords) -> Array:
+        made = make(run, flavor, *args, **keywords)
+        return made if run.whatever is None else run.whatever(made.shape)
+
+    return fill
+
+
 for _name, _value in (("zeros", x.ZERO), ("ones", x.ONE), ("empty", x.ZERO)):
-    spelled(_name, "shape *rest")(_filling(_value))
-    spelled(f"{_name}_like new_{_name}_like", "x")(_filling_like(_value))
+    _wrap = _whatever if _name == "empty" else lambda make: make
+    spelled(_name, "shape *rest")(_wrap(_filling(_value)))
+    spelled(f"{_name}_like new_{_name}_like", "x")(_wrap(_filling_like(_value)))
     spelled(f"new_{_name}", "x shape *rest")(
         lambda run, f, x, shape, rest=(), _n=_name: call(run, _n, f, [shape, *rest], {})
     )

@@ -137,6 +137,7 @@ class Run:
     loops_met: dict[int, int] = field(default_factory=dict)
     time_letters: dict[Size, str] = field(default_factory=dict)
     random: Callable[[Shape, str], Array] | None = None
+    whatever: Callable[[Shape], Array] | None = None
     _source_names: set[str] | None = None
 
     # -- places and problems
