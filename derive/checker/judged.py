@@ -111,7 +111,8 @@ class Judge:
         if fit == "other":
             self._other_shape(f)
             return
-        if self.reading.lossless and not f.cut.separates:
+        lossless = self.reading.lossless and not any(n.startswith("∂=") for n in f.cut.inner)  # those stand for true ones
+        if lossless and not f.cut.separates:
             ends = " and ".join(f"`{base_name(o)}`" for o in self.reading.forward.outputs)
             f.word, f.reason = "unknown", f"the forward pass ends in {ends}; how the loss depends on it, nothing says: {LOSS_WANTED}"
             return
@@ -119,7 +120,7 @@ class Judge:
         truth = court.same(written, f.goal)
         f.holds, f.certainty, f.where = truth.equal, truth.certainty, truth.where
         f.follows = self._follows(f, written, truth)
-        if self.reading.lossless:
+        if lossless:
             f.holds, f.certainty = None, "tested"
         f.word = combined(f.follows, f.holds)
         f.reason = truth.why or None

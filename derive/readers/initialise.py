@@ -123,7 +123,18 @@ def constants(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
                     module[name] = inputs.value_of(run, name, (name,), inputs.sample_of(name))
             elif value is not None:
                 module[name] = value
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            module.update(_lengths_of_data(run, source, node))
     _declared_elsewhere(run, source, inputs, module)
+
+
+def _lengths_of_data(run: Run, source: Source, node: ast.Assign) -> dict[str, Size]:
+    """`m, n = data.shape` of data that is not read here: lengths of their own names, where a function uses them."""
+    functions = [f for f in source.tree.body if isinstance(f, ast.FunctionDef)]
+    used = {n.id for f in functions for n in ast.walk(f) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    shape = isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+    names = [t.id for t in node.targets[0].elts if isinstance(t, ast.Name)] if shape else []
+    return {n: run.knowledge.settled(Size.of(n)) for n in names if n in used and n != "_"}
 
 
 def _declared_elsewhere(run: Run, source: Source, inputs: Inputs, module: Scope) -> None:
