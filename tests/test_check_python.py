@@ -39,6 +39,13 @@ BINDINGS = [
 ]
 
 
+WRAPPER = "def twice(f):\n    def g(*a): return 2 * f(*a)\n    return g\n"
+BINDINGS += [
+    (WRAPPER + "@twice\ndef slope(z): return 1 - z ** 2\n", "", "da = dh * slope(h)", "unknown"),
+    ("def kept(f): return f\n@kept\ndef slope(z): return 1 - z ** 2\n", "", "da = dh * slope(h)", "right"),
+]
+
+
 @pytest.mark.parametrize("before, after, lines, word", BINDINGS, ids=[r[0] + r[2] for r in BINDINGS])
 def test_bindings(before, after, lines, word):
     assert said(backward(lines, before=before, after=after)) == word

@@ -24,7 +24,7 @@ from derive.checker.supposed import guesses, outlook, under_shapes
 from derive.checker.together import any_number, losses, split_together
 from derive.checker.verdicts import Checker
 from derive.claim import Checked, Place, Verdict
-from derive.errors import Problem, ShapeUnknown, Unreadable
+from derive.errors import Problem, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.judges.evaluate import Undecided
 from derive.program import Program
 from derive.readers.classes import methods_of, passes_of
@@ -155,6 +155,7 @@ def _split(
 ) -> tuple[Back, str, str | None]:
     """The backward code, the text of the forward pass, and the name of its function where that is known."""
     tree = with_named_gradients(parsed(source, path))
+    _refuse_wrappers(tree, source, path)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     chosen = _backward_function(functions, alone=forward is not None)
     if forward is None and function and (other := partner(function, functions)):
@@ -174,6 +175,26 @@ def _split(
         raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
                       "give it: --forward forward.py, or a comment `# check: forward F.py`", path=path)  # fmt: skip
     return found
+
+
+def _refuse_wrappers(tree: ast.Module, source: str, path: str) -> None:
+    """Raises where a function of the file stands behind a decorator of the file that hands back another one."""
+    own = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    for node in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+        for decorator in node.decorator_list:
+            name = decorator.func if isinstance(decorator, ast.Call) else decorator
+            wrapper = own.get(getattr(name, "id", ""))
+            if wrapper is not None and not _hands_back(wrapper):
+                span = Span(decorator.lineno, decorator.col_offset + 1, text=source.splitlines()[decorator.lineno - 1], path=path)
+                raise Unsupported(f"the decorator `{wrapper.name}`", f"`{node.name}` is no longer what its lines say",
+                                  "check the function without it", span)  # fmt: skip
+
+
+def _hands_back(function: ast.FunctionDef) -> bool:
+    """Whether a decorator returns the function that it is given."""
+    own = [a.arg for a in function.args.args[:1]]
+    returned = [n.value for n in ast.walk(function) if isinstance(n, ast.Return)]
+    return bool(returned) and all(isinstance(v, ast.Name) and v.id in own for v in returned)
 
 
 def _in_a_class(source: str, path: str, tree: ast.Module, function: str | None) -> tuple[Back, str, str | None] | None:
