@@ -112,3 +112,20 @@ def test_the_upstream_gradient_changed_in_place():
     """`dh *= …; dh[…] = 0`: the name goes on as the gradient at what the output is made of."""
     assert said(backward("dh *= 1 - h ** 2", "dw = x.T @ dh")) == "right right"
     assert said(backward("dh *= 1 - h", "dw = x.T @ dh")).startswith("wrong")
+
+
+SCRIPT = """
+# shapes: x (n, d) · w (d,) · t (n,)
+r = x @ w - t
+loss = (r ** 2).sum()
+{}
+dr = 2 * r
+dw = x.T @ dr
+"""
+
+
+@pytest.mark.parametrize("lines", ["", "q = 2 * r", "big = (r > 1).mean()", "q = np.abs(r)\nq = q.max()"])
+def test_what_stands_behind_the_loss_of_a_script(lines):
+    """The loss is what gradients are of, not the last line before them."""
+    assert said(SCRIPT.format(lines)) == "right right"
+    assert said(SCRIPT.format(lines).replace("2 * r\ndw", "r\ndw")).startswith("wrong")

@@ -27,6 +27,7 @@ from derive.claim import Checked, Place, Verdict
 from derive.errors import Problem, ShapeUnknown, Span, Unreadable, Unsupported
 from derive.judges.evaluate import Undecided
 from derive.program import Program
+from derive.readers.cells import LOSS
 from derive.readers.classes import methods_of, passes_of
 from derive.readers.python import parsed, uncalled
 
@@ -215,10 +216,20 @@ def _in_a_cell(source: str, path: str, tree: ast.Module) -> tuple[Back, str, str
         return _in_a_loop(source, path, tree, loop)
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in tree.body[:first]):
         return None
+    first = _after_loss(tree.body[:first])
     head = source.splitlines()
     any_number(head, tree.body[:first], tree.body[first:])
     head = head[: begin(tree.body[first]) - 1]
     return Back(source, path, tree, tuple(tree.body[first:])), "\n".join(head) + "\n", None
+
+
+def _after_loss(body: list[ast.stmt]) -> int:
+    """The end of a forward pass: behind its loss, where nothing further is made of it; else the end of the statements."""
+    places = [k for k, n in enumerate(body) if isinstance(n, ast.Assign) and any(LOSS.search(name) for name in uses(n).sets)]
+    if not places:
+        return len(body)
+    loss, rest = uses(body[places[-1]]).sets, body[places[-1] + 1 :]
+    return len(body) if any(uses(n).reads & loss and uses(n).writes for n in rest) else places[-1] + 1
 
 
 def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tuple[Back, str, str | None] | None:
@@ -229,6 +240,8 @@ def _in_a_loop(source: str, path: str, tree: ast.Module, loop: ast.stmt) -> tupl
         return _in_a_loop(source, path, tree, inner)
     if not any(isinstance(n, (ast.Assign, ast.AugAssign)) for n in loop.body[:first]):
         return None
+    first = _after_loss(loop.body[:first])
+    inner = loop.body[first]
     lines = source.splitlines()
     any_number(lines, [n for n in tree.body if n is not loop], loop.body[first:])
     before = lines[: loop.lineno - 1] + [""] * (loop.body[0].lineno - loop.lineno)
