@@ -95,7 +95,7 @@ def lookup(run: Run, name: str) -> object:
         return Module(MODULES[name])
     if name in BUILTINS:
         return Module(f"builtins.{name}")
-    if name in ROWS:
+    if name in ROWS and name not in run.spoken:
         return Module(f"{'torch' if run.flavor == 'torch' else 'numpy'}.{name}")
     raise KeyError(name)
 

@@ -382,7 +382,7 @@ class Inputs:
             module[name] = self.value_of(run, name, (name,), self.sample_of(name))
             return module[name]
 
-        run.free_names = free
+        run.free_names, run.spoken = free, frozenset(self.declared)
 
     def sample_of(self, name: str) -> object:
         """The sample data of a name, or the mark that there are none."""

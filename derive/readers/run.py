@@ -112,6 +112,7 @@ class Run:
     kept: list = field(default_factory=list)
     asserting: bool = False
     free_names: Callable | None = None
+    spoken: frozenset[str] = frozenset()  # declared, and so no function of a library
     member: Callable | None = None
     inner: Callable | None = None
     entries: Callable | None = None
