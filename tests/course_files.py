@@ -669,6 +669,61 @@ def softmax_loss_naive(W, X, y, reg):
     dW = dW / N + 2 * reg * W
     return loss, dW
 ''',
+    'lists_stored': '''import numpy as np
+# shapes: x (n, d) · y (n, c) · Ws[0] (d, h) · Ws[1] (h, k) · Ws[2] (k, c) · bs[0] (h,) · bs[1] (k,) · bs[2] (c,)
+def loss_and_grads(x, y, Ws, bs):
+    acts = [x]
+    a = x
+    for W, b in zip(Ws, bs):
+        a = np.tanh(a @ W + b)
+        acts.append(a)
+    loss = 0.5 * np.sum((a - y) ** 2)
+    dWs = [None] * len(Ws)
+    dbs = [None] * len(bs)
+    delta = (a - y) * (1 - a ** 2)
+    for l in range(len(Ws) - 1, -1, -1):
+        dWs[l] = acts[l].T @ delta
+        dbs[l] = delta.sum(axis=0)
+        delta = (delta @ Ws[l].T) * (1 - acts[l] ** 2)
+    return loss, dWs, dbs
+''',
+    'lists_inserted': '''import numpy as np
+# shapes: x (n, d) · y (n, c) · Ws[0] (d, h) · Ws[1] (h, k) · Ws[2] (k, c) · bs[0] (h,) · bs[1] (k,) · bs[2] (c,)
+def loss_and_grads(x, y, Ws, bs):
+    acts = [x]
+    a = x
+    for W, b in zip(Ws, bs):
+        a = np.tanh(a @ W + b)
+        acts.append(a)
+    loss = 0.5 * np.sum((a - y) ** 2)
+    grads_W, grads_b = [], []
+    delta = (a - y) * (1 - a ** 2)
+    for l in reversed(range(len(Ws))):
+        dW = acts[l].T @ delta
+        grads_W.insert(0, dW)
+        grads_b.insert(0, delta.sum(axis=0))
+        delta = (delta @ Ws[l].T) * (1 - acts[l] ** 2)
+    return loss, grads_W, grads_b
+''',
+    'lists_turned': '''import numpy as np
+# shapes: x (n, d) · y (n, c) · Ws[0] (d, h) · Ws[1] (h, k) · Ws[2] (k, c) · bs[0] (h,) · bs[1] (k,) · bs[2] (c,)
+def loss_and_grads(x, y, Ws, bs):
+    acts = [x]
+    a = x
+    for W, b in zip(Ws, bs):
+        a = np.tanh(a @ W + b)
+        acts.append(a)
+    loss = 0.5 * np.sum((a - y) ** 2)
+    dWs, dbs = [], []
+    delta = (a - y) * (1 - a ** 2)
+    for W, h in zip(reversed(Ws), reversed(acts[:-1])):
+        dW = h.T @ delta
+        db = delta.sum(axis=0)
+        dWs.append(dW)
+        dbs.append(db)
+        delta = (delta @ W.T) * (1 - h ** 2)
+    return loss, dWs[::-1], list(reversed(dbs))
+''',
 }
 
 MISTAKES = (
@@ -720,4 +775,13 @@ MISTAKES = (
     ("softmax_loss_naive", "(-1 + softmax_output)", "softmax_output", "dW = np.zeros"),
     ("softmax_loss_naive", "if j == y[i]", "if j != y[i]", "dW = np.zeros"),
     ("softmax_loss_rows", "dscores[y[i]] -= 1", "dscores[y[i]] += 1", "dW = np.zeros"),
+    ("lists_stored", "acts[l].T @ delta", "delta.T @ acts[l]", "dWs[l] ="),
+    ("lists_stored", "delta.sum(axis=0)", "delta.mean(axis=0)", "dbs[l] ="),
+    ("lists_stored", "(1 - acts[l] ** 2)", "(1 - acts[l])", "dWs[l] ="),
+    ("lists_stored", "Ws[l].T", "Ws[l]", "delta = (delta"),
+    ("lists_inserted", "acts[l].T @ delta", "2 * acts[l].T @ delta", "dW ="),
+    ("lists_inserted", "insert(0, delta.sum(axis=0))", "insert(0, delta.sum(axis=1))", "grads_b.insert"),
+    ("lists_inserted", "insert(0, delta.sum(axis=0))", "append(delta.sum(axis=1))", "grads_b.append"),
+    ("lists_turned", "db = delta.sum(axis=0)", "db = -delta.sum(axis=0)", "db ="),
+    ("lists_turned", "h.T @ delta", "h.T @ delta / 2", "dW ="),
 )

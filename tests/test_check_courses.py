@@ -11,7 +11,7 @@ LEAST = {"two_layer_net": 5, "svm_loss_vectorized": 1, "softmax_loss_vectorized"
          "fastai_lin_grad": 8, "fastai_three_grads": 8, "planar_classifier": 4, "gradient_check": 6, "layers_in_a_loop": 8,
          "deep_network": 6, "layers_of_functions": 6, "blog_network": 2, "layers_of_classes": 6,
          "training_function": 2, "training_script": 3, "svm_loss_naive": 1, "svm_loss_counted": 1, "softmax_loss_naive": 1,
-         "softmax_loss_rows": 1}  # fmt: skip
+         "softmax_loss_rows": 1, "lists_stored": 6, "lists_inserted": 6, "lists_turned": 6}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -87,3 +87,14 @@ def test_a_loop_with_both_passes(body, word, reason):
     (found,) = (v for v in check_code(text, "b.py").verdicts if v.verdict != "no-claim")
     assert (found.verdict, reason in (found.reason or "")) == (word, True), found
     assert word != "unknown" or found.place.line > MIXED.count("\n"), found
+
+
+def test_lists_of_gradients():
+    """A list that is filled from the last layer on is read so, and said; an entry that nothing sets is known as missing."""
+    text = FILES["lists_turned"]
+    found = check_code(text.replace("dWs[::-1], list(reversed(dbs))", "dWs, dbs"), "b.py").verdicts
+    assert {v.verdict for v in found} == {"right", "right-if"}
+    assert sum("runs from the last layer" in (v.reason or "") for v in found) == 6
+    text = FILES["lists_stored"].replace("range(len(Ws) - 1, -1, -1)", "range(len(Ws) - 1, 0, -1)")
+    missing = [v for v in check_code(text, "b.py").verdicts if v.verdict == "unknown"]
+    assert [v.reason.split(";")[0] for v in missing] == ["`dWs[0]` is never set", "`dbs[0]` is never set"], missing

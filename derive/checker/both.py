@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import count
 
 from derive import expr as x
+from derive.checker.listed import Lists, forward_lists, lists_in
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
@@ -120,6 +121,7 @@ class _Reader:
         run.whatever = self._uninitialised
         scope = self._script() if self.back.function is None else self._function()
         self.start = {n: v for n, v in self._named(scope).items() if n not in self.rooms}
+        self.lists = Lists(forward_lists(run, scope))
         self._assume(scope)
         self._body(list(self.back.body))
 
@@ -317,6 +319,10 @@ class _Reader:
         Where a gradient that was set is left out and its array returned instead, that array is what is claimed.
         """
         values = value.elts if isinstance(value, ast.Tuple) else [value]
+        lists = {n for n, _ in lists_in(self.run.scopes[-1])}
+        if any(isinstance(n, (ast.Name, ast.Attribute)) and getattr(n, "id", getattr(n, "attr", "")) in lists
+               for v in values for n in ast.walk(v)):  # fmt: skip
+            return
         inputs, values = self._matched(values)
         spoken = [self._gradient_of(v.id, inputs) if isinstance(v, ast.Name) else None for v in values]
         returned = {v.id for v in values if isinstance(v, ast.Name)}
@@ -416,6 +422,7 @@ class _Reader:
             step.values = {n: v for n, v in step.values.items() if n in old or n not in step.uses.sets}
         step.changed = frozenset(n for n, v in step.values.items() if old.get(n) != v)
         step.views = self._views_taken(step)
+        self.lists.watch(run, step, outcome.value if isinstance(outcome, Returned) else None)
         return outcome
 
     def _completes_unread(self, step: Step) -> bool:
@@ -452,6 +459,8 @@ class _Reader:
         if missing and missing in problem.what:
             problem.why = f"`{missing}` is set on line {self.unread[missing]}, which could not be read"
         step.problem = problem
+        lists = self.lists.failed(self.run, step, problem)
+        step.uses = replace(step.uses, sets=step.uses.sets - lists, changes=step.uses.changes - lists)
         self._stand_in(step)
         self.standing |= {n: problem for n in step.uses.writes if self.meant(n) is not None}
 
@@ -577,6 +586,7 @@ class _Reader:
                 if not forward.uses(n) and n not in forward.outputs}  # fmt: skip  # `cache = x`
         reading.copies = kept | {n: kept.get(v, v) for n, v in renamed_copies(made).items()}
         reading.sizes = self._sizes()
+        reading.lists = self.lists
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading

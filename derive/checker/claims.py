@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from derive.checker.listed import Cell, blank
 from derive.checker.names import candidates, spelled
 from derive.checker.reading import Reading, Step
 from derive.checker.statements import clips, fills, stored_keys, uses
-from derive.errors import Problem
+from derive.errors import Problem, UnknownName, Unsupported
 from derive.expr import Entry
+from derive.index import Size
 from derive.program import base_name
 
 
@@ -29,6 +31,7 @@ class Claim:
     fate: str = ""
     problem: Problem | None = None
     versions: list[str] = field(default_factory=list)
+    readings: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Step:
@@ -81,7 +84,53 @@ def claims_of(reading: Reading) -> list[Claim]:
     for step in reading.steps:
         found.take(step)
     found.finish()
-    return found.done
+    return _with_entries(reading, found.done)
+
+
+def _with_entries(reading: Reading, claims: list[Claim]) -> list[Claim]:
+    """The same with a claim for every entry of a list of gradients, in its place; a named gradient that is one is it."""
+    order = {id(step): k for k, step in enumerate(reading.steps)}
+    made = [c for name, cells, meant, grown in reading.lists.ends() for c in _entries(reading, name, cells, meant, grown)]
+    by_array = {c.array: c for c in made if c.array}
+    for claim in claims:
+        entry = by_array.get(claim.array) if claim.array and not claim.fate else None
+        if entry is not None:
+            claim.meant, claim.readings = entry.meant, entry.readings
+    named = {c.array for c in claims if not c.fate}
+    every = [*claims, *(c for c in made if not c.array or c.array not in named)]
+    return sorted(every, key=lambda c: order.get(id(c.last), 0)) if made else claims
+
+
+def _entries(reading: Reading, name: str, cells: list[Cell], meant: tuple[str, ...], grown: bool) -> Iterator[Claim]:
+    """The claims of one list; a list that was filled from the last layer on is read backwards where only that fits."""
+    arrays = [reading.array(n) for n in meant]
+    if len(cells) != len(arrays):
+        problem = Unsupported(f"`{name}` has {len(cells)} entries", f"it belongs to a list of {len(arrays)} arrays of the forward pass")
+        yield Claim(name, list(cells[0].steps), fate="failed", problem=problem)
+        return
+    turned = arrays[::-1]
+    fits = [all(_alike(c.shape, reading.forward.shape(a)) for c, a in zip(cells, side, strict=True) if c.array)
+            for side in (arrays, turned)]  # fmt: skip
+    for k, cell in enumerate(cells):
+        note = f"right if `{name}` runs from the last layer to the first"
+        claim = Claim(f"{name}[{k}]", _without_room(cell.steps), meant=[arrays[k]], versions=[*map(reading.array, cell.versions)])
+        if grown and fits[1] and (turned[k] != arrays[k] or not fits[0]):
+            claim.meant = [arrays[k], turned[k]] if fits[0] else [turned[k]]
+            claim.readings = {turned[k]: note}
+        claim.array = reading.array(cell.array) if cell.array else ""
+        if cell.problem is not None or not cell.array:
+            never = UnknownName(f"`{claim.name}` is never set", "its entry of the list stays as it was made")
+            claim.fate, claim.problem = "failed", cell.problem or never
+        yield claim
+
+
+def _without_room(steps: list[Step]) -> list[Step]:
+    """The statements of an entry without those that only make room for it, where there are others."""
+    return [s for s in steps if not blank(s)] or list(steps)
+
+
+def _alike(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
+    return [n for n in a if n.number != 1] == [n for n in b if n.number != 1]
 
 
 class _Claims:

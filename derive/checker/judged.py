@@ -86,6 +86,8 @@ class Judge:
         if f.meant is None:
             self._without_name(f)
             return
+        if f.word in RIGHT and f.meant in claim.readings:
+            f.word, f.kind, f.reason = "right-if", "reading", claim.readings[f.meant]
         own = all(claim.name.split("[")[0] in s.uses.writes for s in claim.steps)  # changed under no other name
         if f.word == "wrong" and len(claim.versions) > 1 and own:
             self._carried_inward(f)

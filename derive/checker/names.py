@@ -13,12 +13,12 @@ def spelled(name: str) -> str | None:
     if found := _KEY.match(name):
         owner, key = found["owner"], found["key"]
         return (spelled(key) or key) if "grad" in owner.lower() else spelled(key)
-    for mark in ("grad_", "gradient_", "d_"):
+    for mark in ("grad_", "grads_", "gradient_", "nabla_", "d_"):
         if name.startswith(mark) and len(name) > len(mark):
             return name[len(mark) :]
     if name.startswith("grad") and name[4:5].isupper():
         return name[4:]
-    for mark in ("_grad", "_gradient", "_bar"):
+    for mark in ("_grad", "_grads", "_gradient", "_bar"):
         if name.endswith(mark) and len(name) > len(mark):
             return name[: -len(mark)]
     if len(name) > 1 and name[0] == "d" and name.isidentifier():

@@ -125,6 +125,7 @@ class Reading:
     copies: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, Size] = field(default_factory=dict)
     defaults: Mapping[str, Fraction] = field(default_factory=dict)
+    lists: object = None  # the `Lists` of gradients
 
     @cached_property
     def numbers(self) -> dict[str, Expr]:
@@ -164,7 +165,7 @@ class Reading:
                 run.scopes[-1][given[0]] = named_array(own, shape)
             if isinstance(execute(run, nodes), Returned):
                 return None
-            internal = held(run, flat(run.scopes[-1]).get(name), name)
+            internal = held(run, value_of(run.scopes[-1], name), name)
             made = [self.renamed(e) for e in run.equations[count:]]
             return None if internal is None else (self.array(internal), made)
         except (Problem, Restart, *INNER):
@@ -193,6 +194,15 @@ def flat(scope: Mapping) -> dict[str, object]:
         elif isinstance(value, dict) and not isinstance(value, ByName):
             found |= {f"{name}[{key}]": inner for key, inner in value.items() if isinstance(key, (str, int))}
     return found
+
+
+def value_of(scope: Scope, name: str) -> object:
+    """What a name of a scope holds; `dWs[1]`: an entry of a list."""
+    owner, _, key = name.rstrip("]").partition("[")
+    values = flat(scope).get(owner)
+    if isinstance(values, list) and key.isdigit() and int(key) < len(values):
+        return values[int(key)]
+    return flat(scope).get(name)
 
 
 def _objects(scopes: Iterable[Scope]) -> list[Scope]:

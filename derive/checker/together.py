@@ -187,7 +187,8 @@ def _without_loss(node: ast.stmt, loss: str) -> list[ast.stmt]:
     if not isinstance(node, ast.Return):
         return [node]
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-    made = [v for v in values if isinstance(v, (ast.BinOp, ast.Call, ast.Dict))]
+    turned = [v for v in values if isinstance(v, ast.Subscript) and isinstance(v.slice, ast.Slice)]  # `dWs[::-1]`
+    made = [v for v in values if isinstance(v, (ast.BinOp, ast.Call, ast.Dict)) or v in turned]
     if not made or any(isinstance(n, ast.Name) and n.id == loss for v in made for n in ast.walk(v)):
         return []
     value = made[0] if len(made) == 1 else ast.Tuple(made, ast.Load())
