@@ -120,7 +120,9 @@ class _Reader:
         run.unify, run.integers = _strict(run), {}
         run.whatever = self._uninitialised
         scope = self._script() if self.back.function is None else self._function()
-        self.start = {n: v for n, v in self._named(scope).items() if n not in self.rooms}
+        self.start = self._named(scope)
+        self.rooms |= {n for s in _chain(scope) for n, v in flat(s).items() if spelled(n) and _is_room(v)}
+        self.start = {n: v for n, v in self.start.items() if n not in self.rooms}
         self.lists = Lists(forward_lists(run, scope))
         self._assume(scope)
         self._body(list(self.back.body))
@@ -330,6 +332,10 @@ class _Reader:
         odd = [k for k, s in enumerate(spoken) if s not in (None, *inputs[k : k + 1])]
         odd = odd or [k for k, v in enumerate(values[: len(inputs)])
                       if isinstance(v, ast.Name) and spoken[k] is None and spelled(v.id) and inputs[k] in left_out]  # fmt: skip
+        if self.source.owner is not None and len(values) == len(inputs):  # `return dn, dh` of a layer forward(x, h)
+            for k in odd:
+                if spoken[k] not in self.mark.inputs and inputs[k] in left_out:
+                    self._returned_as(inputs[k], values[k])
         named = sum(s is not None for s in spoken)
         in_order = not odd and (len(values) == len(inputs) or len(values) < len(inputs) and 2 * named >= len(values))
         if len(odd) == 1 and 2 < len(values) <= len(inputs) and inputs[odd[0]] in left_out:
@@ -602,6 +608,11 @@ def _ends(run: Run, outputs: list[str], back: Back) -> list[str]:
     for e in run.equations:
         read[e.name] = set(e.rhs.names).union(*(read.get(n, ()) for n in e.rhs.names))
     return [o for o in outputs if not any(o in read.get(other, ()) for other in outputs if other != o)]
+
+
+def _is_room(value: object) -> bool:
+    """Whether a value is zeros and no more: room for a gradient."""
+    return isinstance(value, Array) and value.rank > 0 and value.view is None and value.body(value.shape) is x.ZERO
 
 
 def _chain(scope: Scope | None) -> Iterator[Scope]:

@@ -8,10 +8,15 @@ from collections.abc import Iterable
 _KEY = re.compile(r"^(?P<owner>\w+)\[(?P<key>\w+)\]$")
 
 
+KEPT = ("grad", "gradient", "g")  # where a parameter keeps its gradient: W.grad, W["grad"]
+
+
 def spelled(name: str) -> str | None:
     """What follows the mark of a gradient in a name: `W1` of dW1, grad_W1, W1_grad, grads[W1]; None for other names."""
     if found := _KEY.match(name):
         owner, key = found["owner"], found["key"]
+        if key in KEPT and owner != "self":
+            return owner
         return (spelled(key) or key) if "grad" in owner.lower() else spelled(key)
     for mark in ("grad_", "grads_", "gradient_", "nabla_", "d_"):
         if name.startswith(mark) and len(name) > len(mark):

@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from derive import expr as x
+from derive.checker.names import KEPT
 from derive.checker.statements import Uses
 from derive.errors import Problem
 from derive.expr import Entry, Expr
@@ -193,6 +194,9 @@ def flat(scope: Mapping) -> dict[str, object]:
                 found[key if "[" in key else f"{name}[{key}]"] = inner
         elif isinstance(value, dict) and not isinstance(value, ByName):
             found |= {f"{name}[{key}]": inner for key, inner in value.items() if isinstance(key, (str, int))}
+            for key, inner in value.items():
+                if isinstance(inner, dict) and not isinstance(inner, ByName) and any(k in inner for k in KEPT):
+                    found |= {f"{key}[{k}]": v for k, v in inner.items()}  # {"W": {"value": …, "grad": …}}
     return found
 
 

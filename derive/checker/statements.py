@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from derive.checker.names import KEPT
+
 FILLERS = {"zeros", "zeros_like", "empty", "empty_like", "full", "new_zeros", "defaultdict", "dict"}
 CHANGERS = {"fill", "sort", "partition", "put", "itemset", "resize", "setfield", "byteswap"}  # and torch's: add_, zero_
 FILLING = {"at", "copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis", "shuffle"}  # of what comes first
@@ -85,6 +87,7 @@ class _Visitor(ast.NodeVisitor):
 
     def _place(self, target: ast.expr) -> None:
         base = target
+        self.changes |= {owner for owner in [parameter_of(target)] if owner is not None}
         while isinstance(base, (ast.Subscript, ast.Attribute)):
             if isinstance(base, ast.Subscript):
                 self.visit(base.slice)
@@ -126,6 +129,21 @@ def handed(node: ast.stmt) -> frozenset[str]:
 def attribute_of_self(node: ast.Attribute) -> str | None:
     """`self[dW]` of `self.dW`."""
     return f"self[{node.attr}]" if isinstance(node.value, ast.Name) and node.value.id == "self" else None
+
+
+def parameter_of(target: ast.expr) -> str | None:
+    """W of `self.W.grad` and of `self.params["W"]["grad"]`: the parameter whose gradient is kept there."""
+    while isinstance(target, ast.Subscript) and _key(target) is None:
+        target = target.value
+    inner = target.value if isinstance(target, (ast.Subscript, ast.Attribute)) and _key(target) in KEPT else None
+    return _key(inner) if isinstance(inner, (ast.Subscript, ast.Attribute)) else None
+
+
+def _key(node: ast.expr) -> str | None:
+    match node:
+        case ast.Attribute(attr=key) | ast.Subscript(slice=ast.Constant(value=str() as key)):
+            return key
+    return None
 
 
 def of_self(node: ast.Subscript) -> str | None:

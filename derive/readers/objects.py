@@ -15,41 +15,44 @@ VALUES = ("data", "value", "val", "values")  # what a parameter object calls its
 ROOMS = ("grad", "gradient", "g", "grads", "delta")
 
 
-def with_inputs(run: Run, value: object, path: tuple[str, ...], known: dict | None = None) -> object:
+def with_inputs(
+    run: Run, value: object, path: tuple[str, ...], known: dict | None = None, beside: frozenset[str] = frozenset()
+) -> object:
     """The value, the arrays that its objects hold being inputs; room for gradients stays zeros.
 
-    `path`: the attributes that lead to it; `known`: the arrays met so far, by the buffer that they share.
+    `path`: the attributes that lead to it; `known`: the arrays met so far, by the buffer that they share; `beside`: the
+    other attributes or keys of what holds it.
     """
     known = {} if known is None else known
     match value:
         case Instance(attributes=attributes):
             for name, part in list(attributes.items()):
-                attributes[name] = with_inputs(run, part, (*path, name), known)
+                attributes[name] = with_inputs(run, part, (*path, name), known, frozenset(attributes))
         case list() | tuple():
-            return type(value)(with_inputs(run, part, (*path, str(k)), known) for k, part in enumerate(value))
+            return type(value)(with_inputs(run, part, (*path, str(k)), known, beside) for k, part in enumerate(value))
         case dict():
             for key, part in list(value.items()):
-                value[key] = with_inputs(run, part, (*path, str(key)), known)
+                value[key] = with_inputs(run, part, (*path, str(key)), known, frozenset(map(str, value)))
         case Array():
-            return _input(run, value, path, known)
+            return _input(run, value, path, known, beside)
     return value
 
 
-def _input(run: Run, array: Array, path: tuple[str, ...], known: dict) -> Array:
+def _input(run: Run, array: Array, path: tuple[str, ...], known: dict, beside: frozenset[str]) -> Array:
     place = id(array.view.buffer) if array.view is not None else id(array)
     if place not in known:
-        known[place] = _replaced(run, array, path)
+        known[place] = _replaced(run, array, path, beside)
     return known[place]
 
 
-def _replaced(run: Run, array: Array, path: tuple[str, ...]) -> Array:
+def _replaced(run: Run, array: Array, path: tuple[str, ...], beside: frozenset[str]) -> Array:
     """An input for an array of the object's own; what it was given and plain numbers stay."""
     e = _written_out(run, array)
     if e.names and e.names <= run.inputs.keys():
         return array
     if not array.rank and not e.names:
         return Array((), lambda slots: e, array.sort)
-    if e is x.ZERO and _is_room(path):
+    if e is x.ZERO and _is_room(path, beside):
         return Array(array.shape, lambda slots: x.ZERO)
     return run.leaf(path[:-1] if path[-1] in VALUES and len(path) > 1 else path, array.shape)
 
@@ -61,10 +64,12 @@ def _written_out(run: Run, array: Array) -> Expr:
     return e if made is None else made.rhs
 
 
-def _is_room(path: tuple[str, ...]) -> bool:
-    """Whether an attribute is called as gradients are: grad, dW, grad_W, W_grad."""
+def _is_room(path: tuple[str, ...], beside: frozenset[str]) -> bool:
+    """Whether an attribute is called as gradients are: grad, grad_W, W_grad; dW beside W, dw beside weights."""
     name = next((p for p in reversed(path) if not p.isdigit()), "")
-    return name in ROOMS or name.startswith(("d", "grad")) or name.endswith(("_grad", "_gradient"))
+    if name in ROOMS or name.startswith("grad") or name.endswith(("_grad", "_gradient")):
+        return True
+    return name[:1] == "d" and any(other.lower().startswith(name[1:].lower()) for other in beside - {name} if name[1:])
 
 
 __all__ = ["with_inputs"]
