@@ -13,10 +13,12 @@ from derive.checker.cut import fits
 from derive.checker.explained import Explainer
 from derive.checker.judged import RIGHT, Finding
 from derive.checker.mending import repaired
+from derive.checker.reading import Step
 from derive.claim import Place, Verdict
 from derive.errors import ShapeMismatch, UnknownName
 from derive.expr import Entry
 from derive.program import base_name
+from derive.readers.values import Instance
 
 
 class Checker(Explainer):
@@ -41,6 +43,7 @@ class Checker(Explainer):
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
         self._unread()
+        self._unread_calls()
         extra = {f.line: f for f in reversed(self.extra)}.values()
         self.shown = [(f, v) for f in [*self.findings, *extra] for v in self._shown(f)]
         found = [v for _, v in self.shown] + self._rounds()
@@ -238,6 +241,25 @@ class Checker(Explainer):
             elif isinstance(problem, UnknownName) and step.uses.reads & later - step.before.names() or _leaves(step.node):
                 line.word = "unknown"
             self.extra.append(line)
+
+    def _unread_calls(self) -> None:
+        """`self.rescale()`, which could not be read: what it changes in its object is not known to the lines after it."""
+        for step in self.reading.steps:
+            if step.problem is None or not isinstance(step.node, ast.Expr) or not self._calls_an_object(step):
+                continue
+            problem = step.problem
+            said = "; ".join(part for part in (problem.what, problem.why) if part)
+            self.extra.append(Finding(Claim("", [step]), word="unknown", reason=said, line=step.line))
+            for f in self.findings:
+                if f.word in RIGHT and f.claim.last.line > step.line:
+                    f.word, f.kind = "right-if", "reading"
+                    f.reason = f"right if line {step.line}, which could not be read, changes nothing that this line uses"
+
+    def _calls_an_object(self, step: Step) -> bool:
+        """Whether a statement is a call of a method of an object of the source."""
+        func = step.node.value.func if isinstance(step.node.value, ast.Call) else None
+        names = {n.id for n in ast.walk(func) if isinstance(n, ast.Name)} if isinstance(func, ast.Attribute) else set()
+        return any(isinstance(s.get(n), Instance) for s in self.reading.run.scopes for n in names)
 
     # -- the text of a verdict
 
