@@ -92,6 +92,7 @@ class _Reader:
         self.variables: list[Variable] = []
         self.unread: dict[str, int] = {}
         self.returned: ast.Return | None = None
+        self.supposed = ""
         self.rooms: set[str] = set()
         self.standing: dict[str, Problem] = {}
         self.given = self._values_returned()
@@ -223,7 +224,25 @@ class _Reader:
         inner = [v for v in values if isinstance(v, (tuple, dict, list))]
         return inner or ([self.given] if isinstance(self.given, dict) else [])
 
+    def _handed_back(self, scope: Scope, name: str) -> bool:
+        """`backward(self, dvalues, y_true)` of a loss, where dvalues has axes: what forward left as output, or was given.
+
+        The gradient that arrives at a number is a number, so that it is none.
+        """
+        if any(self._shape(o) for o in self.outputs) or not _has_axes(name, self.back.function):
+            return False
+        owner, spec = self.outer.get("self"), self.source.function.args.args
+        place = [a.arg for a in self.back.function.args.args].index(name)
+        output = owner.attributes.get("output") if isinstance(owner, Instance) else None
+        given = spec[place].arg if place < len(spec) else ""
+        found, said = (output, "self.output") if isinstance(output, Array) and output.rank else (self.outer.get(given), given)
+        if not isinstance(found, Array):
+            return False
+        scope[name], self.supposed = found, f"right if `{name}` is `{said}`"
+        return True
+
     def _bind_upstream(self, scope: Scope, gradients: list[str]) -> None:
+        gradients = [n for n in gradients if not self._handed_back(scope, n)]
         left = list(self.outputs)
         plain = {o: base_name(self.final.get(o, o)) for o in left}
         unmatched = []
@@ -587,7 +606,7 @@ class _Reader:
         reading = Reading(forward, self.back, run, names, self.steps, (), variables, start, self.upstream,
                           self.scalar_upstream, self.returned, _aliases(self.back.text, self.source.text))  # fmt: skip
         made = tuple(reading.renamed(e) for e in made)
-        reading.defaults = self.inputs.numbers()
+        reading.defaults, reading.supposed = self.inputs.numbers(), self.supposed
         kept = {n: v for n, v in renamed_copies(forward.equations).items()
                 if not forward.uses(n) and n not in forward.outputs}  # fmt: skip  # `cache = x`
         reading.copies = kept | {n: kept.get(v, v) for n, v in renamed_copies(made).items()}
@@ -608,6 +627,17 @@ def _ends(run: Run, outputs: list[str], back: Back) -> list[str]:
     for e in run.equations:
         read[e.name] = set(e.rhs.names).union(*(read.get(n, ()) for n in e.rhs.names))
     return [o for o in outputs if not any(o in read.get(other, ()) for other in outputs if other != o)]
+
+
+def _has_axes(name: str, function: ast.FunctionDef) -> bool:
+    """Whether a function takes a length, a shape or entries of a parameter."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=found)]) if found == name:
+                return True
+            case ast.Attribute(value=ast.Name(id=found), attr="shape" | "size") | ast.Subscript(value=ast.Name(id=found)) if found == name:
+                return True
+    return False
 
 
 def _is_room(value: object) -> bool:

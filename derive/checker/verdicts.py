@@ -44,6 +44,7 @@ class Checker(Explainer):
         self._leftover()
         self._unread()
         self._unread_calls()
+        self._supposed()
         extra = {f.line: f for f in reversed(self.extra)}.values()
         self.shown = [(f, v) for f in [*self.findings, *extra] for v in self._shown(f)]
         found = [v for _, v in self.shown] + self._rounds()
@@ -241,6 +242,12 @@ class Checker(Explainer):
             elif isinstance(problem, UnknownName) and step.uses.reads & later - step.before.names() or _leaves(step.node):
                 line.word = "unknown"
             self.extra.append(line)
+
+    def _supposed(self) -> None:
+        """What is right with an argument of backward that only its use tells is right-if."""
+        for f in self.findings if self.reading.supposed else ():
+            if f.word == "right":
+                f.word, f.kind, f.reason = "right-if", "reading", "; ".join(filter(None, (self.reading.supposed, f.reason)))
 
     def _unread_calls(self) -> None:
         """`self.rescale()`, which could not be read: what it changes in its object is not known to the lines after it."""
