@@ -135,6 +135,84 @@ class SoftmaxCrossEntropy:
         dlogits /= n
         return dlogits
 ''',
+    'mean_squared_error': '''
+import numpy as np
+
+class Loss_MeanSquaredError:
+    # shapes: y_pred (n, c) · y_true (n, c)
+    def forward(self, y_pred, y_true):
+        self.y_pred, self.y_true = y_pred, y_true
+        sample_losses = np.mean((y_true - y_pred) ** 2, axis=-1)
+        return np.mean(sample_losses)
+
+    def backward(self, dvalues, y_true):
+        # Number of samples
+        samples = len(dvalues)
+        # Number of outputs in every sample
+        outputs = len(dvalues[0])
+        # Gradient on values
+        self.dinputs = -2 * (y_true - dvalues) / outputs
+        # Normalize gradient
+        self.dinputs = self.dinputs / samples
+''',
+    'softmax_and_loss_combined': '''
+import numpy as np
+
+class Activation_Softmax:
+    def forward(self, inputs):
+        exp_values = np.exp(inputs - np.max(inputs, axis=1, keepdims=True))
+        self.output = exp_values / np.sum(exp_values, axis=1, keepdims=True)
+
+class Loss:
+    def calculate(self, output, y):
+        sample_losses = self.forward(output, y)
+        data_loss = np.mean(sample_losses)
+        return data_loss
+
+class Loss_CategoricalCrossentropy(Loss):
+    def forward(self, y_pred, y_true):
+        samples = len(y_pred)
+        correct_confidences = y_pred[range(samples), y_true]
+        return -np.log(correct_confidences)
+
+class Activation_Softmax_Loss:
+    # shapes: inputs (n, c) · y_true int (n,)
+    def __init__(self):
+        self.activation = Activation_Softmax()
+        self.loss = Loss_CategoricalCrossentropy()
+
+    def forward(self, inputs, y_true):
+        self.activation.forward(inputs)
+        self.output = self.activation.output
+        return self.loss.calculate(self.output, y_true)
+
+    def backward(self, dvalues, y_true):
+        samples = len(dvalues)
+        self.dinputs = dvalues.copy()
+        # Calculate gradient
+        self.dinputs[range(samples), y_true] -= 1
+        # Normalize gradient
+        self.dinputs = self.dinputs / samples
+''',
+    'losses_as_objects': '''
+import numpy as np
+
+class MSELoss:
+    def __call__(self, y_hat, y):
+        # shapes: y_hat (n, c) · y (n, c)
+        self.diff = y_hat - y
+        return np.mean(self.diff ** 2)
+    def backward(self):
+        return 2.0 * self.diff / self.diff.size
+
+class BCEWithLogits:
+    # shapes: z (n,) · t (n,)
+    def __call__(self, z, t):
+        self.p, self.t = 1 / (1 + np.exp(-z)), t
+        return -np.mean(t * np.log(self.p) + (1 - t) * np.log(1 - self.p))
+    def backward(self):
+        return (self.p - self.t) / self.p.shape[0]
+''',
     'batch_norm_with_running': '''
 import numpy as np
 
@@ -352,6 +430,73 @@ class Conv2D:
                 patch = self.x[:, :, i:i + KH, j:j + KW]
                 self.dweight += np.tensordot(dout[:, :, i, j], patch, axes=([0], [0]))
                 dx[:, :, i:i + KH, j:j + KW] += np.tensordot(dout[:, :, i, j], self.weight, axes=([1], [0]))
+        return dx
+''',
+    'conv_im2col': '''
+import numpy as np
+
+def im2col(input_data, filter_h, filter_w, stride=1, pad=0):
+    N, C, H, W = input_data.shape
+    out_h = (H + 2*pad - filter_h)//stride + 1
+    out_w = (W + 2*pad - filter_w)//stride + 1
+    img = np.pad(input_data, [(0,0), (0,0), (pad, pad), (pad, pad)], 'constant')
+    col = np.zeros((N, C, filter_h, filter_w, out_h, out_w))
+    for y in range(filter_h):
+        y_max = y + stride*out_h
+        for x in range(filter_w):
+            x_max = x + stride*out_w
+            col[:, :, y, x, :, :] = img[:, :, y:y_max:stride, x:x_max:stride]
+    col = col.transpose(0, 4, 5, 1, 2, 3).reshape(N*out_h*out_w, -1)
+    return col
+
+def col2im(col, input_shape, filter_h, filter_w, stride=1, pad=0):
+    N, C, H, W = input_shape
+    out_h = (H + 2*pad - filter_h)//stride + 1
+    out_w = (W + 2*pad - filter_w)//stride + 1
+    col = col.reshape(N, out_h, out_w, C, filter_h, filter_w).transpose(0, 3, 4, 5, 1, 2)
+    img = np.zeros((N, C, H + 2*pad + stride - 1, W + 2*pad + stride - 1))
+    for y in range(filter_h):
+        y_max = y + stride*out_h
+        for x in range(filter_w):
+            x_max = x + stride*out_w
+            img[:, :, y:y_max:stride, x:x_max:stride] += col[:, :, y, x, :, :]
+    return img[:, :, pad:H + pad, pad:W + pad]
+
+class Convolution:
+    # shapes: x (N, C, H, B) · W (FN, C, FH, FW) · b (FN,)
+    def __init__(self, W, b, stride=1, pad=0):
+        self.W = W
+        self.b = b
+        self.stride = stride
+        self.pad = pad
+        self.x = None
+        self.col = None
+        self.col_W = None
+        self.dW = None
+        self.db = None
+
+    def forward(self, x):
+        FN, C, FH, FW = self.W.shape
+        N, C, H, W = x.shape
+        out_h = 1 + int((H + 2*self.pad - FH) / self.stride)
+        out_w = 1 + int((W + 2*self.pad - FW) / self.stride)
+        col = im2col(x, FH, FW, self.stride, self.pad)
+        col_W = self.W.reshape(FN, -1).T
+        out = np.dot(col, col_W) + self.b
+        out = out.reshape(N, out_h, out_w, -1).transpose(0, 3, 1, 2)
+        self.x = x
+        self.col = col
+        self.col_W = col_W
+        return out
+
+    def backward(self, dout):
+        FN, C, FH, FW = self.W.shape
+        dout = dout.transpose(0, 2, 3, 1).reshape(-1, FN)
+        self.db = np.sum(dout, axis=0)
+        self.dW = np.dot(self.col.T, dout)
+        self.dW = self.dW.transpose(1, 0).reshape(FN, C, FH, FW)
+        dcol = np.dot(dout, self.col_W.T)
+        dx = col2im(dcol, self.x.shape, FH, FW, self.stride, self.pad)
         return dx
 ''',
     'max_pool': '''
@@ -790,6 +935,37 @@ class DenseL2:
         self.dinputs = dvalues @ self.weights.T
         return self.dinputs
 ''',
+    'network_trained_by_steps': '''
+import numpy as np
+
+class NeuralNetwork:
+    # shapes: x (n, d) · y (n, k) · w1 (d, h) · w2 (h, k)
+    def __init__(self, x, y):
+        self.input = x
+        self.y = y
+        self.w1 = np.random.rand(self.input.shape[1], 4)
+        self.w2 = np.random.rand(4, y.shape[1])
+        self.output = np.zeros(y.shape)
+
+    def feedforward(self):
+        self.layer1 = self.sigmoid(np.dot(self.input, self.w1))
+        self.output = self.sigmoid(np.dot(self.layer1, self.w2))
+        self.loss = 0.5 * np.sum((self.y - self.output) ** 2)
+        return self.loss
+
+    def sigmoid(self, z):
+        return 1.0 / (1 + np.exp(-z))
+
+    def sigmoid_derivative(self, s):
+        return s * (1.0 - s)
+
+    def backprop(self):
+        delta = (self.output - self.y) * self.sigmoid_derivative(self.output)
+        self.d_w2 = np.dot(self.layer1.T, delta)
+        self.d_w1 = np.dot(self.input.T, np.dot(delta, self.w2.T) * self.sigmoid_derivative(self.layer1))
+        self.w1 -= self.d_w1
+        self.w2 -= self.d_w2
+''',
     'softmax_with_loss_book': '''
 import numpy as np
 
@@ -1023,4 +1199,18 @@ MISTAKES = (
     ("inheriting_layers", "self._input.T @ grad", "self._input.T @ grad / len(grad)", "self.grad_weight ="),
     ("dense_regularised", "+= 2 * self.l2 * self.weights", "-= 2 * self.l2 * self.weights", "self.dweights ="),
     ("dense_regularised", "+= 2 * self.l2 * self.weights", "+= 2 * self.l2 * self.weights ** 2", "self.dweights ="),
+    ("mean_squared_error", "-2 * (y_true", "2 * (y_true", "self.dinputs ="),
+    ("mean_squared_error", "self.dinputs / samples", "self.dinputs * samples", "self.dinputs ="),
+    ("softmax_and_loss_combined", "y_true] -= 1", "y_true] += 1", "self.dinputs ="),
+    ("softmax_and_loss_combined", "self.dinputs / samples", "self.dinputs", "self.dinputs ="),
+    ("losses_as_objects", "2.0 * self.diff", "self.diff", "return self.diff"),
+    ("losses_as_objects", "(self.p - self.t) /", "(self.p + self.t) /", "return (self.p"),
+    ("conv_im2col", "np.sum(dout, axis=0)", "np.mean(dout, axis=0)", "self.db ="),
+    ("conv_im2col", "np.dot(self.col.T, dout)", "np.dot(self.col.T, -dout)", "self.dW ="),
+    ("params_value_grad", "dout.sum(axis=0)", "dout.mean(axis=0)", 'self.params["b"]["grad"]'),
+    ("parameter_objects", "self.x.T @ dy", "self.x.T @ (2 * dy)", "self.W.grad +="),
+    ("gru_cell", "return dx, dh", "return dn, dh", "return dn, dh"),
+    ("layer_norm", "return dx", "return dx_hat", "return dx_hat"),
+    ("network_trained_by_steps", "(self.output - self.y) *", "(self.y - self.output) *", "self.d_w2 ="),
+    ("losses_as_objects", "2.0 * self.diff", "-2.0 * self.diff", "return -2.0"),
 )

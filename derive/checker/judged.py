@@ -296,11 +296,14 @@ class Judge:
         court, array = self.court, f.claim.array
         if array not in court.program:
             return
+        if (back := self._passed_back(f)) is not None:  # the gradient at another input is not what a layer hands back
+            self._against(f, back)
+            self.claimed[array], self.by_array[array] = back, f
+            return
         f.cut = court.cut(array, "", self.claimed)
         self.nameless[array] = f
         rooted = bool(f.cut.reached) or any(n.startswith("∂") for n in f.cut.inner)
-        back = self._passed_back(f)
-        if back is None and not rooted and not any(n in self.reading.forward for n in f.cut.inner):
+        if not rooted and not any(n in self.reading.forward for n in f.cut.inner):
             return
         indices = court.indices(court.shape(array))
         for part, said, holds in self._parts(f):
@@ -309,9 +312,9 @@ class Judge:
                 f.follows, f.holds, f.certainty, f.reason = True, holds, "tested", said
                 f.word = combined(True, holds)
                 return
-        if self._another(f) or back is None and not rooted:
+        if self._another(f) or not rooted:
             return
-        if (meant := back or self._initial(f)) is not None:
+        if (meant := self._initial(f)) is not None:
             self._against(f, meant)
         else:
             f.word = "open"

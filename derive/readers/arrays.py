@@ -13,7 +13,7 @@ from derive import expr as x
 from derive.errors import ShapeUnknown
 from derive.expr import Expr, Slot
 from derive.index import Index, Size
-from derive.readers.run import Run, without_quotients
+from derive.readers.run import Run, exact_quotient, without_quotients
 from derive.readers.values import UNIT, Along, Array, Body, Fixed, Shape, Slots, View, condition, unit
 
 # ---------------------------------------------------------------- elementwise
@@ -401,7 +401,7 @@ def _shape_of_total(run: Run, a: Array, wanted: tuple[Size | int, ...]) -> Shape
 
 def _quotient(run: Run, total: Size, rest: Size, a: Array) -> Size:
     """The length that -1 stands for; where letters do not divide, an axis of the array is forced to be `rest`."""
-    exact = without_quotients(total).divided(without_quotients(rest))
+    exact = exact_quotient(without_quotients(total), without_quotients(rest))
     if exact is not None:
         return exact
     lengths = run.knowledge.lengths

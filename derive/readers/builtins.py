@@ -145,9 +145,37 @@ def _int(run: Run, args: list, _) -> object:
         return value
     if isinstance(value, Array) and value.sort == "int":
         return value
+    whole = _floor(value.body(())) if isinstance(value, Array) and not value.rank else None
+    if whole is not None:
+        return plain(whole)
     raise run.unsupported(
         "int() of an array or of a quotient of sizes", "rounding has no derivative", "use // on sizes"
     )
+
+
+def _floor(e: x.Expr) -> Size | None:
+    """The floor of a formula of sizes: `(H - KH)/s + 1` is `(H - KH)//s + 1`; None for what has other parts."""
+    parts = e.terms if isinstance(e, x.Add) else (e,)
+    over, under = zip(*map(_quotient, parts), strict=True)
+    if None in over or sum(n.number != 1 for n in under) > 1:
+        return None
+    return sum((a if b.number == 1 else a // b for a, b in zip(over, under, strict=True)), Size())
+
+
+def _quotient(e: x.Expr) -> tuple[Size | None, Size]:
+    """A product of sizes over a product of sizes; (None, 1) for anything else."""
+    over, under = Size.of(1), Size.of(1)
+    for factor in e.factors if isinstance(e, x.Mul) else (e,):
+        match factor:
+            case x.Num(value=Fraction(numerator=a, denominator=b)):
+                over, under = over * a, under * b
+            case x.Whole(slot=x.Affine(terms=(), constant=n)):
+                over = over * n
+            case x.Pow(base=x.Whole(slot=x.Affine(terms=(), constant=n)), exponent=x.Num(value=-1)):
+                under = under * n
+            case _:
+                return None, Size.of(1)
+    return over, under
 
 
 def _extreme(name: str) -> Callable:

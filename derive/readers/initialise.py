@@ -51,7 +51,9 @@ def length_names(tree: ast.AST) -> set[str]:
     for n in ast.walk(tree):
         if _called(n) in RANDOM | MAKERS | SIZED:
             parts = [*n.args, *(k.value for k in n.keywords if k.arg in ("size", "shape"))]
-            found |= {m.id for a in parts for m in ast.walk(a) if isinstance(m, ast.Name)}
+            every = [m for a in parts for m in ast.walk(a)]
+            arrays = {m.value.id for m in every if isinstance(m, ast.Attribute) and m.attr == "shape" and isinstance(m.value, ast.Name)}
+            found |= {m.id for m in every if isinstance(m, ast.Name)} - arrays
     return found
 
 
@@ -305,7 +307,7 @@ def _settings(run: Run, init: ast.FunctionDef, name: str) -> Instance | None:
     """A constructor's `config`, known by what is read of it: lengths are letters of their own, the rest is opaque."""
     parts = [n for n in ast.walk(init) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == name]
     read = dict.fromkeys(n.attr for n in parts)
-    if not read:
+    if not read or "shape" in read:  # an array
         return None
     plain = {m.attr for n in ast.walk(init) for m in _unsized(n) if isinstance(m, ast.Attribute)}
     held: dict = {attr: Opaque(f"{name}.{attr}") if attr in plain else run.knowledge.settled(Size.of(attr)) for attr in read}

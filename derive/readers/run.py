@@ -33,6 +33,8 @@ from derive.readers.values import (
     unit,
 )
 
+MOST_DIVIDED = 24  # letters that reshapes may turn into multiples of others
+
 
 @dataclass
 class Knowledge:
@@ -49,6 +51,7 @@ class Knowledge:
     places: dict[str, Span] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)
     last: ast.AST | None = None
+    divided: int = 0
     states: dict[tuple[str, str], Shape] = field(default_factory=dict)
     timed: set[str] = field(default_factory=set)
     trails: set[tuple[str, str]] = field(default_factory=set)
@@ -228,6 +231,10 @@ class Run:
                 length, rest = divmod(lengths[letter], by.at(lengths))
                 if rest:
                     continue
+            self.knowledge.divided += 1
+            if self.knowledge.divided > MOST_DIVIDED:
+                raise self.unsupported("the sizes of this pass do not settle", f"{n} must be a multiple of {by}",
+                                       "write the shapes out where an array is reshaped")  # fmt: skip
             self.knowledge.set_size(letter, self.knowledge.new_letter(letter, length) * by)
         return False
 
@@ -487,6 +494,27 @@ def without_quotients(n: Size) -> Size:
     return total
 
 
+def exact_quotient(over: Size, under: Size) -> Size | None:
+    """The size that times `under` is `over`, by long division: N·C·(H − K + 1) over N·(H − K + 1) is C; None for none."""
+    found, left = Size(), over
+    (lead, c), *_ = sorted(under.terms, key=_leading) or [((), 0)]
+    while left.terms and c:
+        monomial, d = min(left.terms, key=_leading)
+        rest = list(monomial)
+        if d % c or any(lead.count(a) > rest.count(a) for a in lead):
+            return None
+        for a in lead:
+            rest.remove(a)
+        term = Size(((tuple(rest), d // c),))
+        found, left = found + term, left - term * under
+    return found if found * under == over else None
+
+
+def _leading(term: tuple) -> tuple:
+    """The order of division: higher degrees first, then by letters."""
+    return -len(term[0]), sorted(map(str, term[0]))
+
+
 def _declared_order(letter: str) -> str:
     return chr(0x10FFFF - min(ord(letter[0]), 0x10FFF0)) + letter
 
@@ -512,4 +540,4 @@ def fraction(value: float) -> Fraction | None:
     return Fraction(repr(value)) if value == value and abs(value) != float("inf") else None
 
 
-__all__ = ["Knowledge", "Local", "Run", "Slot", "entries", "fraction", "whole_view", "without_quotients"]
+__all__ = ["Knowledge", "Local", "Run", "Slot", "entries", "exact_quotient", "fraction", "whole_view", "without_quotients"]
