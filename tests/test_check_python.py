@@ -129,3 +129,21 @@ def test_what_stands_behind_the_loss_of_a_script(lines):
     """The loss is what gradients are of, not the last line before them."""
     assert said(SCRIPT.format(lines)) == "right right"
     assert said(SCRIPT.format(lines).replace("2 * r\ndw", "r\ndw")).startswith("wrong")
+
+
+TORCH = "import torch\n" + FORWARD.replace("np.", "torch.")
+# what stands between a right `da` and its use, and what is said then
+IN_TORCH = [
+    ("v = da.detach()\nv.mul_(2)\ndw = x.T @ da", "wrong carried"),
+    ("v = da.expand(1, *da.shape)\nv.mul_(2)\ndw = x.T @ da", "unreadable right"),
+    ("v = da.unheard_of()\nv.mul_(2)\ndw = x.T @ da", "unknown right"),
+    ("v = da.clone()\nv.mul_(2)\ndw = x.T @ da", "right"),
+    ("db = torch.zeros_like(b)\ndb.index_add_(0, torch.arange(len(b)), da.sum(0))", "right"),
+    ("db = torch.zeros_like(b)\ndb.index_add_(0, torch.arange(len(b)), da.sum(0), alpha=2)", "unreadable"),
+]
+
+
+@pytest.mark.parametrize("lines, words", IN_TORCH, ids=[r[0] for r in IN_TORCH])
+def test_views_of_torch(lines, words):
+    found = check_code(f"da = {RIGHT}\n{lines}\n", "b.py", forward=TORCH).verdicts
+    assert [v.verdict for v in found if v.place.end_line > 1 and v.verdict != "no-claim"] == words.split(), found

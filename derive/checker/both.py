@@ -95,6 +95,7 @@ class _Reader:
         self.supposed = ""
         self.rooms: set[str] = set()
         self.standing: dict[str, Problem] = {}
+        self.maybe: dict[str, frozenset[str]] = {}  # unread names, by the names whose arrays they may hold
         self.given = self._values_returned()
         run = self.run
         self.mark = copy.copy(run)
@@ -487,6 +488,7 @@ class _Reader:
         lists = self.lists.failed(self.run, step, problem)
         step.uses = replace(step.uses, sets=step.uses.sets - lists, changes=step.uses.changes - lists)
         self._stand_in(step)
+        self.maybe |= {n: step.uses.reads for n in step.uses.sets}
         self.standing |= {n: problem for n in step.uses.writes if self.meant(n) is not None}
 
     def _may_change(self, step: Step) -> frozenset[str]:
@@ -497,7 +499,9 @@ class _Reader:
         for name in (name for n in outer for name in n.names):
             for scope in _chain(self.run.scopes[-1]):
                 scope.pop(name, None)
-        touched = {id(names[n].view.buffer) for n in step.uses.changes | handed(step.node) if n in names}
+        changed = step.uses.changes | handed(step.node)
+        changed = changed.union(*(self.maybe[n] for n in changed & self.maybe.keys() - names.keys()))
+        touched = {id(names[n].view.buffer) for n in changed if n in names}
         return frozenset(n for n, v in names.items() if id(v.view.buffer) in touched)
 
     def _stand_in(self, step: Step) -> None:

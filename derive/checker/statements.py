@@ -123,7 +123,24 @@ def handed(node: ast.stmt) -> frozenset[str]:
     name = ast.unparse(call.func).lower() if isinstance(call, ast.Call) else ""
     if not name or any(word in name for word in HARMLESS):
         return frozenset()
-    return frozenset(n.id for n in ast.walk(call) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    return _arrays_of(call.func).union(*map(_arrays_of, [*call.args, *(k.value for k in call.keywords)]))
+
+
+RESHAPING = {"reshape", "view", "ravel", "squeeze", "unsqueeze", "transpose", "swapaxes", "permute", "t", "detach", "expand", "contiguous"}
+
+
+def _arrays_of(node: ast.expr) -> frozenset[str]:
+    """The names whose own arrays an expression hands on, not values computed of them."""
+    match node:
+        case ast.Name(id=name):
+            return frozenset((name,))
+        case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Starred(value=inner):
+            return _arrays_of(inner)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(values=parts):
+            return frozenset().union(*map(_arrays_of, parts))
+        case ast.Call(func=ast.Attribute(value=inner, attr=attr)) if attr in RESHAPING:
+            return _arrays_of(inner)
+    return frozenset()
 
 
 def attribute_of_self(node: ast.Attribute) -> str | None:

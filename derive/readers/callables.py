@@ -145,6 +145,8 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
             if name == "size" and not args:
                 return ShapeOf(owner)
             owner = guessed(run, owner, 2)
+    if name == "detach" and run.whatever is not None:  # nothing is differentiated through backward code
+        return as_array(run, owner)
     if name == "detach":
         raise run.unsupported("`.detach()`", "it hides a path, so the derivative would not be the function's",
                               "leave it out; for the shift by a maximum the result is the same")  # fmt: skip
@@ -170,6 +172,9 @@ def _in_place(run: Run, owner: object, name: str, args: list, keywords: dict) ->
     if name in ("scatter_", "scatter_add_", "index_add_"):
         from derive.readers.scattering import scattered
 
+        if keywords.keys() - {"dim"}:
+            raise run.unsupported(f"`.{name}()` with `{min(keywords.keys() - {'dim'})}=`", hint="multiply the source instead")
+        args = [keywords["dim"], *args] if "dim" in keywords else args
         new = scattered(run, name, a, args)
         if a.view is None:
             return new

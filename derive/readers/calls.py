@@ -397,12 +397,26 @@ def expand(run, flavor, x, shape):
     a, wanted = as_array(run, x), as_shape(run, shape)
     lead = len(wanted) - a.rank
     full = [a.shape[k - lead] if n == -1 else Size.of(n) for k, n in enumerate(wanted)]
-    return A.broadcast_to(run, a, tuple(full))
+    return _repeating(a, A.broadcast_to(run, a, tuple(full)))
+
+
+def _repeating(a: Array, wide: Array) -> Array:
+    """The wider array as a view of the one that it repeats."""
+    if a.view is None:
+        return wide
+    old = a.view
+
+    def reach(slots: Slots) -> Slots:
+        own = slots[len(slots) - a.rank :]
+        return old.reach(tuple(_zero() if A.unit(n) else s for s, n in zip(own, a.shape, strict=True)))
+
+    return replace(wide, view=replace(old, reach=reach, selectors=None, loose=True))
 
 
 @spelled("expand_as", "x y")
 def expand_as(run, flavor, x, y):
-    return A.broadcast_to(run, as_array(run, x), as_array(run, y).shape)
+    a = as_array(run, x)
+    return _repeating(a, A.broadcast_to(run, a, as_array(run, y).shape))
 
 
 @spelled("tile", "x *shape")
