@@ -32,3 +32,41 @@ def test_one_mistake(name, old, new, line):
     found = check_code(FILES[name].replace(old, new, 1), "b.py").verdicts
     wrong = [v for v in found if v.verdict == "wrong"]
     assert wrong and wrong[0].text.startswith(line), found
+
+
+LAYERS = "self.layers = [Affine(n_in, n_hidden), ReLU(), Affine(n_hidden, n_out)]"
+UNKNOWN = [  # layers that nobody knows are refused, and not taken for none
+    "self.layers = n_in",
+    "self.layers = []\n        for k in range(n_hidden):\n            self.layers.append(Affine(k, k))",
+    "self.layers = []\n\n    def add(self, layer):\n        self.layers.append(layer)",
+]
+ONE_BY_ONE = "self.layers = []\n        self.layers.append(Affine(n_in, n_hidden))\n        self.layers.append(Affine(n_hidden, n_out))"
+
+
+@pytest.mark.parametrize("made", UNKNOWN)
+def test_layers_that_are_not_known(made):
+    text = FILES["network_of_layers"].replace(LAYERS, made)
+    (found,) = (v for v in check_code(text, "b.py").verdicts if v.verdict == "unknown")
+    assert found.text == "x = layer.forward(x)" and "of an object that is not known" in found.reason
+    assert "self.layers = [Linear(d, h)" in found.reason
+
+
+def test_layers_one_by_one():
+    right = FILES["network_of_layers"].replace(LAYERS, ONE_BY_ONE)
+    assert {v.verdict for v in check_code(right, "b.py").verdicts} <= {"right", "no-claim"}
+    wrong = right.replace("dout = layer.backward(dout)", "dout = 2 * layer.backward(dout)")
+    assert "wrong" in {v.verdict for v in check_code(wrong, "b.py").verdicts}
+
+
+def test_a_mask_drawn_anew():
+    text = FILES["dropout_ratio"].replace("dout * self.mask", "dout * (np.random.rand(*dout.shape) > self.dropout_ratio)")
+    (found,) = check_code(text, "b.py").verdicts
+    assert found.verdict not in ("right", "right-if") and "a gradient needs the same numbers again" in found.reason
+
+
+def test_a_call_that_cannot_be_read():
+    """What it changes in its object is not known: nothing after it is right without a condition."""
+    text = FILES["dense_with_decay"].replace("        # Gradients on parameters\n", "        self.shrink()\n")
+    text += "\n    def shrink(self):\n        while self.weights.max() > 1:\n            self.weights = self.weights / 2\n"
+    words = [v.verdict for v in check_code(text, "b.py").verdicts]
+    assert "unknown" in words and "right" not in words

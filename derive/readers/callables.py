@@ -10,6 +10,7 @@ from derive.readers import calls_math, calls_windows  # noqa: F401  (their rows 
 from derive.readers import layers as L
 from derive.readers.builtins import builtin, key_of, spread
 from derive.readers.calls import ROWS, call
+from derive.readers.classes import BACKWARDS, FORWARDS
 from derive.readers.convert import as_array, guessed
 from derive.readers.indexing import mutate, store
 from derive.readers.operators import plain
@@ -164,6 +165,10 @@ def _method(run: Run, callee: Method, args: list, keywords: dict) -> object:
         return _in_place(run, owner, name, args, keywords)
     if name in ROWS:
         return call(run, name, run.flavor, _with_guesses(run, name, [owner, *args]), keywords)
+    if name in (*FORWARDS, *BACKWARDS):
+        raise run.unsupported(f"`.{name}()` of an object that is not known",
+                              "the constructor is handed it, or a loop or another method makes it",
+                              "make the layers in the constructor: self.layers = [Linear(d, h), Relu(), Linear(h, c)]")  # fmt: skip
     raise run.unsupported(f"the method `.{name}()`", "it has no row in the table of functions", nearest(name))
 
 

@@ -25,6 +25,7 @@ from derive.readers.shapes import Declared
 from derive.readers.values import Array, Function, Instance, Opaque, Scope
 
 MAKERS = {"zeros", "ones", "full", "empty", "eye"}
+FILLING = ("append", "extend", "insert", "update", "setdefault")
 PASSES = {*FORWARDS, *BACKWARDS}
 INTEGERS = {"randint", "integers", "choice", "permutation", "randperm", "multinomial"}
 
@@ -285,6 +286,8 @@ def of_object(run: Run, source: Source, inputs: Inputs, attributes: Scope) -> No
         for node in (n for statement in init.body for n in _one_by_one(statement, lambda v: True)):
             _attribute(run, inputs, scope, attributes, node, objects)
         attributes.update(_unset(source, init))
+        for name in _filled_elsewhere(source.methods, init):
+            attributes.pop(name, None)
         attributes.update(_to_be_filled(source.methods))
     finally:
         run.scopes.pop()
@@ -347,6 +350,31 @@ def _passed_on(init: ast.FunctionDef, module: Scope) -> set[str]:
     return found
 
 
+def _appended(node: ast.AST) -> tuple[str, ast.expr] | None:
+    """(layers, value) of `self.layers.append(value)`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name), attr="append"), args=[value]):
+            return name, value
+    return None
+
+
+def _filled_elsewhere(methods: dict[str, ast.FunctionDef], init: ast.FunctionDef) -> set[str]:
+    """The lists and dicts of an object that loops of its constructor, or methods that no pass calls, fill: not known."""
+    called = {n.attr for name, m in methods.items() if name in PASSES for n in ast.walk(m) if isinstance(n, ast.Attribute)}
+    top = [n for n in init.body if not (isinstance(n, ast.Expr) and _appended(n.value) or isinstance(n, (ast.Assign, ast.AnnAssign)))]
+    nodes = [*top, *(m for name, m in methods.items() if name not in PASSES and name != "__init__" and name not in called)]
+    found = set()
+    for node in (n for top in nodes for n in ast.walk(top)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name), attr=word)) if word in FILLING:
+                found.add(name)
+            case ast.AugAssign(target=ast.Attribute(value=ast.Name(id="self"), attr=name), value=ast.List() | ast.ListComp()):
+                found.add(name)
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), ctx=ast.Store()):
+                found.add(name)
+    return found
+
+
 def _unset(source: Source, init: ast.FunctionDef) -> dict[str, None]:
     """`self.mean = None`, or a parameter that is None by default, where the pass sets it: None in the first call."""
     stored = {n.attr for n in ast.walk(source.function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
@@ -381,6 +409,8 @@ def _attribute(run: Run, inputs: Inputs, scope: Scope, attributes: Scope, node: 
         return _buffer(run, attributes, node.value)
     if isinstance(node, ast.AnnAssign) and node.value is not None:
         node = ast.copy_location(ast.Assign([node.target], node.value), node)
+    if isinstance(node, ast.Expr) and (appended := _appended(node.value)) is not None:
+        return _one_more(run, attributes, *appended)
     if not isinstance(node, ast.Assign):
         return
     target = node.targets[0]
@@ -428,7 +458,7 @@ def _buffer(run: Run, attributes: Scope, node: ast.Call) -> None:
         attributes[name] = value
 
 
-def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | None = None) -> None:
+def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | int | None = None) -> None:
     """`self.relu = Relu()`, `self.fc = nn.Linear(d, h)`, `self.params = {"W": W}`, `self.layers["fc"] = Linear(d, h)`."""
     saved, run.random = run.random, shapes_of_draws(run)
     count = len(run.equations)
@@ -436,11 +466,13 @@ def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | No
         found = evaluate(run, value)
         parts = [p for p in _parts(found)]
         if parts and all(isinstance(v, (Array, Instance, Layer, ClassOf)) for v in parts):
-            path = (name,) if key is None else (name, key)
+            path = (name,) if key is None else (name, str(key))
             labelled(found, path)
             found = with_inputs(run, found, path)
             if key is None:
                 attributes[name] = found
+            elif isinstance(key, int):
+                attributes[name] = [*attributes[name], found]
             else:
                 attributes[name][key] = found
     except Problem:
@@ -448,6 +480,16 @@ def _made(run: Run, name: str, attributes: Scope, value: ast.expr, key: str | No
     finally:
         run.random = saved
         del run.equations[count:]
+
+
+def _one_more(run: Run, attributes: Scope, name: str, value: ast.expr) -> None:
+    """`self.layers.append(Linear(d, h))`; where the value is not known, neither is the list."""
+    held = attributes.get(name)
+    if not isinstance(held, list):
+        return
+    _made(run, name, attributes, value, len(held))
+    if len(held) == len(attributes[name]) and attributes[name] is held:
+        attributes.pop(name)
 
 
 def _parts(value: object) -> Iterator[object]:
