@@ -785,3 +785,80 @@ MISTAKES = (
     ("lists_turned", "db = delta.sum(axis=0)", "db = -delta.sum(axis=0)", "db ="),
     ("lists_turned", "h.T @ delta", "h.T @ delta / 2", "dW ="),
 )
+
+NETWORK = '''
+import numpy as np
+class Network(object):
+    def __init__(self, sizes):
+        self.num_layers = len(sizes)
+        self.sizes = sizes
+        self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
+        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:])]
+
+    def feedforward(self, a):
+        for b, w in zip(self.biases, self.weights):
+            a = sigmoid(np.dot(w, a)+b)
+        return a
+
+    def backprop(self, x, y):
+        """Return a tuple ``(nabla_b, nabla_w)``"""
+        nabla_b = [np.zeros(b.shape) for b in self.biases]
+        nabla_w = [np.zeros(w.shape) for w in self.weights]
+        # feedforward
+        activation = x
+        activations = [x] # list to store all the activations, layer by layer
+        zs = [] # list to store all the z vectors, layer by layer
+        for b, w in zip(self.biases, self.weights):
+            z = np.dot(w, activation)+b
+            zs.append(z)
+            activation = sigmoid(z)
+            activations.append(activation)
+        # backward pass
+        delta = self.cost_derivative(activations[-1], y) * \
+            sigmoid_prime(zs[-1])
+        nabla_b[-1] = delta
+        nabla_w[-1] = np.dot(delta, activations[-2].transpose())
+        for l in range(2, self.num_layers):
+            z = zs[-l]
+            sp = sigmoid_prime(z)
+            delta = np.dot(self.weights[-l+1].transpose(), delta) * sp
+            nabla_b[-l] = delta
+            nabla_w[-l] = np.dot(delta, activations[-l-1].transpose())
+        return (nabla_b, nabla_w)
+
+    def cost_derivative(self, output_activations, y):
+        return (output_activations-y)
+
+def sigmoid(z):
+    """The sigmoid function."""
+    return 1.0/(1.0+np.exp(-z))
+
+def sigmoid_prime(z):
+    """Derivative of the sigmoid function."""
+    return sigmoid(z)*(1-sigmoid(z))
+'''
+
+NETWORK_LOSS = '''
+import numpy as np
+# shapes: x (n0, 1) · y (n3, 1) · biases[2] (n3, 1) · weights[2] (n3, n2) · biases[0] (n1, 1) · biases[1] (n2, 1) · weights[0] (n1, n0) · weights[1] (n2, n1)
+def sigmoid(z):
+    return 1.0/(1.0+np.exp(-z))
+def forward(x, y, weights, biases):
+    activation = x
+    activations = [x]
+    zs = []
+    for b, w in zip(biases, weights):
+        z = np.dot(w, activation) + b
+        zs.append(z)
+        activation = sigmoid(z)
+        activations.append(activation)
+    return 0.5 * np.sum((activations[-1] - y)**2)
+'''
+
+NETWORK_MISTAKES = (
+    ("activations[-l-1].transpose()", "activations[-l].transpose()", "nabla_w[-l] ="),
+    ("self.weights[-l+1].transpose()", "self.weights[-l+1]", "delta = np.dot"),
+    ("return (output_activations-y)", "return (y-output_activations)", "delta = self.cost"),
+    ("range(2, self.num_layers)", "range(2, self.num_layers - 1)", "nabla_b = [np.zeros"),
+    ("np.dot(delta, activations[-2].transpose())", "np.dot(activations[-2], delta.transpose())", "nabla_w[-1] ="),
+)

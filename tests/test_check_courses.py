@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from course_files import FILES, MISTAKES
+from course_files import FILES, MISTAKES, NETWORK, NETWORK_LOSS, NETWORK_MISTAKES
 
 from derive.checker.code import check_code
 
@@ -98,3 +98,20 @@ def test_lists_of_gradients():
     text = FILES["lists_stored"].replace("range(len(Ws) - 1, -1, -1)", "range(len(Ws) - 1, 0, -1)")
     missing = [v for v in check_code(text, "b.py").verdicts if v.verdict == "unknown"]
     assert [v.reason.split(";")[0] for v in missing] == ["`dWs[0]` is never set", "`dbs[0]` is never set"], missing
+
+
+def test_a_network_of_lists():
+    """Both passes in a method that begins with a cost's derivative: the loss is given, else asked for at that line."""
+    found = check_code(NETWORK, "b.py", forward=NETWORK_LOSS).verdicts
+    assert len(found) == 6 and {v.verdict for v in found} == {"right"}, found
+    (found,) = check_code(NETWORK, "b.py").verdicts
+    assert found.verdict == "unknown" and "cost_derivative" in found.reason and "--forward" in found.reason
+    assert "cost_derivative" in found.text, found
+
+
+@pytest.mark.parametrize("old, new, line", NETWORK_MISTAKES, ids=[m[1] for m in NETWORK_MISTAKES])
+def test_a_network_with_one_mistake(old, new, line):
+    assert old in NETWORK
+    found = check_code(NETWORK.replace(old, new, 1), "b.py", forward=NETWORK_LOSS).verdicts
+    wrong = [v for v in found if v.verdict == "wrong"]
+    assert wrong and wrong[0].text.splitlines()[-1].strip().startswith(line), found

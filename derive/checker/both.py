@@ -17,6 +17,7 @@ from itertools import count
 from derive import expr as x
 from derive.checker.listed import Lists, forward_lists, lists_in
 from derive.checker.names import candidates, spelled
+from derive.checker.objects import object_of
 from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
 from derive.checker.statements import (
@@ -171,9 +172,12 @@ class _Reader:
         spec = self.back.function.args
         parameters = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         caches, gradients = self._state(), []
+        own = object_of(self.run, self.back.tree, self.back.function, self.outer, module)
         for name in parameters:
             if isinstance(self.outer.get(name), Instance):
                 scope[name] = self.outer[name]
+            elif own is not None and name == parameters[0]:
+                scope[name] = own
             elif name in self.outer and isinstance(self.outer[name], _STATE):
                 scope[name] = self.outer[name]
             elif spelled(name) is not None or name in UPSTREAM:
@@ -487,7 +491,7 @@ class _Reader:
         step.problem = problem
         lists = self.lists.failed(self.run, step, problem)
         step.uses = replace(step.uses, sets=step.uses.sets - lists, changes=step.uses.changes - lists)
-        self._stand_in(step)
+        self._stand_in(step, lists)
         self.maybe |= {n: step.uses.reads for n in step.uses.sets}
         self.standing |= {n: problem for n in step.uses.writes if self.meant(n) is not None}
 
@@ -504,10 +508,13 @@ class _Reader:
         touched = {id(names[n].view.buffer) for n in changed if n in names}
         return frozenset(n for n, v in names.items() if id(v.view.buffer) in touched)
 
-    def _stand_in(self, step: Step) -> None:
-        """Names whose value is not derived here: a gradient stands for the true one, others are forgotten."""
+    def _stand_in(self, step: Step, lists: frozenset[str] = frozenset()) -> None:
+        """Names whose value is not derived here: a gradient stands for the true one, others are forgotten.
+
+        `lists`: those that know which entry of theirs could not be read.
+        """
         scope = self.run.scopes[-1]
-        self._forget_inside(step)
+        self._forget_inside(step, lists)
         for name in sorted(step.uses.writes):
             meant = self.meant(name)
             owner = scope.get(name.split("[")[0])
@@ -526,7 +533,7 @@ class _Reader:
                 scope.pop(name, None)
                 self.unread[name] = step.line
 
-    def _forget_inside(self, step: Step) -> None:
+    def _forget_inside(self, step: Step, lists: frozenset[str]) -> None:
         """Entries and attributes that an unread statement stores are no longer what they were."""
         targets = [n for n in ast.walk(step.node) if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.ctx, ast.Store)]
         for target in targets:
@@ -536,12 +543,12 @@ class _Reader:
                 continue
             if isinstance(owner, Instance) and isinstance(target, ast.Attribute) and self.meant(target.attr) is None:
                 owner.attributes.pop(target.attr, None)
-            elif isinstance(owner, (dict, list)) and not stored_keys(step.node):
+            elif isinstance(owner, (dict, list)) and not stored_keys(step.node) and getattr(target.value, "id", None) not in lists:
                 owner.clear()
         called = (n.func.value for n in ast.walk(step.node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
         stored = [*(n.value for n in targets), *called]
         for name in (n.id for n in stored if isinstance(n, ast.Name)):
-            if isinstance(self.run.scopes[-1].get(name), list):
+            if isinstance(self.run.scopes[-1].get(name), list) and name not in lists:
                 del self.run.scopes[-1][name]
                 self.unread[name] = step.line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from derive.checker.chained import PAIRS, chained
 from derive.checker.cut import Court
 from derive.checker.generated import without_guards
 from derive.checker.names import spelled
+from derive.checker.objects import backward_method
 from derive.checker.reading import Back
 from derive.checker.replaced import without_replaced
 from derive.checker.safeguards import forgiven
@@ -163,6 +165,7 @@ def _split(
         return Back(source, path, tree, tuple(other.body), other), source, function
     if forward is not None:
         text = forward.source if isinstance(forward, Program) else forward
+        chosen = chosen or backward_method(tree)
         return Back(source, path, tree, tuple((chosen or tree).body), chosen), text, None
     if any(f.name == "forward" for f in functions):
         rest = [n for n in tree.body if not isinstance(n, (ast.FunctionDef, ast.ClassDef))]
@@ -173,9 +176,29 @@ def _split(
     found = _in_a_class(source, path, tree, function) or split_together(source, path, tree, function)
     found = found or (None if chosen else _in_a_cell(source, path, tree))
     if found is None:
-        raise Problem("the forward pass of this backward code is not given", "gradients are checked against it",
-                      "give it: --forward forward.py, or a comment `# check: forward F.py`", path=path)  # fmt: skip
+        raise _not_given(chosen or backward_method(tree), path)
     return found
+
+
+COST_SLOPE = re.compile(r"(cost|loss).*(deriv|prime|grad|delta)", re.I)
+
+
+def _slope_of_cost(function: ast.FunctionDef) -> ast.Call | None:
+    """The call of a cost's derivative with which a backward function begins: `cost_derivative(a, y)`."""
+    calls = (n for n in ast.walk(function) if isinstance(n, ast.Call))
+    return next((n for n in calls if COST_SLOPE.search(ast.unparse(n.func))), None)
+
+
+def _not_given(function: ast.FunctionDef | None, path: str) -> Problem:
+    """What is missing where nothing says which loss the gradients are of, and how to give it."""
+    what = "the forward pass of this backward code is not given"
+    hint = "give it: --forward forward.py, or a comment `# check: forward F.py`"
+    slope = _slope_of_cost(function) if function is not None else None
+    if slope is None:
+        return Problem(what, "gradients are checked against it", hint, path=path)
+    why = f"`{function.name}` starts from a derivative, `{ast.unparse(slope.func)}(…)`, and no line computes the loss"
+    more = "where a function of the same inputs returns the loss: 0.5 * np.sum((a - y) ** 2) for the derivative a - y"
+    return Problem(what, why, f"{hint}, {more}", Span(slope.lineno, slope.col_offset + 1), path=path)
 
 
 def _refuse_wrappers(tree: ast.Module, source: str, path: str) -> None:
@@ -204,7 +227,10 @@ def _in_a_class(source: str, path: str, tree: ast.Module, function: str | None) 
     for owner in (n for n in tree.body if isinstance(n, ast.ClassDef) and named in ("", n.name)):
         passes = passes_of(owner, tree)
         if passes is not None and method in ("", passes[0]):
-            back = methods_of(owner, tree)[passes[1]]
+            methods = methods_of(owner, tree)
+            back = methods[passes[1]]
+            if _slope_of_cost(back) is not None and not LOSS.search(ast.unparse(methods[passes[0]])):
+                continue
             return Back(source, path, tree, tuple(back.body), back), source, f"{owner.name}.{passes[0]}"
     return None
 

@@ -104,26 +104,25 @@ class Lists:
     def failed(self, run: Run, step: Step, problem: Problem) -> frozenset[str]:
         """A store into lists that could not be read: its entry stands for the true gradient; the names of the lists."""
         named = dict(lists_in(run.scopes[-1]))
-        for name, key in _stored(step.node):
-            if name in named:
-                self._failed_at(run, named[name], name, key, step, problem)
-        return frozenset(n for n in step.uses.writes if n in named)
+        return frozenset(name for name, key in _stored(step.node)
+                         if name in named and self._failed_at(run, named[name], name, key, step, problem))  # fmt: skip
 
-    def _failed_at(self, run: Run, values: list, name: str, key: ast.expr | None, step: Step, problem: Problem) -> None:
+    def _failed_at(self, run: Run, values: list, name: str, key: ast.expr | None, step: Step, problem: Problem) -> bool:
         try:
             place = run.static(evaluate(run, key)) if key is not None else len(values)
         except Problem:
-            return
+            return False
         value = Unread()
-        if isinstance(step.node, ast.Expr):
+        if isinstance(step.node, ast.Expr) and isinstance(place, int):
             values.insert(place, value)
         elif isinstance(place, int) and -len(values) <= place < len(values):
             values[place] = value
         else:
-            return
+            return False
         self.watch(run, step)
         cell = next(c for c in self.cells[name] if c.value is value)
         cell.steps, cell.problem = [step], problem
+        return True
 
     def ends(self) -> Iterator[tuple[str, list[Cell], tuple[str, ...], bool]]:
         """The lists of gradients as they end: name, entries, the forward arrays; whether they were filled one by one."""

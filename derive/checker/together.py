@@ -176,7 +176,8 @@ def _loss(function: ast.FunctionDef, body: list[ast.stmt]) -> str | None:
     made = [n for s in body for n in sorted(uses(s).writes if not isinstance(s, ast.Return) else ()) if LOSS.search(n) and "[" not in n]
     lists = {n.value.id for n in ast.walk(function) if isinstance(n, ast.Attribute) and n.attr in ("append", "extend")
              and isinstance(n.value, ast.Name)}  # fmt: skip
-    made = [n for n in made if not spelled(n) and n not in lists]
+    counts = {n.id for f in ast.walk(function) if isinstance(f, ast.For) for n in ast.walk(f.target) if isinstance(n, ast.Name)}
+    made = [n for n in made if not spelled(n) and n not in lists | counts]
     returned = [n.id for r in ast.walk(function) if isinstance(r, ast.Return) and r.value is not None
                 for n in (r.value.elts if isinstance(r.value, ast.Tuple) else [r.value]) if isinstance(n, ast.Name)]  # fmt: skip
     return next((n for n in returned if n in made), made[-1] if made else None)
