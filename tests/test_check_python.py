@@ -147,3 +147,19 @@ IN_TORCH = [
 def test_views_of_torch(lines, words):
     found = check_code(f"da = {RIGHT}\n{lines}\n", "b.py", forward=TORCH).verdicts
     assert [v.verdict for v in found if v.place.end_line > 1 and v.verdict != "no-claim"] == words.split(), found
+
+
+# what is done with gradients before they are returned
+HANDED_BACK = [
+    ("grads = {}\ngrads.update(dx=da @ w.T, dw=x.T @ da)\nreturn grads", "right right"),
+    ("grads = {}\ngrads.update(dx=da @ w.T, dw=2 * x.T @ da)\nreturn grads", "right wrong"),
+    ("grads = {'dx': da @ w.T}\ngrads.update({'dw': 2 * x.T @ da})\nreturn grads", "right wrong"),
+    ("return dict(dx=da @ w.T, dw=2 * x.T @ da)", "right wrong"),
+    ("return dict(dx=da @ w.T, dw=x.T @ da)", "right right"),
+    ("grads = {'dx': da @ w.T}\nfor k, v in grads.items():\n    v *= 2\nreturn grads", "wrong"),
+]
+
+
+@pytest.mark.parametrize("lines, words", HANDED_BACK, ids=[r[0] for r in HANDED_BACK])
+def test_what_is_handed_back(lines, words):
+    assert said(backward(f"da = {RIGHT}", lines)) == f"right {words}"

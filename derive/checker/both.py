@@ -28,6 +28,7 @@ from derive.checker.statements import (
     one_by_one,
     packed,
     stored_keys,
+    updated,
     uses,
 )
 from derive.errors import Problem, Unsupported
@@ -314,6 +315,8 @@ class _Reader:
             return None
         if isinstance(node, ast.With):
             return self._body(node.body, looped)
+        if stores := updated(node):
+            return self._body(stores, looped)
         if isinstance(node, (ast.If, ast.For)):
             inner = self._inner(node)
             if inner is not None:
@@ -325,6 +328,10 @@ class _Reader:
     def _returned_by_key(self, node: ast.Return) -> None:
         """`return {"W": X.T @ dz}`: every entry that is more than a name is a statement of its own."""
         self.returned = node
+        match node.value:
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=more) if all(k.arg for k in more):
+                made = ast.Dict([ast.Constant(k.arg) for k in more], [k.value for k in more])
+                node = ast.fix_missing_locations(ast.copy_location(ast.Return(ast.copy_location(made, node.value)), node))
         if isinstance(node.value, ast.Dict):
             for key, value in zip(node.value.keys, node.value.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str) and not isinstance(value, ast.Name):

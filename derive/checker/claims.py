@@ -149,7 +149,7 @@ class _Claims:
             used = name if _owner(name) == "self" else _owner(name)
             if used in step.uses.reads - step.views and used not in step.uses.writes:
                 self._close(name)
-        for name in step.uses.reads & self.closed.keys() - step.uses.sets:
+        for name in [n for n in self.closed if _owner(n) in step.uses.reads - step.uses.sets]:
             self._reopened(name, step)
         if clips(step.node):  # what is judged is the gradient before it is clipped
             for name in step.changed & self.open.keys():
@@ -206,7 +206,9 @@ class _Claims:
 
     def _known_elsewhere(self, name: str, internal: str, step: Step) -> bool:
         """Whether `grads["W"] = dW` only stores what another name of the same gradient holds, or means nothing."""
-        others = [n for n, v in self.values.items() if v == internal and n != name and self._is_gradient(n)]
+        array = self.reading.array(internal)
+        others = [n for n, v in self.values.items() if v == internal and n != name and self._is_gradient(n)
+                  and (n in self.open or n not in self.closed or self.closed[n].array == array)]  # fmt: skip
         others = [n for n in others if n in self.open or n in self.closed or n in self.reading.start]
         meant = meanings(self.reading, name, step)
         return bool(others) and (

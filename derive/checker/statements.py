@@ -182,6 +182,19 @@ def fills(node: ast.stmt) -> bool:
     return name in FILLERS
 
 
+def updated(node: ast.stmt) -> list[ast.stmt]:
+    """`grads.update(W=dW, b=db)` and `grads.update({"W": dW})` as one store for every entry; else nothing."""
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name() as owner, attr="update"), args=[*given], keywords=more)):
+            whole = [d for d in given if isinstance(d, ast.Dict) and all(isinstance(k, ast.Constant) for k in d.keys)]
+            if len(whole) == len(given) and all(k.arg for k in more):
+                pairs = [(k, v) for d in whole for k, v in zip(d.keys, d.values, strict=True)]
+                pairs += [(ast.Constant(k.arg), k.value) for k in more]
+                made = [ast.Assign([ast.Subscript(ast.Name(owner.id, ast.Load()), k, ast.Store())], v) for k, v in pairs]
+                return [ast.fix_missing_locations(ast.copy_location(n, node)) for n in made]
+    return []
+
+
 def clips(node: ast.stmt) -> bool:
     """`np.clip(dW, -5, 5, out=dW)`: what is done with a gradient, and no part of it."""
     match node:

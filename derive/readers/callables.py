@@ -198,6 +198,9 @@ def container_method(run: Run, owner: object, name: str, args: list, keywords: d
     if isinstance(owner, str):
         return owner
     if isinstance(owner, dict):
+        for key, value in owner.items() if name in ("items", "values") else ():
+            if isinstance(value, Array) and value.rank and value.view is None:  # `for k, g in grads.items(): g *= 2`
+                owner[key] = run.store(key if isinstance(key, str) and key.isidentifier() else "item", value)
         table = {"items": lambda: [(k, v) for k, v in owner.items()], "keys": lambda: list(owner),
                  "values": lambda: list(owner.values()), "copy": lambda: dict(owner),
                  "get": lambda: owner.get(key_of(run, args[0]), args[1] if len(args) > 1 else None),

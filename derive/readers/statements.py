@@ -212,7 +212,7 @@ def _set_attribute(run: Run, target: ast.Attribute, value: object) -> None:
     if isinstance(owner, Instance):
         value = run.store(target.attr, run.current(value), "self") if _needs_name(value) or _fills(value) else value
         owner.attributes[target.attr], owner.attributes.born[target.attr] = value, tuple(run.loops)
-    elif not isinstance(owner, (Opaque, Array)):
+    elif not isinstance(owner, (Opaque, Array)) or isinstance(owner, Array) and target.attr in ("shape", "flat", "data", "real", "dtype"):
         raise run.unsupported(f"setting an attribute of {kind(owner)}", node=target)
 
 
