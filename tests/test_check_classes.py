@@ -70,3 +70,13 @@ def test_a_call_that_cannot_be_read():
     text += "\n    def shrink(self):\n        while self.weights.max() > 1:\n            self.weights = self.weights / 2\n"
     words = [v.verdict for v in check_code(text, "b.py").verdicts]
     assert "unknown" in words and "right" not in words
+
+
+def test_an_update_before_its_use():
+    """The weights that the gradient at the input reads are those of the forward pass, not the updated ones."""
+    update = "        self.weights -= learning_rate * weights_gradient\n"
+    use = "        input_gradient = np.dot(self.weights.T, output_gradient)\n"
+    text = FILES["dense_updating"]
+    assert use + update in text
+    found = check_code(text.replace(use + update, update + use), "b.py").verdicts
+    assert not any(v.verdict in ("right", "right-if") and v.text.startswith("input_gradient") for v in found), found

@@ -42,7 +42,7 @@ from derive.readers.inputs import Inputs, Source
 from derive.readers.python import ROUNDS, chosen_function, parsed, read_round, renamed_sizes, shapes_missing, with_facts
 from derive.readers.run import Knowledge, Run, entries, without_quotients
 from derive.readers.statements import Returned, assign, execute
-from derive.readers.values import Array, ByName, Function, Instance, Parameter, Restart, Rows, Scope
+from derive.readers.values import Array, ByName, Function, Instance, Opaque, Parameter, Restart, Rows, Scope
 
 MOST_STEPS = 3000
 UPSTREAM = ("upstream", "g", "grad", "grads")  # what a gradient that is handed to backward may be called
@@ -532,8 +532,9 @@ class _Reader:
                     owner.attributes[name.split("[")[1].rstrip("]")] = named_array(own, shape)
                 else:
                     scope[name] = named_array(own, shape)
-            elif name.startswith("self["):
-                continue
+            elif name.startswith("self["):  # an update that could not be read: what the object holds now is not known
+                if isinstance(owner, Instance):
+                    owner.attributes[name[5:-1]] = Opaque(f"what line {step.line} stores, which could not be read,")
             elif stored_keys(step.node) and isinstance(scope.get(name), dict):
                 self._stand_in_key(scope[name], stored_keys(step.node)[0])
             elif step.uses.sets & {name} or name not in scope or isinstance(scope[name], _NUMBERS):
