@@ -58,7 +58,7 @@ UNREAD = [
     ("k = 1\ntry:\n    k = 2\nexcept ValueError:\n    pass", "k * ", "unknown"),
     ("k = [1]\nwhile len(k) < 2:\n    k.append(1)", "len(k) * ", "unknown"),
     ("k = {'q': 1}\nk['q'] = np.fft.fft(h)", "k['q'] * ", "unknown"),
-    ("k = [1, 2]\nk[0] = np.fft.fft(h)", "k[0] * ", "unknown"),
+    ("k = [1, 2]\nk[0] = np.fft.fft(h)", "k[0] * ", "unreadable"),
     ("match 1:\n    case _:\n        h = 2 * h", "", "unknown"),
     ("if x.shape[0] > 2:\n    return x", "", "unknown right"),
     ("k = 1\nwhile k < 2:\n    k = k + 1", "", "right"),
