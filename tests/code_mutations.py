@@ -237,10 +237,10 @@ def namespace(case: Case, source: str, seed: int = 0) -> tuple[dict, dict] | Non
                 found, inner = _captured(space["backward"], {**upstream, "cache": returned[-1]})
                 return local, {**inner, **{f"d{n}": g for n, g in zip(case.returns, found, strict=True)}}
             scope = {**space, **local, **({} if scalar else upstream)}
-            before = {id(v) for v in scope.values()}
+            before = dict(scope)
             exec(_compiled(source), scope)  # noqa: S102
             grads = scope.get("grads") or {}
-            made = {n: v for n, v in scope.items() if id(v) not in before}
+            made = {n: v for n, v in scope.items() if n not in before or v is not before[n]}
             return local, made | {f"grads[{k}]": v for k, v in grads.items()}
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NameError):
         return None

@@ -230,9 +230,10 @@ class Checker(Explainer):
         """Lines of no claim of their own that cannot run: shapes that do not fit, a name that a later line sets."""
         claimed = [s for f in self.findings for s in f.claim.steps]
         for k, step in enumerate(self.reading.steps):
-            if step.problem is None or step in claimed or not (_leaves(step.node) or isinstance(step.node, (ast.Assign, ast.AugAssign))):
-                continue
             problem = step.problem
+            stores = isinstance(step.node, (ast.Assign, ast.AugAssign)) or isinstance(problem, ShapeMismatch)  # np.add.at
+            if problem is None or step in claimed or not (_leaves(step.node) or stores):
+                continue
             said = "; ".join(part for part in (problem.what, problem.why) if part)
             line = Finding(Claim("", [step]), reason=said, line=step.line)
             later = frozenset().union(*(s.uses.sets for s in self.reading.steps[k:]))

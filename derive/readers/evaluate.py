@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from fractions import Fraction
 
 from derive import expr as x
 from derive.errors import UnknownName
@@ -317,6 +318,8 @@ def _subscript(run: Run, node: ast.Subscript) -> object:
             return Opaque(f"a part of {owner.what}")
         case Range() if isinstance(run.static(key), int):
             return range(owner.start, owner.stop, owner.step)[key]
+    if isinstance(owner, (int, Fraction, Size)):
+        raise run.mismatch("a subscript of a number", "a number has no axes", "subscript an array: np.arange(n)[:, None]")
     raise run.unsupported(f"a subscript of {kind(owner)}")
 
 
