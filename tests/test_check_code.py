@@ -470,6 +470,8 @@ EDGES = (
     (TIED, AT_TOP.format(""), 1, "wrong", "factor"),
     (TANH, "n = dx.shape[0]\nda = dh * (1 - h ** 2)\ndx = da @ w.T", 1, "unknown", None),
     (TANH, "q = h @ x\nda = dh * (1 - h ** 2)", 1, "wrong", "does-not-fit"),
+    (TANH, "da = dh.sum(0)\nda *= 1 - h ** 2", 1, "wrong", "extra-sum"),
+    (TANH, "da = np.ones((len(h), 1))\nda *= dh * (1 - h ** 2)", 1, "wrong", "does-not-fit"),
     (TANH, "q = len(x)[:, None]\nda = dh * (1 - h ** 2)", 1, "wrong", "does-not-fit"),
     (TANH, "q = np.zeros(3)\nnp.add.at(q, np.arange(5)[:, None] + np.arange(4), w[np.arange(3)] + x[np.arange(2)])\nda = dh * (1 - h ** 2)", 2, "wrong", "does-not-fit"),
     (SOFTMAX, "dz = (probs - np.eye(w.shape[1])[y]) / n\ndb = dz.sum(0)", 1, "right", None),

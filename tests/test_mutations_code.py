@@ -18,6 +18,7 @@ import pytest
 from code_mutations import Mutant, Outcome, doubled, equivalent, outcome, sampled, table
 
 SEED = 20261121
+FRESH = 20  # chunks after which a process of the long run is replaced: what it keeps in memory would slow it down
 RESULTS = Path(__file__).parent / "results" / "mutations_code.md"
 
 
@@ -59,7 +60,7 @@ def journalled(made: list[Mutant]) -> Iterator[tuple[Mutant, dict | None]]:
     known = {row["place"]: row["said"] for row in map(json.loads, lines)}
     left = sorted((k for k in range(len(made)) if k not in known), key=lambda k: made[k].case.name)  # derived once
     yield from ((made[k], known[k]) for k in known)
-    with journal.open("a", encoding="utf8") as file, multiprocessing.get_context("fork").Pool(2) as pool:
+    with journal.open("a", encoding="utf8") as file, multiprocessing.get_context("fork").Pool(2, maxtasksperchild=FRESH) as pool:
         for k, found in zip(left, pool.imap(said, (made[k] for k in left), chunksize=8), strict=True):
             file.write(json.dumps({"place": k, "said": found}) + "\n")
             file.flush()

@@ -20,6 +20,7 @@ from derive.readers.loops import symbolic_loop
 from derive.readers.operators import BINARY, combine
 from derive.readers.rounds import keyed_item, moving_key, store_keyed
 from derive.readers.run import Run, whole_view
+from derive.readers.shapes import axes_text
 from derive.readers.trails import store_trail, trail_of
 from derive.readers.values import (
     Array,
@@ -34,6 +35,7 @@ from derive.readers.values import (
     Parameter,
     Rows,
     Scope,
+    Shape,
     ShapeOf,
     kind,
 )
@@ -342,6 +344,7 @@ def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> N
     if not old.rank and run.flavor == "numpy" and old.view is not None:
         old = run.scopes[-1][name] = _own_scalar(run, name, old)
     shape = broadcast_shape(run, old.shape, value.shape)
+    _keep_shape(run, f"{name} {op}= …", old, shape)
     if shape != old.shape or old.view is None or op not in ("+", "-", "*", "/", "**"):
         if _loops_since(run, name):
             raise run.recurrent()
@@ -351,6 +354,14 @@ def _augment_array(run: Run, name: str, op: str, old: Array, value: object) -> N
         store(run, old, tuple(slice(None) for _ in old.shape), op, value)
     else:
         mutate(run, old, as_array(run, combine(run, op, old.detached(), value)))
+
+
+def _keep_shape(run: Run, update: str, old: Array, shape: Shape) -> None:
+    """An update in place cannot widen its array: NumPy and torch raise there."""
+    if old.rank and shape != old.shape:
+        was, wide = (axes_text(tuple(map(run.knowledge.settled, s))) for s in (old.shape, shape))
+        raise run.mismatch(f"`{update}` would make {wide} of the shape {was}", "an array keeps its shape when it is changed in place",
+                           "make a new array: a = a * b")  # fmt: skip
 
 
 def _own_scalar(run: Run, name: str, old: Array) -> Array:
@@ -369,11 +380,14 @@ def _own_scalar(run: Run, name: str, old: Array) -> Array:
 
 def _changed_in_place(run: Run, old: object, op: str, value: object) -> bool:
     """`self.dW += v`, `grads["W"] += v`: done in the array's own storage, so that all who share it see it."""
-    if not isinstance(old, Array) or not old.rank or old.view is None or op not in ("+", "-", "*", "/", "**"):
+    if not isinstance(old, Array) or not old.rank or op not in ("+", "-", "*", "/", "**"):
         return False
     old, value = run.current(old), as_array(run, value)
+    _keep_shape(run, f"… {op}= …", old, broadcast_shape(run, old.shape, value.shape))
+    if old.view is None:
+        return False
     moving = [p for p in run.loops if p not in old.view.buffer.born]
-    if broadcast_shape(run, old.shape, value.shape) != old.shape or moving and op not in ("+", "-"):
+    if moving and op not in ("+", "-"):
         return False
     if moving:
         store(run, old, tuple(slice(None) for _ in old.shape), op, value)
