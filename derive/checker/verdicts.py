@@ -231,7 +231,8 @@ class Checker(Explainer):
         claimed = [s for f in self.findings for s in f.claim.steps]
         for k, step in enumerate(self.reading.steps):
             problem = step.problem
-            stores = isinstance(step.node, (ast.Assign, ast.AugAssign)) or isinstance(problem, ShapeMismatch)  # np.add.at
+            adds = isinstance(step.node, ast.Expr) and isinstance(problem, ShapeMismatch)  # np.add.at(…)
+            stores = adds or isinstance(step.node, (ast.Assign, ast.AugAssign))
             if problem is None or step in claimed or not (_leaves(step.node) or stores):
                 continue
             said = "; ".join(part for part in (problem.what, problem.why) if part)
