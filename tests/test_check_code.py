@@ -518,6 +518,10 @@ SAID = {
 RETURNED = (
     ("return da @ w.T, x.T @ da, da.sum(0)", "right right right"),
     ("return da @ w.T, x.T @ dh, da.sum(0)", "right wrong right"),
+    ("dx, dw = da @ w.T, x.T @ da\n    return tuple(2 * g for g in (dx, dw))", "right right unknown"),
+    ("dx, dw = da @ w.T, x.T @ da\n    return {k: 2 * g for k, g in {'x': dx, 'w': dw}.items()}", "right right unknown"),
+    ("out = [da @ w.T, x.T @ da]\n    dx, dw = out\n    out[1] *= 3\n    return dx, dw", "right wrong"),
+    ("dx, dw = da @ w.T, x.T @ da\n    return [g.copy() for g in (dx, dw)]", "right right"),
     ("return x.T @ da", "right"),
     ("return x.T @ dh", "unknown"),
     ("dx, dw, db = da @ w.T, x.T @ da, da.sum(0)\n    return dx, w, db", "right right right wrong"),

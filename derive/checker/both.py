@@ -16,7 +16,7 @@ from itertools import count
 from derive.checker.beginning import UPSTREAM, aliases, chain, is_room
 from derive.checker.listed import Lists, forward_lists
 from derive.checker.names import spelled
-from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, named_array
+from derive.checker.reading import FUEL, INNER, Back, Reading, Snapshot, Step, flat, held, named_array
 from derive.checker.recomputed import renamed_copies, with_recomputed
 from derive.checker.returned import Returning
 from derive.checker.statements import (
@@ -85,7 +85,9 @@ class _Reader(Returning):
         self.start = {n: v for n, v in self.start.items() if n not in self.rooms}
         self.lists = Lists(forward_lists(run, scope))
         self._assume(scope)
-        self._body(list(self.back.body))
+        outcome = self._body(list(self.back.body))
+        values = _flat(outcome.value) if isinstance(outcome, Returned) else ()
+        self.handed = [a for v in values if (a := held(run, v, "handed")) is not None]
 
     # -- statements
 
@@ -326,10 +328,16 @@ class _Reader(Returning):
                 if not forward.uses(n) and n not in forward.outputs}  # fmt: skip  # `cache = x`
         reading.copies = kept | {n: kept.get(v, v) for n, v in renamed_copies(made).items()}
         reading.sizes = self._sizes()
-        reading.lists = self.lists
+        reading.lists, reading.handed = self.lists, tuple(map(reading.array, self.handed))
         reading.forward = with_recomputed(forward, made)
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading
+
+def _flat(value: object) -> list[Array]:
+    """The arrays in what is returned."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [value] if isinstance(value, Array) and value.rank else [a for v in inner for a in _flat(v)]
+
 
 def _ends(run: Run, outputs: list[str], back: Back) -> list[str]:
     """The outputs; `return Z1, A1, Z2, A2` for a backward function that is given no gradient: the ones at the end."""

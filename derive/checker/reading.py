@@ -127,6 +127,7 @@ class Reading:
     sizes: Mapping[str, Size] = field(default_factory=dict)
     defaults: Mapping[str, Fraction] = field(default_factory=dict)
     lists: object = None  # the `Lists` of gradients
+    handed: tuple[str, ...] = ()  # the arrays that backward returns
     supposed: str = ""  # what backward is taken to be called with, where its parameters do not tell
 
     @cached_property

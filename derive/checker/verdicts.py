@@ -42,6 +42,7 @@ class Checker(Explainer):
         self._guarded(lambda _: self._decays(), Finding(Claim("", [])))
         self._guarded(lambda _: self._conditions(), Finding(Claim("", [])))
         self._leftover()
+        self._guarded(lambda _: self._handed(), Finding(Claim("", [])))
         self._unread()
         self._unread_calls()
         self._supposed()
@@ -212,6 +213,25 @@ class Checker(Explainer):
         if f.goal is None or f.meant is None or f.holds is not False or f.claim.fate == "failed" or f.undefined:
             return False
         return f.claim.array in self.court.program and fits(self.court.shape(f.claim.array), f.shape) == "same"
+
+    def _handed(self) -> None:
+        """What is returned and made of the gradients above, but none of them: nobody has judged it."""
+        court, reading = self.court, self.reading
+        step = next((s for s in reversed(reading.steps) if isinstance(s.node, ast.Return)), None)
+        claimed = [f for f in self.findings if f.claim.array in court.program]
+        arrays = {f.claim.array for f in claimed}
+        for array in map(reading.origin, reading.handed):
+            if step is None or array in arrays or array in reading.forward or array not in court.program:
+                continue
+            if array.startswith("∂") or not court.program.reaches({array}) & arrays:
+                continue
+            indices = court.indices(court.shape(array))
+            same = (f for f in claimed if court.shape(f.claim.array) == court.shape(array))
+            if any(court.agrees_now(Entry(array, indices), Entry(f.claim.array, indices)) for f in same):
+                continue
+            said = "what is returned is made of the gradients above and is none of them; it was not judged"
+            self.extra.append(Finding(Claim("", [step]), word="unknown", reason=said, line=step.line))
+            return
 
     def _leftover(self) -> None:
         """Nameless gradients that nothing decided: no claim of their own, judged where they are used."""
