@@ -6,19 +6,21 @@ What is done is kept in a journal outside the checkout, by commit; a run that wa
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import multiprocessing
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
 from code_mutations import Mutant, Outcome, doubled, equivalent, outcome, sampled, table
 
 SEED = 20261121
-FRESH = 20  # chunks after which a process of the long run is replaced: what it keeps in memory would slow it down
+BATCH = 8  # mutants of the long run between two sweeps of the memory
 RESULTS = Path(__file__).parent / "results" / "mutations_code.md"
 
 
@@ -32,8 +34,31 @@ def judge(outcomes: list[Outcome]) -> None:
     assert sum(o.located for o in wrong) >= 0.9 * len(outcomes)
 
 
+def said(mutant: Mutant) -> dict | None:
+    """The outcome as plain data; None for a mutant that computes what the original does."""
+    if equivalent(mutant):
+        return None
+    found = outcome(mutant)
+    return {"word": found.word, "located": found.located, "named": found.named, "shown": found.shown}
+
+
+def batches(made: list[Mutant], places: Iterable[int]) -> list[dict[int, Mutant]]:
+    """The mutants at these places, a few at a time; those of one pass beside each other, so that it is derived once."""
+    sorted_places = sorted(places, key=lambda k: made[k].case.name)
+    return [{k: made[k] for k in sorted_places[at : at + BATCH]} for at in range(0, len(sorted_places), BATCH)]
+
+
+def judged(batch: dict[int, Mutant]) -> dict[int, dict | None]:
+    """The outcomes of a few mutants; what their judges hold is given back afterwards."""
+    found = {k: said(mutant) for k, mutant in batch.items()}
+    gc.collect()
+    return found
+
+
 def test_five_hundred_mutants():
-    outcomes = [outcome(m) for m in sorted(sampled(500, SEED), key=lambda m: m.case.name) if not equivalent(m)]
+    made = sampled(500, SEED)
+    found = [pair for batch in batches(made, range(len(made))) for pair in judged(batch).items()]
+    outcomes = [Outcome(made[k], **f) for k, f in found if f is not None]
     print(table(outcomes))
     judge(outcomes)
 
@@ -45,26 +70,19 @@ def commit() -> str:
     return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()  # fmt: skip
 
 
-def said(mutant: Mutant) -> dict | None:
-    """The outcome as plain data; None for a mutant that computes what the original does."""
-    if equivalent(mutant):
-        return None
-    found = outcome(mutant)
-    return {"word": found.word, "located": found.located, "named": found.named, "shown": found.shown}
-
-
 def journalled(made: list[Mutant]) -> Iterator[tuple[Mutant, dict | None]]:
     """Every mutant with its outcome: those of earlier runs at this commit from the journal, the others judged now."""
     journal = Path(tempfile.gettempdir()) / f"derive-mutations-{SEED}-{commit()}.jsonl"
     lines = journal.read_text(encoding="utf8").splitlines() if journal.is_file() else []
     known = {row["place"]: row["said"] for row in map(json.loads, lines)}
-    left = sorted((k for k in range(len(made)) if k not in known), key=lambda k: made[k].case.name)  # derived once
+    left = batches(made, (k for k in range(len(made)) if k not in known))
     yield from ((made[k], known[k]) for k in known)
-    with journal.open("a", encoding="utf8") as file, multiprocessing.get_context("fork").Pool(2, maxtasksperchild=FRESH) as pool:
-        for k, found in zip(left, pool.imap(said, (made[k] for k in left), chunksize=8), strict=True):
-            file.write(json.dumps({"place": k, "said": found}) + "\n")
+    with journal.open("a", encoding="utf8") as file, ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        for done in as_completed([pool.submit(judged, batch) for batch in left]):
+            for k, found in done.result().items():
+                file.write(json.dumps({"place": k, "said": found}) + "\n")
+                yield made[k], found
             file.flush()
-            yield made[k], found
 
 
 def written(outcomes: list[Outcome], same: int, single: int, total: int) -> None:

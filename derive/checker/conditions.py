@@ -13,6 +13,7 @@ from fractions import Fraction
 from derive import expr as x
 from derive.checker.cut import Court
 from derive.checker.judged import Finding
+from derive.index import Size
 from derive.program import Equation, Program, parse_fact
 
 PLAIN = (0, 1, -1)  # numbers that stand for no parameter
@@ -48,7 +49,7 @@ def conditions(court: Court, findings: list[Finding]) -> Iterator[Condition]:
     meant = {f.meant for f in findings if not _weighs(court, f.meant)}
     for v in forward.inputs:
         free = all(f.array != v.name for f in court.program.facts)
-        if v.sort == "real" and v.shape and v.name not in meant and free:
+        if v.sort == "real" and v.shape and v.shape[-1] != Size.of(1) and v.name not in meant and free:
             letters = "ijklmpq"[: len(v.shape)]
             fact = parse_fact(f"sum[{letters[-1]}] {v.name}[{','.join(letters)}] = 1", forward)
             yield Condition(f"right if {fact.text}", replace(court.program, facts=(*court.program.facts, fact)))

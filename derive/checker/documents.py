@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from derive.writers.handwork import handwork
 
 KINDS = {".md": "md", ".markdown": "md", ".txt": "md", ".tex": "tex", ".ipynb": "ipynb", ".py": "code"}
 LONGEST = 2_000_000
+SWEPT = 8  # files after which the judges' arrays are given back: the command line lets the collector run rarely
 Given = Mapping[str, object]
 
 
@@ -159,7 +161,9 @@ def run(files: Sequence[str], forward: str | None, format: str, allow_unknown: b
     checked: list[Checked] = []
     texts: dict[str, str] = {}
     files = [one for name in files for one in _within(name)]
-    for name in files:
+    for count, name in enumerate(files, 1):
+        if count % SWEPT == 0:
+            gc.collect()
         try:
             text = sys.stdin.read() if name == "-" else _read(name)
             path = "<stdin>" if name == "-" else name

@@ -538,7 +538,7 @@ class Arrays(Evaluator):
 
     def placed(self, data: Any, k: int, row: Any) -> Any:
         """The data with one place of its first axis filled."""
-        data[k] = row
+        data[k, ...] = row  # data[k] would keep a row without axes as an array inside one of objects
         return data
 
     def whole_row(self, e: Equation, data: Any, k: int) -> Any:
