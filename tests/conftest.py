@@ -9,7 +9,7 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 gc.set_threshold(100_000, 50, 100)  # formulas are many small objects, none in circles: a tenth of the time
-SWEPT = 100  # tests after which the arrays of judges that hold each other are given back
+SWEPT = 500  # tests after which the arrays of judges that hold each other are given back
 DONE = pytest.StashKey[list[int]]()
 settings.register_profile("blackboard", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("blackboard")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from layer_files import FILES, MISTAKES
+from thirds import thirds
 
 from derive.checker.code import check_code
 
@@ -26,7 +27,7 @@ def test_right(name):
     assert sum(v.verdict in ("right", "right-if") for v in found) >= LEAST[name]
 
 
-@pytest.mark.parametrize("name, old, new, line", MISTAKES, ids=[f"{m[0]}: {m[2][:50]}" for m in MISTAKES])
+@pytest.mark.parametrize("name, old, new, line", thirds(MISTAKES, lambda m: f"{m[0]}: {m[2][:50]}"))
 def test_one_mistake(name, old, new, line):
     assert old in FILES[name]
     found = check_code(FILES[name].replace(old, new, 1), "b.py").verdicts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from course_files import FILES, MISTAKES, NETWORK, NETWORK_LOSS, NETWORK_MISTAKES
+from thirds import thirds
 
 from derive.checker.code import check_code
 
@@ -21,7 +22,7 @@ def test_right(name):
     assert sum(v.verdict == "right" for v in found) >= LEAST[name]
 
 
-@pytest.mark.parametrize("name, old, new, line", MISTAKES, ids=[f"{m[0]}: {m[2]}" for m in MISTAKES])
+@pytest.mark.parametrize("name, old, new, line", thirds(MISTAKES, lambda m: f"{m[0]}: {m[2]}"))
 def test_one_mistake(name, old, new, line):
     assert old in FILES[name]
     found = check_code(FILES[name].replace(old, new, 1), "b.py").verdicts
@@ -109,7 +110,7 @@ def test_a_network_of_lists():
     assert "cost_derivative" in found.text, found
 
 
-@pytest.mark.parametrize("old, new, line", NETWORK_MISTAKES, ids=[m[1] for m in NETWORK_MISTAKES])
+@pytest.mark.parametrize("old, new, line", thirds(NETWORK_MISTAKES, lambda m: m[1]))
 def test_a_network_with_one_mistake(old, new, line):
     assert old in NETWORK
     found = check_code(NETWORK.replace(old, new, 1), "b.py", forward=NETWORK_LOSS).verdicts

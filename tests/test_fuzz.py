@@ -36,7 +36,7 @@ def test_random_programs(source):
     assert outcome in ("right", "kink", "undefined") or outcome.startswith("refused E1"), f"{outcome}\n{source}"
 
 
-@pytest.mark.parametrize("seed", range(0, 40 * JUDGED, JUDGED))
+@pytest.mark.parametrize("seed", range(0, 12 * JUDGED, JUDGED))
 def test_judged_programs(seed):
     """The same with every step before the judges: none may refute one."""
     outcome = trial(program(seed), seed, judged=True)
