@@ -8,6 +8,7 @@ NumPy on data, which shares nothing with the checker.
 from __future__ import annotations
 
 import ast
+import copy
 import random
 import re
 import sys
@@ -232,16 +233,19 @@ def namespace(case: Case, source: str, seed: int = 0) -> tuple[dict, dict] | Non
     scalar = all(np.shape(v) == () for v in values[: len(case.outputs)])
     try:
         with np.errstate(all="ignore"):
+            kept: dict = {}
+            space[KEEP] = lambda scope, *names: kept.update({n: copy.deepcopy(scope[n]) for n in names if n in scope})
             if case.function:
-                exec(_compiled(source), space)  # noqa: S102
+                exec(_watched(source), space)  # noqa: S102
                 found, inner = _captured(space["backward"], {**upstream, "cache": returned[-1]})
-                return local, {**inner, **{f"d{n}": g for n, g in zip(case.returns, found, strict=True)}}
+                return local, {**inner, **kept, **{f"d{n}": g for n, g in zip(case.returns, found, strict=True)}}
             scope = {**space, **local, **({} if scalar else upstream)}
             before = dict(scope)
-            exec(_compiled(source), scope)  # noqa: S102
-            grads = scope.get("grads") or {}
+            exec(_watched(source), scope)  # noqa: S102
+            grads = {f"grads[{k}]": v for k, v in (scope.get("grads") or {}).items()}
             made = {n: v for n, v in scope.items() if n not in before or v is not before[n]}
-            return local, made | {f"grads[{k}]": v for k, v in grads.items()}
+            handed = {n: v for n, v in made.items() if n in {f"d{i}" for i in case.inputs}}
+            return local, made | {n: v for n, v in kept.items() if n in made} | handed | grads
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NameError):
         return None
 
@@ -249,6 +253,26 @@ def namespace(case: Case, source: str, seed: int = 0) -> tuple[dict, dict] | Non
 @lru_cache(maxsize=64)
 def _compiled(source: str):
     return compile(source, "pass", "exec")
+
+
+KEEP = "keep_this"
+
+
+@lru_cache(maxsize=64)
+def _watched(source: str):
+    """The code with a call behind the last statement that mentions a name: what it holds later does not matter."""
+    tree = ast.parse(source)
+    inside = next((n for n in tree.body if isinstance(n, ast.FunctionDef)), tree)
+    last: dict[str, int] = {}
+    for k, statement in enumerate(inside.body):
+        last |= {n.id: k for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id.startswith("d")}
+    body: list[ast.stmt] = []
+    for k, statement in enumerate(inside.body):
+        names = ", ".join(repr(n) for n in last if last[n] == k)
+        call = ast.parse(f"{KEEP}(locals(), {names})").body if names and not isinstance(statement, ast.Return) else []
+        body += [statement, *call]
+    inside.body = body
+    return compile(ast.fix_missing_locations(tree), "pass", "exec")
 
 
 def _captured(function: Callable, arguments: dict) -> tuple:
@@ -269,8 +293,8 @@ def _captured(function: Callable, arguments: dict) -> tuple:
 def equivalent(mutant: Mutant) -> bool:
     """Whether the mutant's gradients are the original's, in value and shape, at three draws of data.
 
-    Of a mutant that overwrites a buffer only the gradients of the inputs count: what a name holds after its last use
-    does not matter.
+    What backward hands out counts as it is at the end, every other gradient as it is where it is last mentioned; where
+    the mutant overwrites a buffer, and so mentions it once more, only what is handed out counts.
     """
     wanted = {f"d{n}" for n in mutant.case.inputs} | {f"grads[{n}]" for n in mutant.case.inputs}
     for seed in range(3):
