@@ -378,6 +378,12 @@ def forward(x, Y):
     assert words(known) == [(1, "right", None)]
 
 
+def test_no_condition_that_a_parameter_is_one():
+    """Scales of shape (1, C, 1, 1) sum to one over their last axis only where they are all one."""
+    forward = "# shapes: x (n, C, h, w) · scale (1, C, 1, 1)\ndef forward(x, scale):\n    y = x * scale\n    return y\n"
+    assert [w for _, w, _ in words(check_code("dx = dy\n", "b.py", forward=forward))] == ["wrong"]
+
+
 EPS = """
 # shapes: x (n, d) · g (d,)
 def forward(x, g, eps=1e-5):

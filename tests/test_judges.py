@@ -135,6 +135,15 @@ def test_balls_disprove_only_what_is_wrong(row):
     assert (found is not None) == (row[2] == "no"), str(found)
 
 
+def test_balls_disprove_a_recurrence():
+    """R[t] = r[t] + γ R[t+1]: the places of a state without further axes are numbers, not arrays of them."""
+    program = parse_program("input r[T]\ninput g\nR[t:T] = {r[t] + g[]*R[t + 1] if t < T - 1; r[t]}\noutput R")
+    state = x.Entry("R", program.equation("R").indices)
+    twice = counterexample(program, state, x.mul(x.num(2), state), range(2))
+    assert twice is not None and twice.right == 2 * twice.left
+    assert counterexample(program, state, state, range(2)) is None
+
+
 UNDECIDED = [
     ("log(-a[]^2)", "0"),
     ("1/(a[] - a[])", "1/(b[] - b[])"),
