@@ -20,7 +20,7 @@ import pytest
 from code_mutations import Mutant, Outcome, doubled, equivalent, outcome, sampled, table
 
 SEED = 20261121
-BATCH = 16  # mutants of the long run between two sweeps of the memory
+BATCH = 32  # mutants of the long run between two sweeps of the memory
 RESULTS = Path(__file__).parent / "results" / "mutations_code.md"
 
 
