@@ -4,12 +4,13 @@
     python benchmarks/derive.py --write    and put it into the README
 
 Times are medians over repeated runs in one process, imports and PDF left out unless a row says otherwise; peers are
-measured where they are installed.  Set OMP_NUM_THREADS=1.
+measured where they are installed.  The collector runs as rarely as under the command.  Set OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+gc.set_threshold(100_000, 50, 100)
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 BLOCK = ROOT / "benchmarks" / "transformer_block.py"

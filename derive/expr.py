@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from derive.index import Index, Size
 
@@ -256,44 +256,36 @@ MINUS_INFINITY = Num(-inf)
 # ---------------------------------------------------------------- walking
 
 
+_PARTS: dict[type, Callable[[Any], tuple]] = {  # by type: this is asked more often than anything else
+    Index: lambda t: (),
+    Num: lambda t: (),
+    Affine: lambda t: tuple([slot for slot, _ in t.terms]),
+    Join: lambda t: tuple([slot for slot, _ in t.parts]),
+    Part: lambda t: (t.slot,),
+    Whole: lambda t: (t.slot,),
+    Entry: lambda t: t.slots,
+    Ind: lambda t: (t.cond,),
+    Call: lambda t: t.args,
+    Add: lambda t: t.terms,
+    Mul: lambda t: t.factors,
+    Pow: lambda t: (t.base, t.exponent),
+    Reduce: lambda t: (t.body,) if t.guard is None else (t.body, t.guard),
+    ArgBest: lambda t: (t.body,),
+    Cases: lambda t: (*(part for branch in t.branches for part in branch), t.otherwise),
+    D: lambda t: (t.body, t.wrt),
+    Rel: lambda t: (t.left, t.right),
+    And: lambda t: t.parts,
+    Or: lambda t: t.parts,
+    Not: lambda t: (t.part,),
+}
+
+
 def parts(t: Term | Index) -> tuple[Term | Index, ...]:
     """The direct parts of a term, in printing order; a bound index is not a part."""
-    match t:
-        case Index() | Num():
-            return ()
-        case Affine(terms=terms):
-            return tuple(slot for slot, _ in terms)
-        case Join(parts=joined):
-            return tuple(slot for slot, _ in joined)
-        case Part(slot=slot) | Whole(slot=slot):
-            return (slot,)
-        case Entry(slots=slots):
-            return slots
-        case Ind(cond=cond):
-            return (cond,)
-        case Call(args=args):
-            return args
-        case Add(terms=terms):
-            return terms
-        case Mul(factors=factors):
-            return factors
-        case Pow(base=base, exponent=exponent):
-            return (base, exponent)
-        case Reduce(body=body, guard=guard):
-            return (body,) if guard is None else (body, guard)
-        case ArgBest(body=body):
-            return (body,)
-        case Cases(branches=branches, otherwise=otherwise):
-            return (*(part for branch in branches for part in branch), otherwise)
-        case D(body=body, wrt=wrt):
-            return (body, wrt)
-        case Rel(left=left, right=right):
-            return (left, right)
-        case And(parts=inner) | Or(parts=inner):
-            return inner
-        case Not(part=part):
-            return (part,)
-    raise TypeError(f"have you added a new node? {type(t).__name__}")
+    of = _PARTS.get(type(t))
+    if of is None:
+        raise TypeError(f"have you added a new node? {type(t).__name__}")
+    return of(t)
 
 
 def with_parts(t: Term, new: tuple) -> Term:
