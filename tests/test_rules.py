@@ -1,5 +1,7 @@
 """Every rule's law and example are executed: the law by evaluation, the example by the rule itself and by evaluation."""
 
+from dataclasses import replace
+
 import blackboard as board
 import pytest
 
@@ -65,6 +67,22 @@ def test_example_is_what_the_rule_does(rule):
     assert line.line == after
     assert board.same(before, after, own)
     assert prove_equal(before, after, own, own.by_name) is True
+
+
+def _sums(e: x.Expr) -> bool:
+    return isinstance(e, x.Reduce) and e.op == "sum" and e.guard is None
+
+
+@pytest.mark.parametrize("rule", list(RULES), ids=lambda r: r.name)
+def test_a_guarded_sum_stays_guarded(rule):
+    """The example again with every sum over places below two only: the rule keeps the guard or leaves the line alone."""
+    before, _, definitions = _statement(rule.example, " -> ")
+    definitions = definitions or _statement(rule.law, " = ")[2]
+    guarded = x.rewrite(before, lambda t: replace(t, guard=x.rel("lt", t.index, x.whole_slot(2))) if _sums(t) else None)
+    own = board.program([before], definitions, FACTS)
+    line = Rewriter(guarded, Context(own))
+    if line.apply(rule):
+        assert board.same(guarded, line.line, own), (str(guarded), str(line.line))
 
 
 @pytest.mark.parametrize("rule", list(RULES), ids=lambda r: r.name)
