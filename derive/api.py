@@ -548,7 +548,7 @@ def _numpy(gradients: Gradients, style: str) -> str:
     if style == "closed":
         numbers |= {name: numbers[name + CLOSED] for name in gradients.closed}
         for name, d in gradients.closed.items():
-            notes += textwrap.wrap(f"d{name}: {d.note}", 100) if d.kind == "window" else []
+            notes += textwrap.wrap(f"d{name}: {d.note}", 100) if d.kind == "window" and d.note else []
     return numpy_module(gradients.forward, full, gradients.wrt, style=style, step_of=numbers, notes=notes)
 
 

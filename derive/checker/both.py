@@ -86,7 +86,7 @@ class _Reader(Returning):
         self.lists = Lists(forward_lists(run, scope))
         self._assume(scope)
         outcome = self._body(list(self.back.body))
-        values = _flat(outcome.value) if isinstance(outcome, Returned) else ()
+        values = _arrays_in(outcome.value) if isinstance(outcome, Returned) else ()
         self.handed = [a for v in values if (a := held(run, v, "handed")) is not None]
 
     # -- statements
@@ -333,10 +333,11 @@ class _Reader(Returning):
         reading.equations = tuple(e for e in made if e.name not in reading.forward)
         return reading
 
-def _flat(value: object) -> list[Array]:
+
+def _arrays_in(value: object) -> list[Array]:
     """The arrays in what is returned."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return [value] if isinstance(value, Array) and value.rank else [a for v in inner for a in _flat(v)]
+    return [value] if isinstance(value, Array) and value.rank else [a for v in inner for a in _arrays_in(v)]
 
 
 def _ends(run: Run, outputs: list[str], back: Back) -> list[str]:

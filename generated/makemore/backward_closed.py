@@ -5,7 +5,6 @@
 Cancelled and shifted forms: finite wherever the true gradient is representable.
 dhprebn: 7 H n + 3 H operations in 3 passes; one by one 9 H n + 6 H operations in 9 passes. The
 search ended: no rule shortens it.
-db1:
 """
 
 import numpy as np
